@@ -1,0 +1,156 @@
+//! The ABIs that wheels are built for, and what is known about each.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::error::{IndexError, excerpt};
+
+/// What is known about one ABI. The table grows by a row per ABI; nothing else names versions.
+#[derive(Debug, PartialEq, Eq)]
+pub struct AbiFacts {
+    /// The middle of the platform tag, `2026_0`.
+    pub abi: &'static str,
+    /// The [PEP 783](https://peps.python.org/pep-0783/) platform tag.
+    pub platform_tag: &'static str,
+    /// Older spellings that installers still accept, best first.
+    pub older_platform_tags: &'static [&'static str],
+    /// `python_version` in markers.
+    pub python: &'static str,
+    /// `python_full_version` in markers.
+    pub python_full: &'static str,
+    /// Minor version of Python 3, as compared by `abi3` and `py3N` tags.
+    pub python_minor: u16,
+    /// Interpreter and ABI tag, `cp314`.
+    pub interpreter_tag: &'static str,
+    /// The Emscripten that the runtime itself was built with.
+    pub emscripten: &'static str,
+    /// Other Emscripten versions whose output is known to load in the runtime.
+    pub admitted_emscripten: &'static [&'static str],
+    /// Name of the runtime, also its directory under `/runtime/`.
+    pub runtime: &'static str,
+    /// Version of the runtime.
+    pub runtime_version: &'static str,
+}
+
+static TABLE: &[AbiFacts] = &[AbiFacts {
+    abi: "2026_0",
+    platform_tag: "pyemscripten_2026_0_wasm32",
+    older_platform_tags: &["pyodide_2026_0_wasm32", "emscripten_5_0_3_wasm32"],
+    python: "3.14",
+    python_full: "3.14.2",
+    python_minor: 14,
+    interpreter_tag: "cp314",
+    emscripten: "5.0.3",
+    admitted_emscripten: &["6.0.5"],
+    runtime: "pyodide",
+    runtime_version: "314.0.7",
+}];
+
+/// A known ABI: `CPython` version and Emscripten version together. Written `2026_0`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Abi(&'static AbiFacts);
+
+impl Abi {
+    /// Every ABI this build knows, oldest first.
+    pub fn known() -> impl Iterator<Item = Self> {
+        TABLE.iter().map(Self)
+    }
+
+    /// The newest ABI: what commands take when none is named.
+    pub fn newest() -> Self {
+        Self(&TABLE[TABLE.len() - 1])
+    }
+
+    /// What is known about it.
+    pub const fn facts(self) -> &'static AbiFacts {
+        self.0
+    }
+
+    /// `2026_0`.
+    pub const fn as_str(self) -> &'static str {
+        self.0.abi
+    }
+
+    /// `pyemscripten_2026_0_wasm32`.
+    pub const fn platform_tag(self) -> &'static str {
+        self.0.platform_tag
+    }
+}
+
+impl FromStr for Abi {
+    type Err = IndexError;
+
+    fn from_str(text: &str) -> Result<Self, IndexError> {
+        Self::known().find(|abi| abi.as_str() == text).ok_or_else(|| IndexError::UnknownAbi {
+            found: excerpt(text),
+            known: Self::known().map(Self::as_str).collect::<Vec<_>>().join(", "),
+        })
+    }
+}
+
+impl PartialOrd for Abi {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Abi {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl std::hash::Hash for Abi {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl fmt::Display for Abi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Abi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Abi {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Abi {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_agree_with_themselves() {
+        for abi in Abi::known() {
+            let facts = abi.facts();
+            assert_eq!(facts.platform_tag, format!("pyemscripten_{abi}_wasm32"));
+            assert_eq!(facts.python, format!("3.{}", facts.python_minor));
+            assert_eq!(facts.interpreter_tag, format!("cp3{}", facts.python_minor));
+            assert!(facts.python_full.starts_with(&format!("{}.", facts.python)));
+            assert_eq!(abi.as_str().parse::<Abi>().unwrap(), abi);
+        }
+    }
+
+    #[test]
+    fn unknown_ones_are_refused_by_name() {
+        assert_eq!("1999_0".parse::<Abi>().unwrap_err().to_string(), "unknown ABI `1999_0`: expected one of 2026_0");
+    }
+}

@@ -1,0 +1,176 @@
+//! The pages as values; their JSON is what serde makes of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pep440_rs::Version;
+use serde::{Serialize, Serializer};
+
+use super::API_VERSION;
+use crate::channel_index::to_json;
+use crate::{Abi, ChannelIndex, Digest, FileEntry, PackageName, UploadTime, VersionSpecifiers};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Meta {
+    #[serde(rename = "api-version")]
+    api_version: &'static str,
+}
+
+const META: Meta = Meta { api_version: API_VERSION };
+
+/// The page at `/simple/`: every project that has a file to offer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProjectList {
+    meta: Meta,
+    projects: Vec<ProjectLink>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct ProjectLink {
+    name: PackageName,
+}
+
+/// The page at `/simple/{name}/`: every file of one project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProjectPage {
+    meta: Meta,
+    name: PackageName,
+    files: Vec<File>,
+    versions: Vec<Version>,
+}
+
+/// One file of a project. Keys without a value are left out: a `false` in the metadata key reads
+/// as "there is metadata" to some installers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct File {
+    /// The filename.
+    pub filename: String,
+    /// Its absolute address; not every installer resolves relative ones.
+    pub url: String,
+    /// Its digests.
+    pub hashes: Hashes,
+    /// Its size, bytes.
+    pub size: u64,
+    /// When it was published.
+    pub upload_time: UploadTime,
+    /// `Requires-Python`, if stated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requires_python: Option<String>,
+    /// Present if the file is yanked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub yanked: Option<Yanked>,
+    /// The METADATA file, served at the file's address plus `.metadata`.
+    pub core_metadata: CoreMetadata,
+}
+
+/// Digests of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Hashes {
+    /// SHA-256.
+    pub sha256: Digest,
+}
+
+/// Digests of a METADATA file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CoreMetadata {
+    /// SHA-256.
+    pub sha256: Digest,
+}
+
+/// That a file is yanked, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Yanked {
+    /// Empty if no reason was given.
+    pub reason: String,
+}
+
+impl Serialize for Yanked {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.reason.is_empty() {
+            return serializer.serialize_bool(true);
+        }
+        serializer.serialize_str(&self.reason)
+    }
+}
+
+impl ProjectList {
+    /// The projects of these lines together. A file counts where its line's Python is admitted.
+    pub fn from_indexes<'a>(indexes: impl IntoIterator<Item = &'a ChannelIndex>) -> Self {
+        let names: BTreeSet<&PackageName> = indexes.into_iter().flat_map(offered).map(|entry| &entry.name).collect();
+        let projects = names.into_iter().map(|name| ProjectLink { name: name.clone() }).collect();
+        Self { meta: META, projects }
+    }
+
+    /// The projects' names, sorted.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &PackageName> {
+        self.projects.iter().map(|project| &project.name)
+    }
+
+    /// Compact JSON.
+    pub fn to_json(&self) -> Vec<u8> {
+        to_json(self)
+    }
+}
+
+impl ProjectPage {
+    /// One project's files in these lines together, by version and filename; `None` if there are
+    /// none. `blobs` is the absolute address of the blobs, ending in `/`.
+    pub fn from_indexes<'a>(
+        name: &PackageName,
+        indexes: impl IntoIterator<Item = &'a ChannelIndex>,
+        blobs: &str,
+    ) -> Option<Self> {
+        // A pure wheel is in several lines and listed once.
+        let entries: BTreeMap<(&Version, &str), &FileEntry> = indexes
+            .into_iter()
+            .flat_map(offered)
+            .filter(|entry| entry.name == *name)
+            .map(|entry| ((&entry.version, entry.filename.as_str()), entry))
+            .collect();
+        if entries.is_empty() {
+            return None;
+        }
+        let versions: BTreeSet<&Version> = entries.keys().map(|(version, _)| *version).collect();
+        Some(Self {
+            meta: META,
+            name: name.clone(),
+            files: entries.values().map(|entry| File::from_entry(entry, blobs)).collect(),
+            versions: versions.into_iter().cloned().collect(),
+        })
+    }
+
+    /// The project.
+    pub fn name(&self) -> &PackageName {
+        &self.name
+    }
+
+    /// Its files, oldest version first.
+    pub fn files(&self) -> &[File] {
+        &self.files
+    }
+
+    /// Compact JSON.
+    pub fn to_json(&self) -> Vec<u8> {
+        to_json(self)
+    }
+}
+
+impl File {
+    fn from_entry(entry: &FileEntry, blobs: &str) -> Self {
+        Self {
+            filename: entry.filename.to_string(),
+            url: format!("{blobs}{}/{}", entry.sha256, entry.filename),
+            hashes: Hashes { sha256: entry.sha256 },
+            size: entry.size,
+            upload_time: entry.upload_time.clone(),
+            requires_python: entry.requires_python.as_ref().map(VersionSpecifiers::to_string),
+            yanked: entry.yanked.clone().map(|reason| Yanked { reason }),
+            core_metadata: CoreMetadata { sha256: entry.metadata_sha256 },
+        }
+    }
+}
+
+fn offered(index: &ChannelIndex) -> impl Iterator<Item = &FileEntry> {
+    let abi: Abi = index.abi;
+    index.files().filter(move |entry| entry.admits_python(abi))
+}

@@ -1,0 +1,5 @@
+//! The formats as their readers see them.
+
+mod closure;
+mod sample;
+mod views;
