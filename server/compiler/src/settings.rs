@@ -1,0 +1,93 @@
+//! What the wrapper is told by the builder: one `key value` pair a line, repeated keys make lists.
+
+/// The settings of one build.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Directory of Emscripten's programs (`emcc`, `em++`, `emar`, …).
+    pub emscripten: String,
+    /// Flags that make objects of this ABI; they come last on the command line, so that they win.
+    pub abi_flags: Vec<String>,
+    /// Flags that come first, so that a package may override them (optimisation level, includes of host libraries).
+    pub default_flags: Vec<String>,
+    /// As `default_flags`, for C++ only.
+    pub default_cxx_flags: Vec<String>,
+    /// Flags for linking side modules.
+    pub side_module_flags: Vec<String>,
+    /// Search paths and libraries added to every link.
+    pub link_flags: Vec<String>,
+    /// The build Python's include directory, which a native build passes by mistake.
+    pub build_python_include: String,
+    /// The target Python's include directory, which takes its place.
+    pub target_python_include: String,
+    /// What a side module exports.
+    pub exports: Exports,
+}
+
+/// Which symbols a side module exports.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub enum Exports {
+    /// Only `PyInit_<module>`: what an extension module needs.
+    #[default]
+    PyInit,
+    /// Everything (Emscripten's `SIDE_MODULE=1`).
+    WholeArchive,
+    /// The named symbols, without the leading underscore.
+    Named(Vec<String>),
+}
+
+impl Settings {
+    /// Reads the settings; an unknown key is an error, since a misspelt flag would build for a wrong ABI.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut settings = Self::default();
+        for (number, line) in text.lines().enumerate() {
+            if line.is_empty() {
+                continue;
+            }
+            let (key, value) = line
+                .split_once(' ')
+                .ok_or_else(|| format!("settings line {}: expected `key value`, found {line:?}", number + 1))?;
+            let value = value.to_owned();
+            match key {
+                "emscripten" => settings.emscripten = value,
+                "abi-flag" => settings.abi_flags.push(value),
+                "default-flag" => settings.default_flags.push(value),
+                "default-cxx-flag" => settings.default_cxx_flags.push(value),
+                "side-module-flag" => settings.side_module_flags.push(value),
+                "link-flag" => settings.link_flags.push(value),
+                "build-python-include" => settings.build_python_include = value,
+                "target-python-include" => settings.target_python_include = value,
+                "export" => settings.add_export(&value),
+                _ => return Err(format!("settings line {}: unknown key {key:?}", number + 1)),
+            }
+        }
+        Ok(settings)
+    }
+
+    fn add_export(&mut self, value: &str) {
+        match (value, &mut self.exports) {
+            ("pyinit", _) => self.exports = Exports::PyInit,
+            ("whole-archive", _) => self.exports = Exports::WholeArchive,
+            (symbol, Exports::Named(symbols)) => symbols.push(symbol.to_owned()),
+            (symbol, exports) => *exports = Exports::Named(vec![symbol.to_owned()]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeated_keys_make_lists() {
+        let settings =
+            Settings::parse("emscripten /usr/bin\nabi-flag -fPIC\nabi-flag -g0\nexport f\nexport g\n").unwrap();
+        assert_eq!(settings.abi_flags, ["-fPIC", "-g0"]);
+        assert_eq!(settings.exports, Exports::Named(vec!["f".into(), "g".into()]));
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        let error = Settings::parse("emscripten /usr/bin\nabi-flags -fPIC\n").unwrap_err();
+        assert_eq!(error, "settings line 2: unknown key \"abi-flags\"");
+    }
+}
