@@ -1,0 +1,70 @@
+//! Errors that point into the recipe's text.
+
+use std::sync::Arc;
+
+use miette::{Diagnostic, NamedSource, SourceSpan};
+
+/// A recipe that cannot be used, with the place in its text.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("{message}")]
+#[diagnostic(code(pkgsrv::recipe))]
+pub struct RecipeError {
+    message: Box<str>,
+    label: Box<str>,
+    #[help]
+    help: Option<Box<str>>,
+    #[source_code]
+    text: Arc<NamedSource<String>>,
+    #[label("{label}")]
+    span: Option<SourceSpan>,
+}
+
+impl RecipeError {
+    /// An error at a byte range of `text`, the contents of the file called `file`.
+    pub(crate) fn at(
+        file: &str,
+        text: &str,
+        span: Option<std::ops::Range<usize>>,
+        message: impl Into<Box<str>>,
+        label: impl Into<Box<str>>,
+        help: Option<String>,
+    ) -> Self {
+        Self {
+            message: message.into(),
+            label: label.into(),
+            help: help.map(Into::into),
+            text: Arc::new(NamedSource::new(file, text.to_owned()).with_language("TOML")),
+            span: span.map(Into::into),
+        }
+    }
+
+    /// What the TOML reader or serde had to say, with the nearest known key where a key is unknown.
+    pub(crate) fn from_toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
+        let message = error.message();
+        let Some((found, expected)) = unknown_key(message) else {
+            return Self::at(file, text, error.span(), format!("{file}: {message}"), "here", None);
+        };
+        let nearest = expected
+            .iter()
+            .map(|key| (strsim::damerau_levenshtein(found, key), *key))
+            .min()
+            .filter(|(distance, key)| *distance <= key.len() / 2 + 1)
+            .map_or_else(String::new, |(_, key)| format!("did you mean `{key}`? "));
+        Self::at(
+            file,
+            text,
+            error.span(),
+            format!("{file}: unknown key `{found}`"),
+            "not a key of this table",
+            Some(format!("{nearest}The keys here are: {}", expected.join(", "))),
+        )
+    }
+}
+
+/// Serde's wording of an unknown field: "unknown field `a`, expected one of `b`, `c`".
+fn unknown_key(message: &str) -> Option<(&str, Vec<&str>)> {
+    let rest = message.strip_prefix("unknown field ")?;
+    let mut quoted = rest.split('`').skip(1).step_by(2);
+    let found = quoted.next()?;
+    Some((found, quoted.collect()))
+}

@@ -1,0 +1,14 @@
+//! Recipes: from the text of a `recipe.toml` to a checked [`Recipe`]. No IO: callers read the files.
+//!
+//! The format is described field by field in `recipes/README.md`. Reading goes in two stages: [`toml`] and serde give
+//! the text its shape (unknown keys are errors), [`Recipe::parse`] then checks what the fields say together. Both
+//! report a [`RecipeError`] that points into the text.
+
+mod checked;
+mod error;
+mod requirements_lock;
+mod text;
+
+pub use checked::{About, Build, BuildKind, Exports, Recipe, Requirements, Source, SourceOrigin};
+pub use error::RecipeError;
+pub use requirements_lock::{BuildRequirements, LockedWheel};

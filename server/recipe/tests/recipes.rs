@@ -1,0 +1,91 @@
+//! The recipes of this repository, and how wrong ones are reported.
+
+use std::path::Path;
+
+use miette::{GraphicalReportHandler, GraphicalTheme};
+use pkgsrv_recipe::{BuildRequirements, Recipe, RecipeError};
+
+fn rendered(error: &RecipeError) -> String {
+    let mut text = String::new();
+    GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
+        .with_width(100)
+        .render_report(&mut text, error)
+        .unwrap();
+    text
+}
+
+fn error(text: &str) -> String {
+    rendered(&Recipe::parse("recipes/demo/recipe.toml", text).unwrap_err())
+}
+
+const SOURCE: &str =
+    "[source]\npypi = \"demo\"\nsha256 = \"00000000000000000000000000000000000000000000000000000000000000ff\"\n";
+
+fn recipes_directory() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recipes"))
+}
+
+#[test]
+fn every_recipe_of_the_tree_is_accepted_and_its_requirements_are_there() {
+    let text = std::fs::read_to_string(recipes_directory().join("build-requirements.toml")).unwrap();
+    let tools = BuildRequirements::parse("recipes/build-requirements.toml", &text).unwrap();
+    let mut count = 0;
+    for folder in std::fs::read_dir(recipes_directory()).unwrap() {
+        let folder = folder.unwrap();
+        if !folder.file_type().unwrap().is_dir() {
+            continue;
+        }
+        let file = folder.path().join("recipe.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let recipe = Recipe::parse(&file.display().to_string(), &text).unwrap_or_else(|e| panic!("{}", rendered(&e)));
+        assert_eq!(
+            recipe.name.as_str(),
+            folder.file_name().to_str().unwrap(),
+            "a recipe lies in the folder of its name"
+        );
+        tools.closure(&recipe.requirements.build).unwrap_or_else(|name| panic!("{}: no tool {name}", recipe.name));
+        for other in recipe.requirements.host.iter().chain(&recipe.requirements.run) {
+            assert!(recipes_directory().join(other.as_str()).is_dir(), "{}: no recipe {other}", recipe.name);
+        }
+        count += 1;
+    }
+    assert!(count >= 4, "{count} recipes");
+}
+
+#[test]
+fn an_unknown_key_is_shown_with_its_place_and_the_nearest_key() {
+    insta::assert_snapshot!(error(&format!(
+        "[package]\nname = \"demo\"\nversion = \"1.0\"\n\n{SOURCE}\n[build]\ncflag = [\"-DX\"]\n"
+    )));
+}
+
+#[test]
+fn a_bad_version_is_shown() {
+    insta::assert_snapshot!(error(&format!("[package]\nname = \"demo\"\nversion = \"one\"\n{SOURCE}")));
+}
+
+#[test]
+fn two_sources_are_one_too_many() {
+    insta::assert_snapshot!(error(&format!(
+        "[package]\nname = \"demo\"\nversion = \"1.0\"\n{SOURCE}debian = \"demo\"\n"
+    )));
+}
+
+#[test]
+fn a_library_needs_a_script() {
+    insta::assert_snapshot!(error(&format!(
+        "[package]\nname = \"demo\"\nversion = \"1.0\"\n{SOURCE}[build]\ntype = \"static-library\"\n"
+    )));
+}
+
+#[test]
+fn a_patch_cannot_lead_out_of_the_recipe() {
+    insta::assert_snapshot!(error(&format!(
+        "[package]\nname = \"demo\"\nversion = \"1.0\"\n{SOURCE}patches = [\"../evil.patch\"]\n"
+    )));
+}
+
+#[test]
+fn text_that_is_not_toml_is_shown() {
+    insta::assert_snapshot!(error("[package\nname = \"demo\"\n"));
+}
