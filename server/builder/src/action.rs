@@ -1,0 +1,144 @@
+//! An action: one recipe's build with everything that decides its result, and that result in the cache.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pkgsrv_index::{Digest, PackageName};
+use pkgsrv_recipe::{LockedWheel, Recipe};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use crate::context::Cache;
+use crate::cross_environment::CrossEnvironment;
+use crate::error::{BuildError, IoContext as _};
+use crate::recipe_tree::RecipeTree;
+
+/// Raised by one whenever the builder itself makes something else of the same inputs.
+const BUILDER_VERSION: u32 = 1;
+
+/// The project that runs PEP 517 backends; every package's build needs it.
+const FRONTEND: &str = "build";
+
+/// One recipe's build.
+#[derive(Debug)]
+pub(crate) struct Action<'a> {
+    pub recipe: &'a Recipe,
+    /// Pinned wheels for the build Python.
+    pub tools: Vec<&'a LockedWheel>,
+    /// File names and bytes, in order.
+    pub patches: Vec<(String, Vec<u8>)>,
+    /// Results of `requirements.host`.
+    pub host: Vec<ActionResult>,
+    /// Names the result in the cache.
+    pub digest: Digest,
+}
+
+/// What an action left in the cache.
+#[derive(Clone, Debug)]
+pub struct ActionResult {
+    /// The recipe's name.
+    pub name: PackageName,
+    /// The action's digest.
+    pub digest: Digest,
+    /// Directory of the result.
+    pub directory: PathBuf,
+    /// The wheel's file name; `None` for a library.
+    pub wheel: Option<String>,
+}
+
+/// `result.json`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ResultFile {
+    pub format: u32,
+    pub name: PackageName,
+    pub wheel: Option<String>,
+    /// SHA-256 of the wheel.
+    pub sha256: Option<Digest>,
+}
+
+/// Version of `result.json`.
+pub(crate) const RESULT_FORMAT: u32 = 1;
+
+impl<'a> Action<'a> {
+    pub(crate) fn new(
+        tree: &'a RecipeTree,
+        recipe: &'a Recipe,
+        cross: &CrossEnvironment,
+        results: &BTreeMap<PackageName, ActionResult>,
+    ) -> Result<Self, BuildError> {
+        let host: Vec<ActionResult> = recipe.requirements.host.iter().map(|name| results[name].clone()).collect();
+        let mut tools = recipe.requirements.build.clone();
+        if recipe.build.kind == pkgsrv_recipe::BuildKind::Package {
+            tools.push(FRONTEND.parse().expect("a valid name"));
+        }
+        let tools = tree.tools(&recipe.name, &tools)?;
+        let patches = tree.patches(recipe)?;
+        let digest = digest(recipe, cross, &tools, &patches, &host);
+        Ok(Self { recipe, tools, patches, host, digest })
+    }
+
+    /// `numpy 2.4.6`.
+    pub(crate) fn label(&self) -> String {
+        format!("{} {}", self.recipe.name, self.recipe.version)
+    }
+}
+
+/// Everything that decides the result, and nothing else.
+fn digest(
+    recipe: &Recipe,
+    cross: &CrossEnvironment,
+    tools: &[&LockedWheel],
+    patches: &[(String, Vec<u8>)],
+    host: &[ActionResult],
+) -> Digest {
+    let patch_digests = patches.iter().map(|(name, bytes)| json!([name, sha256(bytes).to_string()]));
+    let inputs = json!({
+        "builder": BUILDER_VERSION,
+        "cross-environment": cross.digest.to_string(),
+        "host": host.iter().map(|result| json!([result.name.as_str(), result.digest.to_string()])).collect::<Vec<_>>(),
+        "patches": patch_digests.collect::<Vec<_>>(),
+        "recipe": recipe,
+        "tools": tools.iter().map(|tool| tool.sha256.to_string()).collect::<Vec<_>>(),
+    });
+    sha256(inputs.to_string().as_bytes())
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> Digest {
+    Digest::from_bytes(Sha256::digest(bytes).into())
+}
+
+impl ActionResult {
+    /// The wheel's path; `None` for a library.
+    pub fn wheel_path(&self) -> Option<PathBuf> {
+        self.wheel.as_ref().map(|name| self.directory.join(name))
+    }
+
+    /// The result of an action, if it is in the cache. A wheel whose bytes are not what was written is an error.
+    pub(crate) fn find(cache: &Cache, digest: Digest) -> Result<Option<Self>, BuildError> {
+        let directory = cache.actions().join(digest.to_string());
+        let path = directory.join("result.json");
+        let Ok(text) = fs::read_to_string(&path) else { return Ok(None) };
+        let damaged = |reason: String| BuildError::Cache { what: "result", path: directory.clone(), reason };
+        let result: ResultFile = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
+        if result.format != RESULT_FORMAT {
+            return Err(damaged(format!("its format is {}, expected {RESULT_FORMAT}", result.format)));
+        }
+        if let (Some(wheel), Some(expected)) = (&result.wheel, result.sha256) {
+            let found = crate::source::hash_file(&directory.join(wheel))?;
+            if found != expected {
+                return Err(damaged(format!("{wheel} has SHA-256 {found}, expected {expected}")));
+            }
+        }
+        Ok(Some(Self { name: result.name, digest, directory, wheel: result.wheel }))
+    }
+
+    /// Writes `result.json` into a directory that is still being filled.
+    pub(crate) fn write(directory: &Path, result: &ResultFile) -> Result<(), BuildError> {
+        let path = directory.join("result.json");
+        let text = serde_json::to_string_pretty(result).expect("strings and numbers");
+        fs::write(&path, text).doing("write", &path)
+    }
+}

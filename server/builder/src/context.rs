@@ -1,0 +1,140 @@
+//! What every step of the builder needs: where things are kept, where progress goes, how to stop, where to fetch.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::error::{BuildError, IoContext as _};
+use crate::interrupt::Interrupt;
+use crate::process::{self, Log};
+use crate::progress::Progress;
+use crate::upstream::Upstream;
+
+/// The surroundings of one command.
+#[derive(Debug)]
+pub struct Context {
+    /// The user's cache directory for pkgsrv.
+    pub cache: Cache,
+    /// Where progress is shown.
+    pub progress: Progress,
+    /// Ends children on Ctrl-C.
+    pub interrupt: Interrupt,
+    /// Where Python sources come from.
+    pub upstream: Upstream,
+}
+
+impl Context {
+    /// Runs one step of a longer work, shown as a stage, logged; a failure tells the lines that matter and the log.
+    pub fn run_step(
+        &self,
+        label: &str,
+        step: &'static str,
+        command: &mut Command,
+        log: &mut Log,
+    ) -> Result<(), BuildError> {
+        let stage = self.progress.stage(label, &format!("{step} (log: {})", log.path.display()));
+        let result = process::run_logged(command, &self.interrupt, log, |line| stage.message(line))?;
+        result.map_err(|failure| BuildError::Step {
+            package: label.to_owned(),
+            step,
+            lines: failure.telling_lines().join("\n"),
+            status: failure.status,
+            log: log.path.clone(),
+        })?;
+        stage.done(&format!("{step}: done"));
+        Ok(())
+    }
+
+    /// A fresh log called `name`.
+    pub fn log(&self, name: &str) -> Result<Log, BuildError> {
+        let logs = self.cache.logs();
+        fs::create_dir_all(&logs).doing("create", &logs)?;
+        Log::create(logs.join(format!("{name}.log")))
+    }
+}
+
+/// The machine's cache: everything in it can be made again, so deleting it costs only time.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    root: PathBuf,
+}
+
+impl Cache {
+    /// A cache at `root`, which is created when it is first written.
+    pub fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// Installed toolchains.
+    pub fn toolchains(&self) -> PathBuf {
+        self.root.join("toolchains")
+    }
+
+    /// Unpacked runtimes.
+    pub fn runtimes(&self) -> PathBuf {
+        self.root.join("runtimes")
+    }
+
+    /// Cross environments by digest.
+    pub fn cross_environments(&self) -> PathBuf {
+        self.root.join("cross-environments")
+    }
+
+    /// Fetched files by SHA-256.
+    pub fn sources(&self) -> PathBuf {
+        self.root.join("sources")
+    }
+
+    /// Results of actions by digest.
+    pub fn actions(&self) -> PathBuf {
+        self.root.join("actions")
+    }
+
+    /// Logs, by what they tell of.
+    pub fn logs(&self) -> PathBuf {
+        self.root.join("logs")
+    }
+
+    /// A directory to work in, in the same file system as all of the cache, so that a finished one can be renamed to
+    /// its place. Dropping it removes it.
+    pub fn work_directory(&self, purpose: &str) -> Result<TempDir, BuildError> {
+        let work = self.root.join("work");
+        fs::create_dir_all(&work).doing("create", &work)?;
+        tempfile::Builder::new().prefix(&format!("{purpose}-")).tempdir_in(&work).doing("create a directory in", &work)
+    }
+
+    /// Waits for the right to make the thing called `name`, and holds it until the file is dropped: two commands at
+    /// once make it once.
+    pub fn lock(&self, name: &str, progress: &Progress) -> Result<File, BuildError> {
+        let locks = self.root.join("locks");
+        fs::create_dir_all(&locks).doing("create", &locks)?;
+        let path = locks.join(name);
+        let file = File::create(&path).doing("create", &path)?;
+        if file.try_lock().is_err() {
+            let waiting = progress.stage(name, "waiting for another pkgsrv that makes the same");
+            file.lock().doing("lock", &path)?;
+            waiting.done("is free now");
+        }
+        Ok(file)
+    }
+}
+
+/// Moves a finished directory to its place in one step, so that there is never a half one. Should another process have
+/// been faster, its equal result stays.
+pub(crate) fn move_into_place(finished: TempDir, place: &Path) -> Result<(), BuildError> {
+    if let Some(parent) = place.parent() {
+        fs::create_dir_all(parent).doing("create", parent)?;
+    }
+    let finished = finished.keep();
+    match fs::rename(&finished, place) {
+        Ok(()) => Ok(()),
+        Err(_) if place.is_dir() => fs::remove_dir_all(&finished).doing("remove", &finished),
+        Err(source) => {
+            // The error to tell is the rename's.
+            let _ = fs::remove_dir_all(&finished);
+            Err(BuildError::Io { doing: "move the finished directory to", path: place.to_owned(), source })
+        }
+    }
+}

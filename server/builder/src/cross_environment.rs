@@ -1,0 +1,165 @@
+//! Cross environments: headers, sysconfig data, compiler settings and meson's cross file for one ABI, derived from its
+//! runtime and the toolchain's build Python.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pkgsrv_index::{Abi, Digest};
+use sha2::{Digest as _, Sha256};
+
+use crate::abi_flags::{ABI_FLAGS, DEFAULT_FLAGS, SIDE_MODULE_FLAGS};
+use crate::context::{Context, move_into_place};
+use crate::error::{BuildError, IoContext as _};
+use crate::runtime::Runtime;
+use crate::toolchain::Toolchain;
+
+/// Where it is mounted in a build.
+pub(crate) const MOUNT: &str = "/pkgsrv/cross";
+
+/// Reads the target's sysconfig data, which is Python code, and writes what is derived from it.
+const SCRIPT: &str = include_str!("cross_environment/derive.py");
+
+/// What meson cannot find out without running target programs.
+const MESON_CROSS_FILE: &str = include_str!("cross_environment/meson-cross.ini");
+
+/// The wrapper program, statically linked.
+static COMPILER: &[u8] = include_bytes!(env!("PKGSRV_COMPILER"));
+
+/// The names under which builds look for their tools.
+const TOOL_NAMES: &[&str] = &[
+    "ar",
+    "c++",
+    "cc",
+    "clang",
+    "clang++",
+    "g++",
+    "gcc",
+    "gcc-ar",
+    "gcc-nm",
+    "gcc-ranlib",
+    "ld",
+    "lld",
+    "llvm-ar",
+    "llvm-nm",
+    "llvm-ranlib",
+    "llvm-strip",
+    "nm",
+    "ranlib",
+    "strip",
+];
+
+/// A finished cross environment.
+#[derive(Clone, Debug)]
+pub struct CrossEnvironment {
+    directory: PathBuf,
+    /// Digest of all that it was made from.
+    pub digest: Digest,
+    abi: Abi,
+}
+
+impl CrossEnvironment {
+    /// The one of an ABI; made if it is not there.
+    pub fn ensure(context: &Context, abi: Abi, toolchain: &Toolchain, runtime: &Runtime) -> Result<Self, BuildError> {
+        let digest = digest(abi, toolchain, runtime);
+        let directory = context.cache.cross_environments().join(digest.to_string());
+        let environment = Self { directory, digest, abi };
+        if !environment.directory.is_dir() {
+            environment.derive(context, toolchain, runtime)?;
+        }
+        Ok(environment)
+    }
+
+    /// Its files.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    fn derive(&self, context: &Context, toolchain: &Toolchain, runtime: &Runtime) -> Result<(), BuildError> {
+        let work = context.cache.work_directory("cross")?;
+        write_tools(&work.path().join("bin"))?;
+        for (name, text) in [("derive.py", SCRIPT), ("meson-cross.ini", MESON_CROSS_FILE)] {
+            let path = work.path().join(name);
+            fs::write(&path, text).doing("write", &path)?;
+        }
+        let python = &toolchain.manifest.python;
+        let mut command = toolchain
+            .sandbox()
+            .read_only(&runtime.directory, "/runtime")
+            .writable(work.path(), MOUNT)
+            .directory(MOUNT)
+            .command(&[&toolchain.python(), "derive.py", "/runtime/python_stdlib.zip", python]);
+        context.run_step(
+            "cross environment",
+            "deriving headers and sysconfig data",
+            &mut command,
+            &mut context.log("cross-environment")?,
+        )?;
+        move_into_place(work, &self.directory)
+    }
+
+    /// The variables that make Python build tools work for the target.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
+        let facts = self.abi.facts();
+        let emscripten = facts.emscripten.replace('.', "_");
+        vec![
+            ("_PYTHON_HOST_PLATFORM", format!("emscripten_{emscripten}_wasm32")),
+            ("_PYTHON_SYSCONFIGDATA_NAME", "_sysconfigdata__emscripten_wasm32-emscripten".to_owned()),
+            ("AR", "ar".to_owned()),
+            ("CC", "cc".to_owned()),
+            ("CXX", "c++".to_owned()),
+            ("HOST_TRIPLET", "wasm32-unknown-emscripten".to_owned()),
+            ("RANLIB", "ranlib".to_owned()),
+        ]
+    }
+
+    /// Settings of the compiler wrapper that are the same for every package of this ABI.
+    pub(crate) fn compiler_settings(&self) -> Vec<(&'static str, String)> {
+        let python = self.abi.facts().python;
+        let mut settings = vec![
+            ("emscripten", "/usr/bin".to_owned()),
+            ("build-python-include", format!("/usr/include/python{python}")),
+            ("target-python-include", format!("{MOUNT}/include/python{python}")),
+        ];
+        for (key, flags) in
+            [("default-flag", DEFAULT_FLAGS), ("abi-flag", ABI_FLAGS), ("side-module-flag", SIDE_MODULE_FLAGS)]
+        {
+            settings.extend(flags.iter().map(|&flag| (key, flag.to_owned())));
+        }
+        settings
+    }
+}
+
+fn digest(abi: Abi, toolchain: &Toolchain, runtime: &Runtime) -> Digest {
+    let mut hasher = Sha256::new();
+    let manifest = serde_json::to_vec(&toolchain.manifest).expect("strings and maps of strings");
+    let parts: [&[u8]; 6] = [
+        abi.as_str().as_bytes(),
+        &manifest,
+        runtime.archive.as_bytes(),
+        SCRIPT.as_bytes(),
+        MESON_CROSS_FILE.as_bytes(),
+        COMPILER,
+    ];
+    for part in parts {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    for flag in [DEFAULT_FLAGS, ABI_FLAGS, SIDE_MODULE_FLAGS].concat() {
+        hasher.update(flag);
+        hasher.update([0]);
+    }
+    Digest::from_bytes(hasher.finalize().into())
+}
+
+fn write_tools(bin: &Path) -> Result<(), BuildError> {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    fs::create_dir(bin).doing("create", bin)?;
+    let program = bin.join("pkgsrv-compiler");
+    fs::write(&program, COMPILER).doing("write", &program)?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).doing("make executable", &program)?;
+    for name in TOOL_NAMES {
+        let link = bin.join(name);
+        symlink("pkgsrv-compiler", &link).doing("link", &link)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! What can go wrong between a name and a wheel.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use pkgsrv_index::PackageName;
+
+/// An error of the builder. Every message says what was found, what was expected and what to do.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages are the documentation")]
+pub enum BuildError {
+    #[error("interrupted; nothing half-done was kept, run the same command again to go on")]
+    Interrupted,
+
+    #[error("cannot {doing} {path}")]
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+
+    #[error("cannot start {program}")]
+    Start {
+        program: String,
+        #[source]
+        source: io::Error,
+    },
+
+    #[error("{program} failed ({status}):\n{output}")]
+    Program { program: String, status: String, output: String },
+
+    #[error("{programs} not found on this machine, and installing needs root; run:\n  {command}")]
+    MissingTools { programs: String, command: String },
+
+    #[error("{package}: no recipe of this name in {directory}{nearest}")]
+    UnknownRecipe { package: PackageName, directory: PathBuf, nearest: String },
+
+    #[error("recipes depend on each other in a circle: {circle}; remove one of these requirements")]
+    Cycle { circle: String },
+
+    #[error("{package}: build requirement {tool} is not in {file}; add its wheel there")]
+    UnknownTool { package: PackageName, tool: PackageName, file: PathBuf },
+
+    #[error("no recipes at {directory}; run in a directory with `recipes/`, or name one with --recipes")]
+    NoRecipes { directory: PathBuf },
+
+    #[error("the upstream index is not known: {reason}; name it with --upstream URL")]
+    NoUpstream { reason: String },
+
+    #[error("cannot fetch {what}: {reason}")]
+    Fetch {
+        what: String,
+        reason: String,
+        #[source]
+        source: Option<reqwest::Error>,
+    },
+
+    #[error(
+        "{filename}: wrong hash\n  found    {found}\n  expected {expected}\nNothing was kept. If the file was replaced \
+         upstream on purpose, change the hash in the recipe."
+    )]
+    WrongHash { filename: String, found: String, expected: String },
+
+    #[error("{filename}: not a whole archive: {reason}; nothing was kept")]
+    Archive { filename: String, reason: String },
+
+    #[error("{package}: {file} is not among the files of {project} on the upstream index")]
+    NotUpstream { package: String, project: PackageName, file: String },
+
+    #[error(
+        "toolchain {toolchain} has Emscripten {found}; ABI {abi} needs {exact} or one of the admitted versions: \
+         {admitted}"
+    )]
+    Emscripten { toolchain: String, found: String, abi: String, exact: String, admitted: String },
+
+    #[error("{package}: step `{step}` failed ({status})\n{lines}\nfull log: {log}")]
+    Step { package: String, step: &'static str, status: String, lines: String, log: PathBuf },
+
+    #[error("{package}: {reason}")]
+    Package { package: String, reason: String },
+
+    #[error("{filename}: not admitted: {reason}")]
+    NotAdmitted { filename: String, reason: String },
+
+    #[error("the {what} in the cache is damaged: {reason}; remove {path} and run the command again")]
+    Cache { what: &'static str, path: PathBuf, reason: String },
+
+    #[error(transparent)]
+    Recipe(#[from] pkgsrv_recipe::RecipeError),
+
+    #[error("{filename}")]
+    Wheel {
+        filename: String,
+        #[source]
+        source: pkgsrv_wheel::WheelError,
+    },
+}
+
+/// Adds what was being done, and to which path, to an IO error.
+pub(crate) trait IoContext<T> {
+    fn doing(self, doing: &'static str, path: &Path) -> Result<T, BuildError>;
+}
+
+impl<T> IoContext<T> for io::Result<T> {
+    fn doing(self, doing: &'static str, path: &Path) -> Result<T, BuildError> {
+        self.map_err(|source| BuildError::Io { doing, path: path.to_owned(), source })
+    }
+}

@@ -1,0 +1,283 @@
+//! Carrying an action out: fetch, unpack, patch, build in the sandbox, and move the result into the cache whole.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pkgsrv_index::{Abi, WheelFilename};
+use pkgsrv_recipe::{BuildKind, Exports};
+
+use crate::action::{Action, ActionResult, RESULT_FORMAT, ResultFile, sha256};
+use crate::admission;
+use crate::context::{Context, move_into_place};
+use crate::cross_environment::{CrossEnvironment, MOUNT as CROSS};
+use crate::error::{BuildError, IoContext as _};
+use crate::process::Log;
+use crate::repack::repack;
+use crate::runtime::Runtime;
+use crate::sandbox::Sandbox;
+use crate::source;
+use crate::toolchain::Toolchain;
+
+const TOOLS: &str = "/pkgsrv/tools";
+const HOST: &str = "/pkgsrv/host";
+const COMPILER_SETTINGS: &str = "/pkgsrv/compiler.conf";
+const SOURCE: &str = "/build/source";
+const OUT: &str = "/build/out";
+
+/// 1980-01-01, the first moment that a zip archive can tell.
+const SOURCE_DATE_EPOCH: &str = "315532800";
+
+/// What all actions of one ABI share.
+pub(crate) struct Workshop<'a> {
+    pub context: &'a Context,
+    pub abi: Abi,
+    pub toolchain: &'a Toolchain,
+    pub runtime: &'a Runtime,
+    pub cross: &'a CrossEnvironment,
+}
+
+/// One build under way: its directories and its log.
+struct Site<'a> {
+    shop: &'a Workshop<'a>,
+    action: &'a Action<'a>,
+    /// `tools`, `build/source`, `build/out`, `prefix`, `compiler.conf`, `patches`.
+    work: PathBuf,
+    log: Log,
+}
+
+/// Builds, admits and keeps. `companions` are the wheels of what the package needs at run time.
+pub(crate) fn execute(
+    shop: &Workshop<'_>,
+    action: &Action<'_>,
+    companions: &[PathBuf],
+) -> Result<ActionResult, BuildError> {
+    let context = shop.context;
+    let work = context.cache.work_directory(action.recipe.name.as_str())?;
+    let log_name = format!("{}-{}", action.recipe.name, action.recipe.version);
+    let log = context.log(&log_name)?;
+    let mut site = Site { shop, action, work: work.path().to_owned(), log };
+    site.prepare()?;
+    let finished = context.cache.work_directory("result")?;
+    let mut result = ResultFile { format: RESULT_FORMAT, name: action.recipe.name.clone(), wheel: None, sha256: None };
+    match action.recipe.build.kind {
+        BuildKind::StaticLibrary => {
+            site.script()?;
+            let prefix = finished.path().join("prefix");
+            fs::rename(site.work.join("prefix"), &prefix).doing("keep the library in", &prefix)?;
+        }
+        BuildKind::Package => {
+            if action.recipe.build.script.is_some() {
+                site.script()?;
+            }
+            site.backend()?;
+            let (filename, bytes) = site.wheel()?;
+            let path = finished.path().join(&filename);
+            fs::write(&path, &bytes).doing("write", &path)?;
+            admission::admit(
+                shop.context,
+                shop.toolchain,
+                shop.runtime,
+                shop.abi,
+                &admission::Candidate { path: &path, companions, imports: &action.recipe.test_imports },
+            )?;
+            result.sha256 = Some(sha256(&bytes));
+            result.wheel = Some(filename);
+        }
+    }
+    let kept_log = finished.path().join("build.log");
+    fs::copy(&site.log.path, &kept_log).doing("keep the log in", &kept_log)?;
+    ActionResult::write(finished.path(), &result)?;
+    move_into_place(finished, &context.cache.actions().join(action.digest.to_string()))?;
+    ActionResult::find(&context.cache, action.digest)?.ok_or_else(|| BuildError::Cache {
+        what: "result",
+        path: context.cache.actions(),
+        reason: "what was just written is gone".to_owned(),
+    })
+}
+
+impl Site<'_> {
+    fn prepare(&mut self) -> Result<(), BuildError> {
+        for directory in ["tools", "build/out", "build/unpacked", "patches", "prefix"] {
+            let path = self.work.join(directory);
+            fs::create_dir_all(&path).doing("create", &path)?;
+        }
+        let archive = source::fetch_source(self.shop.context, self.shop.toolchain, self.action.recipe)?;
+        let top = source::unpack(&archive, &self.work.join("build/unpacked"))?;
+        let place = self.work.join("build/source");
+        fs::rename(&top, &place).doing("move the source to", &place)?;
+        let settings = self.work.join("compiler.conf");
+        fs::write(&settings, self.compiler_settings()).doing("write", &settings)?;
+        self.install_tools()?;
+        self.patch()
+    }
+
+    fn install_tools(&mut self) -> Result<(), BuildError> {
+        if self.action.tools.is_empty() {
+            return Ok(());
+        }
+        let mut sandbox = self.shop.toolchain.sandbox().writable(&self.work.join("tools"), TOOLS);
+        for wheel in &self.action.tools {
+            let fetched = source::fetch_wheel(self.shop.context, wheel)?;
+            sandbox = sandbox.read_only(&fetched.path, &format!("/wheels/{}", wheel.filename.as_str()));
+        }
+        let script = "export PYTHONPATH=$(echo /usr/share/python-wheels/pip-*.whl); exec \"$0\" -m pip install --quiet \
+                      --no-index --no-deps --disable-pip-version-check --target \"$1\" /wheels/*.whl";
+        let python = self.shop.toolchain.python();
+        self.run("tools", sandbox, &["/bin/bash", "-c", script, &python, TOOLS])
+    }
+
+    fn patch(&mut self) -> Result<(), BuildError> {
+        let patches = self.work.join("patches");
+        for (name, bytes) in &self.action.patches {
+            let path = patches.join(name);
+            fs::write(&path, bytes).doing("write", &path)?;
+        }
+        for (name, _) in &self.action.patches {
+            let sandbox = self.sandbox().read_only(&patches, "/pkgsrv/patches");
+            let path = format!("/pkgsrv/patches/{name}");
+            self.run("patch", sandbox, &["/usr/bin/patch", "-p1", "--binary", "--forward", "--input", &path])?;
+        }
+        Ok(())
+    }
+
+    fn script(&mut self) -> Result<(), BuildError> {
+        let script = self.action.recipe.build.script.clone().unwrap_or_default();
+        let sandbox = self.sandbox();
+        self.run("script", sandbox, &["/bin/bash", "-e", "-o", "pipefail", "-c", &script])
+    }
+
+    fn backend(&mut self) -> Result<(), BuildError> {
+        let python = self.shop.toolchain.python();
+        let mut command: Vec<String> =
+            [&python, "-m", "build", "--wheel", "--no-isolation", "--skip-dependency-check", "--outdir", OUT]
+                .map(str::to_owned)
+                .into();
+        command
+            .extend(self.config_settings()?.into_iter().map(|(key, value)| format!("--config-setting={key}={value}")));
+        command.push(SOURCE.to_owned());
+        let sandbox = self.sandbox();
+        self.run("build", sandbox, &command.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// The recipe's settings, and what a backend needs to build for another platform.
+    fn config_settings(&self) -> Result<Vec<(String, String)>, BuildError> {
+        let mut settings = Vec::new();
+        if self.backend_name()?.as_deref() == Some("mesonpy") {
+            settings.push(("setup-args".to_owned(), format!("--cross-file={CROSS}/meson-cross.ini")));
+        }
+        for (key, values) in &self.action.recipe.build.config_settings {
+            settings.extend(values.iter().map(|value| (key.clone(), value.clone())));
+        }
+        Ok(settings)
+    }
+
+    /// `build-system.build-backend` of the source's `pyproject.toml`.
+    fn backend_name(&self) -> Result<Option<String>, BuildError> {
+        let path = self.work.join("build/source/pyproject.toml");
+        let Ok(text) = fs::read_to_string(&path) else { return Ok(None) };
+        let project: toml::Table = text.parse().map_err(|error: toml::de::Error| BuildError::Package {
+            package: self.action.label(),
+            reason: format!("its pyproject.toml cannot be read: {error}"),
+        })?;
+        let backend = project.get("build-system").and_then(|system| system.get("build-backend"));
+        Ok(backend.and_then(toml::Value::as_str).map(str::to_owned))
+    }
+
+    /// The sandbox of every step that runs the package's own code.
+    fn sandbox(&self) -> Sandbox {
+        let Self { shop, action, work, .. } = self;
+        let mut sandbox = shop
+            .toolchain
+            .sandbox()
+            .read_only(shop.cross.directory(), CROSS)
+            .read_only(&work.join("tools"), TOOLS)
+            .read_only(&work.join("compiler.conf"), COMPILER_SETTINGS)
+            .writable(&work.join("build"), "/build");
+        let mut pkg_config = Vec::new();
+        for library in &action.host {
+            let mount = format!("{HOST}/{}", library.name);
+            sandbox = sandbox.read_only(&library.directory.join("prefix"), &mount);
+            pkg_config.push(format!("{mount}/lib/pkgconfig"));
+        }
+        let prefix = format!("{HOST}/{}", action.recipe.name);
+        if action.recipe.build.kind == BuildKind::StaticLibrary {
+            sandbox = sandbox.writable(&work.join("prefix"), &prefix);
+        }
+        let jobs = std::thread::available_parallelism().map_or(1, usize::from).to_string();
+        for (name, value) in shop.cross.variables() {
+            sandbox = sandbox.variable(name, &value);
+        }
+        for (name, value) in &action.recipe.build.environment {
+            sandbox = sandbox.variable(name, value);
+        }
+        sandbox
+            .directory(SOURCE)
+            .variable("JOBS", &jobs)
+            .variable("PATH", &format!("{CROSS}/bin:{TOOLS}/bin:/usr/bin:/bin"))
+            .variable("PKG_CONFIG_LIBDIR", &pkg_config.join(":"))
+            .variable("PREFIX", &prefix)
+            // Else the log lags behind by a buffer.
+            .variable("PYTHONUNBUFFERED", "1")
+            .variable("PYTHONPATH", &format!("{TOOLS}:{CROSS}/sysconfig"))
+            .variable("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH)
+            .variable("TZ", "UTC")
+    }
+
+    fn compiler_settings(&self) -> String {
+        let build = &self.action.recipe.build;
+        // The recipe's flags come after the package's own, the ABI's after all.
+        let mut settings: Vec<(&str, String)> = build.cflags.iter().map(|flag| ("abi-flag", flag.clone())).collect();
+        settings.extend(self.shop.cross.compiler_settings());
+        settings.extend(build.cxxflags.iter().map(|flag| ("default-cxx-flag", flag.clone())));
+        for library in &self.action.host {
+            settings.push(("default-flag", format!("-I{HOST}/{}/include", library.name)));
+            settings.push(("link-flag", format!("-L{HOST}/{}/lib", library.name)));
+        }
+        settings.extend(build.ldflags.iter().map(|flag| ("link-flag", flag.clone())));
+        match &build.exports {
+            Exports::PyInit => settings.push(("export", "pyinit".to_owned())),
+            Exports::WholeArchive => settings.push(("export", "whole-archive".to_owned())),
+            Exports::Symbols(symbols) => settings.extend(symbols.iter().map(|symbol| ("export", symbol.clone()))),
+        }
+        settings.into_iter().flat_map(|(key, value)| [key.to_owned(), " ".to_owned(), value, "\n".to_owned()]).collect()
+    }
+
+    fn run(&mut self, step: &'static str, sandbox: Sandbox, program: &[&str]) -> Result<(), BuildError> {
+        self.log.line(&format!("### {step}"))?;
+        self.shop.context.run_step(&self.action.label(), step, &mut sandbox.command(program), &mut self.log)
+    }
+
+    /// The one wheel that the backend wrote, repacked.
+    fn wheel(&self) -> Result<(String, Vec<u8>), BuildError> {
+        let out = self.work.join("build/out");
+        let wheels: Vec<PathBuf> = fs::read_dir(&out)
+            .doing("read", &out)?
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| is_wheel(path))
+            .collect();
+        let [path] = wheels.as_slice() else {
+            let reason = format!("its build wrote {} wheels, expected one", wheels.len());
+            return Err(BuildError::Package { package: self.action.label(), reason });
+        };
+        let bytes = fs::read(path).doing("read", path)?;
+        let filename = path.file_name().unwrap_or_default().to_string_lossy();
+        let (filename, bytes) = repack(&filename, &bytes, self.shop.abi)?;
+        self.check_name(&filename)?;
+        Ok((filename, bytes))
+    }
+
+    fn check_name(&self, filename: &str) -> Result<(), BuildError> {
+        let recipe = self.action.recipe;
+        let parsed = filename.parse::<WheelFilename>();
+        if parsed.is_ok_and(|parsed| *parsed.name() == recipe.name && *parsed.version() == recipe.version) {
+            return Ok(());
+        }
+        let reason = format!("its build wrote {filename}; name and version must be the recipe's");
+        Err(BuildError::Package { package: self.action.label(), reason })
+    }
+}
+
+fn is_wheel(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "whl")
+}

@@ -1,0 +1,37 @@
+//! The builder: from recipe names to admitted wheels in the machine's cache.
+//!
+//! [`Builder::new`] brings what an ABI needs (toolchain, runtime, cross environment), [`Builder::build`] plans and
+//! carries out. Every result is kept under the digest of all that decides it, so what is there is not made again.
+
+mod abi_flags;
+mod action;
+mod admission;
+mod builder;
+mod context;
+mod cross_environment;
+mod error;
+mod execute;
+mod interrupt;
+mod plan;
+mod process;
+mod progress;
+mod recipe_tree;
+mod repack;
+mod runtime;
+mod sandbox;
+mod source;
+mod system_tools;
+mod toolchain;
+mod upstream;
+
+pub use action::ActionResult;
+pub use builder::Builder;
+pub use context::{Cache, Context};
+pub use error::BuildError;
+pub use interrupt::Interrupt;
+pub use process::Log;
+pub use progress::{Progress, Task};
+pub use recipe_tree::RecipeTree;
+pub use runtime::Runtime;
+pub use toolchain::{Manifest, Provider, Toolchain};
+pub use upstream::Upstream;

@@ -1,0 +1,157 @@
+//! Running other programs: output kept in a log, last lines at hand, ended with us.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::error::{BuildError, IoContext as _};
+use crate::interrupt::Interrupt;
+
+/// How many of the last output lines are kept for error messages.
+const LAST_LINES: usize = 400;
+
+/// A log file that commands append to.
+#[derive(Debug)]
+pub struct Log {
+    file: File,
+    /// Where it lies.
+    pub path: PathBuf,
+}
+
+/// A command that ended with failure.
+#[derive(Debug)]
+pub struct Failure {
+    /// "exit code 2" or "signal 9".
+    pub status: String,
+    /// The last lines it printed.
+    pub last_lines: Vec<String>,
+}
+
+impl Log {
+    /// Creates (or empties) the log at `path`.
+    pub fn create(path: PathBuf) -> Result<Self, BuildError> {
+        let file = File::create(&path).doing("create the log", &path)?;
+        Ok(Self { file, path })
+    }
+
+    /// Writes one line.
+    pub fn line(&mut self, line: &str) -> Result<(), BuildError> {
+        writeln!(self.file, "{line}").doing("write the log", &self.path)
+    }
+}
+
+impl Failure {
+    /// The lines of the output that tell the error: from the first one that a compiler or Python marks as such, else
+    /// the end.
+    pub(crate) fn telling_lines(&self) -> Vec<&str> {
+        const MARKS: &[&str] = &[": error:", ": fatal error:", "error: ", "ERROR:", "Error: ", "undefined symbol"];
+        const MOST: usize = 12;
+        let lines = &self.last_lines;
+        let first = lines.iter().position(|line| MARKS.iter().any(|mark| line.contains(mark)));
+        let start = first.unwrap_or(lines.len().saturating_sub(MOST));
+        lines[start..].iter().take(MOST).map(String::as_str).collect()
+    }
+}
+
+/// Runs a command to its end, standard output and error together into `log`, each line also to `on_line`.
+/// The outer error is that it could not be run, the inner one that it failed.
+pub fn run_logged(
+    command: &mut Command,
+    interrupt: &Interrupt,
+    log: &mut Log,
+    mut on_line: impl FnMut(&str),
+) -> Result<Result<(), Failure>, BuildError> {
+    interrupt.check()?;
+    let (reader, writer) = std::io::pipe().doing("open a pipe for", Path::new(command.get_program()))?;
+    let error_writer = writer.try_clone().doing("open a pipe for", Path::new(command.get_program()))?;
+    command.stdin(Stdio::null()).stdout(writer).stderr(error_writer).process_group(0);
+    let mut child = command.spawn().map_err(|source| BuildError::Start {
+        program: command.get_program().to_string_lossy().into_owned(),
+        source,
+    })?;
+    // Our copies of the pipe's writing end must go, or reading never ends.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let running = interrupt.started(child.id().cast_signed());
+    let mut last_lines = VecDeque::new();
+    let mut reader = BufReader::new(reader);
+    let mut bytes = Vec::new();
+    loop {
+        bytes.clear();
+        if reader.read_until(b'\n', &mut bytes).doing("read the output logged in", &log.path)? == 0 {
+            break;
+        }
+        let line = String::from_utf8_lossy(&bytes);
+        let line = line.trim_end();
+        log.line(line)?;
+        on_line(line);
+        if last_lines.len() == LAST_LINES {
+            last_lines.pop_front();
+        }
+        last_lines.push_back(line.to_owned());
+    }
+    let status = child.wait().doing("wait for the program logged in", &log.path)?;
+    drop(running);
+    interrupt.check()?;
+    if status.success() {
+        return Ok(Ok(()));
+    }
+    Ok(Err(Failure { status: status.to_string(), last_lines: last_lines.into() }))
+}
+
+/// Runs a command that answers on standard output; `Err` where it fails, with what it printed on standard error.
+pub fn run_for_output(command: &mut Command, interrupt: &Interrupt) -> Result<String, BuildError> {
+    interrupt.check()?;
+    let program = command.get_program().to_string_lossy().into_owned();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let child = command.spawn().map_err(|source| BuildError::Start { program: program.clone(), source })?;
+    let running = interrupt.started(child.id().cast_signed());
+    let output = child.wait_with_output().doing("wait for", Path::new(&program))?;
+    drop(running);
+    interrupt.check()?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(BuildError::Program {
+        program,
+        status: output.status.to_string(),
+        output: shortened(&String::from_utf8_lossy(&output.stderr)),
+    })
+}
+
+/// Output as an error can show it: Node, for one, prints the whole line of a minified file before what went wrong.
+fn shortened(output: &str) -> String {
+    const MOST_LINES: usize = 20;
+    const MOST_CHARACTERS: usize = 300;
+    let lines: Vec<&str> = output.lines().filter(|line| !line.trim().is_empty()).collect();
+    let last = &lines[lines.len().saturating_sub(MOST_LINES)..];
+    last.iter().map(|line| line.chars().take(MOST_CHARACTERS).collect()).collect::<Vec<String>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(lines: &[&str]) -> Failure {
+        Failure { status: "exit status: 1".to_owned(), last_lines: lines.iter().map(|&line| line.to_owned()).collect() }
+    }
+
+    #[test]
+    fn the_compilers_first_error_is_told() {
+        let failure =
+            failure(&["[1/3] cc a.c", "a.c:1:2: error: unknown type name 'foo'", "    1 | foo x;", "ninja: stopped"]);
+        assert_eq!(
+            failure.telling_lines(),
+            ["a.c:1:2: error: unknown type name 'foo'", "    1 | foo x;", "ninja: stopped"]
+        );
+    }
+
+    #[test]
+    fn without_a_marked_line_the_end_is_told() {
+        let lines: Vec<String> = (0..40).map(|number| number.to_string()).collect();
+        let failure = failure(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(failure.telling_lines().first(), Some(&"28"));
+    }
+}

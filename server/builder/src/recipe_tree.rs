@@ -1,0 +1,98 @@
+//! The folder of recipes: read on demand, so that a mistake in one recipe does not stop the others.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pkgsrv_index::PackageName;
+use pkgsrv_recipe::{BuildRequirements, LockedWheel, Recipe};
+
+use crate::error::{BuildError, IoContext as _};
+
+/// Name of the file with the pinned build tools.
+const BUILD_REQUIREMENTS: &str = "build-requirements.toml";
+
+/// A folder of recipes, one folder per package.
+#[derive(Debug)]
+pub struct RecipeTree {
+    directory: PathBuf,
+    tools: BuildRequirements,
+}
+
+impl RecipeTree {
+    /// Opens the folder.
+    pub fn open(directory: &Path) -> Result<Self, BuildError> {
+        let path = directory.join(BUILD_REQUIREMENTS);
+        if !path.is_file() {
+            return Err(BuildError::NoRecipes { directory: directory.to_owned() });
+        }
+        let text = fs::read_to_string(&path).doing("read", &path)?;
+        let tools = BuildRequirements::parse(&path.display().to_string(), &text)?;
+        Ok(Self { directory: directory.to_owned(), tools })
+    }
+
+    /// The recipes of `wanted` and of all that these need, directly or not.
+    pub fn closure(&self, wanted: &[PackageName]) -> Result<BTreeMap<PackageName, Recipe>, BuildError> {
+        let mut found = BTreeMap::new();
+        let mut pending = wanted.to_vec();
+        while let Some(name) = pending.pop() {
+            if found.contains_key(&name) {
+                continue;
+            }
+            let recipe = self.read(&name)?;
+            pending.extend(recipe.requirements.host.iter().chain(&recipe.requirements.run).cloned());
+            found.insert(name, recipe);
+        }
+        Ok(found)
+    }
+
+    fn read(&self, name: &PackageName) -> Result<Recipe, BuildError> {
+        let path = self.directory.join(name.as_str()).join("recipe.toml");
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(self.unknown(name)),
+            Err(source) => return Err(BuildError::Io { doing: "read", path, source }),
+        };
+        let recipe = Recipe::parse(&path.display().to_string(), &text)?;
+        if recipe.name != *name {
+            return Err(BuildError::Package {
+                package: name.to_string(),
+                reason: format!("{} says that it is of {}; folder and name must agree", path.display(), recipe.name),
+            });
+        }
+        Ok(recipe)
+    }
+
+    fn unknown(&self, name: &PackageName) -> BuildError {
+        let entries = fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        let mut near: Vec<(usize, String)> = entries
+            .filter(|entry| entry.path().join("recipe.toml").is_file())
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .map(|other| (strsim::damerau_levenshtein(name.as_str(), &other), other))
+            .filter(|(distance, other)| *distance <= other.len() / 2 || other.starts_with(name.as_str()))
+            .collect();
+        near.sort();
+        let near: Vec<String> = near.into_iter().take(3).map(|(_, other)| other).collect();
+        let nearest = if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(", ")) };
+        BuildError::UnknownRecipe { package: name.clone(), directory: self.directory.clone(), nearest }
+    }
+
+    /// The pinned wheels that a package's build needs, sorted.
+    pub(crate) fn tools(&self, package: &PackageName, names: &[PackageName]) -> Result<Vec<&LockedWheel>, BuildError> {
+        self.tools.closure(names).map_err(|tool| BuildError::UnknownTool {
+            package: package.clone(),
+            tool,
+            file: self.directory.join(BUILD_REQUIREMENTS),
+        })
+    }
+
+    /// The bytes of a recipe's patches, in order.
+    pub(crate) fn patches(&self, recipe: &Recipe) -> Result<Vec<(String, Vec<u8>)>, BuildError> {
+        let folder = self.directory.join(recipe.name.as_str());
+        let read = |name: &String| {
+            let path = folder.join(name);
+            Ok((name.clone(), fs::read(&path).doing("read", &path)?))
+        };
+        recipe.source.patches.iter().map(read).collect()
+    }
+}

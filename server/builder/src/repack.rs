@@ -1,0 +1,154 @@
+//! From the wheel that a backend wrote to the one that is published: the ABI's platform tag, sorted entries, fixed
+//! times, a fresh RECORD. The same contents give the same bytes.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{Cursor, Write as _};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use pkgsrv_index::{Abi, WheelFilename};
+use pkgsrv_wheel::Wheel;
+use sha2::{Digest as _, Sha256};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
+
+use crate::error::BuildError;
+
+/// The longest deflate search: wheels are written once and fetched often.
+const DEFLATE_LEVEL: i64 = 9;
+
+/// Returns the file name and bytes of the wheel for `abi`. Pure wheels keep their tag.
+pub(crate) fn repack(filename: &str, bytes: &[u8], abi: Abi) -> Result<(String, Vec<u8>), BuildError> {
+    let wheel_error = |source| BuildError::Wheel { filename: filename.to_owned(), source };
+    let package_error = |reason: String| BuildError::Package { package: filename.to_owned(), reason };
+    let parsed: WheelFilename =
+        filename.parse().map_err(|error: pkgsrv_index::IndexError| package_error(error.to_string()))?;
+    let wheel = Wheel::parse(bytes).map_err(wheel_error)?;
+    let tags = retag(parsed.compressed_tags(), abi);
+    let record_path = format!("{}/RECORD", wheel.dist_info_dir());
+    let wheel_path = format!("{}/WHEEL", wheel.dist_info_dir());
+    let mut files = BTreeMap::new();
+    for entry in wheel.entries() {
+        let mut contents = wheel.read(entry).map_err(wheel_error)?;
+        if entry.path() == record_path {
+            continue;
+        }
+        if entry.path() == wheel_path {
+            contents = retag_wheel_file(&contents, &tags);
+        }
+        files.insert(entry.path().to_owned(), (contents, entry.is_executable()));
+    }
+    let record = record(&files, &record_path);
+    let dist_info = format!("{}/", wheel.dist_info_dir());
+    // Metadata last, as the wheel format recommends; RECORD last of all.
+    let (metadata, code): (Vec<_>, Vec<_>) = files.into_iter().partition(|(path, _)| path.starts_with(&dist_info));
+    let entries = code.into_iter().chain(metadata).chain([(record_path, (record.into_bytes(), false))]);
+    let bytes = write(entries).map_err(|error| package_error(format!("cannot write the wheel: {error}")))?;
+    let stem = filename.strip_suffix(&format!("{}.whl", parsed.compressed_tags())).unwrap_or(filename);
+    Ok((format!("{stem}{tags}.whl"), bytes))
+}
+
+/// The tag set with the ABI's platform; `any` stays.
+fn retag(tags: &str, abi: Abi) -> String {
+    match tags.rsplit_once('-') {
+        Some((_, "any")) | None => tags.to_owned(),
+        Some((python, _)) => format!("{python}-{}", abi.platform_tag()),
+    }
+}
+
+fn retag_wheel_file(contents: &[u8], tags: &str) -> Vec<u8> {
+    let text = String::from_utf8_lossy(contents);
+    let mut lines: Vec<String> =
+        text.lines().filter(|line| !line.starts_with("Tag:") && !line.is_empty()).map(str::to_owned).collect();
+    let mut sets = tags.split('-');
+    let mut next = || sets.next().unwrap_or_default().split('.').collect::<Vec<_>>();
+    let (pythons, abis, platforms) = (next(), next(), next());
+    for python in &pythons {
+        for abi in &abis {
+            lines.extend(platforms.iter().map(|platform| format!("Tag: {python}-{abi}-{platform}")));
+        }
+    }
+    lines.push(String::new());
+    lines.join("\n").into_bytes()
+}
+
+fn record(files: &BTreeMap<String, (Vec<u8>, bool)>, record_path: &str) -> String {
+    let mut text = String::new();
+    for (path, (contents, _)) in files {
+        let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(contents));
+        writeln!(text, "{},sha256={hash},{}", csv_field(path), contents.len()).expect("a string grows");
+    }
+    writeln!(text, "{},,", csv_field(record_path)).expect("a string grows");
+    text
+}
+
+fn csv_field(path: &str) -> String {
+    if path.contains([',', '"']) { format!("\"{}\"", path.replace('"', "\"\"")) } else { path.to_owned() }
+}
+
+fn write(entries: impl Iterator<Item = (String, (Vec<u8>, bool))>) -> zip::result::ZipResult<Vec<u8>> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (path, (contents, executable)) in entries {
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Deflated)
+            .compression_level(Some(DEFLATE_LEVEL))
+            .last_modified_time(DateTime::default())
+            .unix_permissions(if executable { 0o755 } else { 0o644 });
+        writer.start_file(path, options)?;
+        writer.write_all(&contents)?;
+    }
+    Ok(writer.finish()?.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn native_wheel() -> Vec<u8> {
+        let file = |text: &str| (text.as_bytes().to_vec(), false);
+        let entries = [
+            ("z.py".to_owned(), file("z")),
+            ("demo/_x.cpython-314-wasm32-emscripten.so".to_owned(), file("so")),
+            ("demo-1.0.dist-info/METADATA".to_owned(), file("Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n")),
+            (
+                "demo-1.0.dist-info/WHEEL".to_owned(),
+                file("Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: cp314-cp314-emscripten_5_0_3_wasm32\n\n"),
+            ),
+            ("demo-1.0.dist-info/RECORD".to_owned(), file("old\n")),
+        ];
+        write(entries.into_iter()).unwrap()
+    }
+
+    #[test]
+    fn the_platform_becomes_the_abis_and_record_is_right_again() {
+        let abi: Abi = "2026_0".parse().unwrap();
+        let (name, bytes) = repack("demo-1.0-cp314-cp314-emscripten_5_0_3_wasm32.whl", &native_wheel(), abi).unwrap();
+        assert_eq!(name, "demo-1.0-cp314-cp314-pyemscripten_2026_0_wasm32.whl");
+        let wheel = Wheel::parse(bytes.as_slice()).unwrap();
+        wheel.verify_record().unwrap();
+        assert_eq!(wheel.wheel_file().unwrap().tags, ["cp314-cp314-pyemscripten_2026_0_wasm32"]);
+        let mut archive = zip::ZipArchive::new(Cursor::new(bytes.as_slice())).unwrap();
+        let order: Vec<String> =
+            (0..archive.len()).map(|at| archive.by_index(at).unwrap().name().unwrap().into_owned()).collect();
+        assert_eq!(
+            order,
+            [
+                "demo/_x.cpython-314-wasm32-emscripten.so",
+                "z.py",
+                "demo-1.0.dist-info/METADATA",
+                "demo-1.0.dist-info/WHEEL",
+                "demo-1.0.dist-info/RECORD",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_same_contents_give_the_same_bytes() {
+        let abi: Abi = "2026_0".parse().unwrap();
+        let name = "demo-1.0-cp314-cp314-emscripten_5_0_3_wasm32.whl";
+        let (name_1, once) = repack(name, &native_wheel(), abi).unwrap();
+        let (name_2, twice) = repack(&name_1, &once, abi).unwrap();
+        assert_eq!((name_1, once), (name_2, twice));
+    }
+}

@@ -1,0 +1,163 @@
+//! Runtimes: the interpreter that an ABI's wheels are for, fetched from npm by version and hash.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use flate2::read::GzDecoder;
+use pkgsrv_index::{Abi, Digest};
+use serde::{Deserialize, Serialize};
+
+use crate::context::{Context, move_into_place};
+use crate::error::{BuildError, IoContext as _};
+use crate::process;
+use crate::source::hash_file;
+use crate::system_tools::{self, NPM};
+use crate::toolchain::Toolchain;
+
+/// npm archives by package and version, with the SHA-256 that they must have.
+const ARCHIVES: &[(&str, &str, &str)] =
+    &[("pyodide", "314.0.7", "66b7949e5a0cba2250b586d7e368bf12fb482800748d182c4618254b685ffaa0")];
+
+const SYMBOLS_SCRIPT: &str = include_str!("runtime/symbols.mjs");
+
+/// An unpacked runtime.
+#[derive(Clone, Debug)]
+pub struct Runtime {
+    /// Directory of its files (`pyodide.mjs`, `pyodide.asm.wasm`, …).
+    pub directory: PathBuf,
+    /// `pyodide`.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// SHA-256 of the archive that it was unpacked from.
+    pub archive: Digest,
+}
+
+/// What side modules may import from a runtime.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RuntimeSymbols {
+    /// Functions and data by their C names, as the dynamic linker looks them up.
+    pub symbols: BTreeSet<String>,
+}
+
+impl Runtime {
+    /// The runtime of an ABI: the unpacked one, else fetched by npm, from wherever npm is set up to fetch.
+    pub fn ensure(context: &Context, abi: Abi) -> Result<Self, BuildError> {
+        let (name, version) = (abi.facts().runtime, abi.facts().runtime_version);
+        let directory = context.cache.runtimes().join(format!("{name}-{version}"));
+        let runtime = Self { directory, name, version, archive: archive(abi) };
+        if !runtime.directory.is_dir() {
+            let _lock = context.cache.lock(&format!("{name}-{version}"), &context.progress)?;
+            if !runtime.directory.is_dir() {
+                runtime.install(context)?;
+            }
+        }
+        Ok(runtime)
+    }
+
+    fn install(&self, context: &Context) -> Result<(), BuildError> {
+        system_tools::ensure(context, &[NPM])?;
+        let wanted = format!("{}@{}", self.name, self.version);
+        let stage = context.progress.stage(&wanted, "fetching by npm");
+        let work = context.cache.work_directory("runtime")?;
+        let mut npm = Command::new("npm");
+        npm.args(["pack", "--silent", "--pack-destination"]).arg(work.path()).arg(&wanted).current_dir(work.path());
+        let printed = process::run_for_output(&mut npm, &context.interrupt)?;
+        let filename = printed.trim().lines().last().unwrap_or_default().to_owned();
+        let archive = work.path().join(&filename);
+        let found = hash_file(&archive)?;
+        if found != self.archive {
+            return Err(BuildError::WrongHash {
+                filename,
+                found: found.to_string(),
+                expected: self.archive.to_string(),
+            });
+        }
+        let unpacked = context.cache.work_directory("runtime")?;
+        unpack_npm(&archive, unpacked.path())?;
+        move_into_place(unpacked, &self.directory)?;
+        stage.done("fetched");
+        Ok(())
+    }
+
+    /// What its side modules may import. The runtime itself is asked, once: some names are made by its JavaScript.
+    pub fn symbols(&self, context: &Context, toolchain: &Toolchain) -> Result<RuntimeSymbols, BuildError> {
+        let place = context.cache.runtimes().join(format!("{}-{}.symbols.json", self.name, self.version));
+        if let Ok(text) = fs::read_to_string(&place) {
+            return serde_json::from_str(&text).map_err(|error| BuildError::Cache {
+                what: "list of the runtime's symbols",
+                path: place,
+                reason: error.to_string(),
+            });
+        }
+        let text = self.run_script(context, toolchain, SYMBOLS_SCRIPT, &[])?;
+        let symbols: RuntimeSymbols = serde_json::from_str(&text).map_err(|error| BuildError::Program {
+            program: "node symbols.mjs".to_owned(),
+            status: "an answer that is not JSON".to_owned(),
+            output: format!("{error}: {text}"),
+        })?;
+        let work = context.cache.work_directory("symbols")?;
+        let path = work.path().join("symbols.json");
+        fs::write(&path, text).doing("write", &path)?;
+        fs::rename(&path, &place).doing("write", &place)?;
+        Ok(symbols)
+    }
+
+    /// Runs an ES module in Node, in the sandbox, with this runtime at `/runtime` and `mounts` read-only at the paths
+    /// named with them. Returns what it printed.
+    pub(crate) fn run_script(
+        &self,
+        context: &Context,
+        toolchain: &Toolchain,
+        script: &str,
+        mounts: &[(&Path, String)],
+    ) -> Result<String, BuildError> {
+        let work = context.cache.work_directory("script")?;
+        let path = work.path().join("script.mjs");
+        fs::write(&path, script).doing("write", &path)?;
+        let mut sandbox = toolchain.sandbox().read_only(&self.directory, "/runtime").read_only(work.path(), "/script");
+        for (from, to) in mounts {
+            sandbox = sandbox.read_only(from, to);
+        }
+        let mut command = sandbox.directory("/tmp").command(&["/usr/bin/node", "/script/script.mjs"]);
+        process::run_for_output(&mut command, &context.interrupt)
+    }
+}
+
+/// The hash of the archive with an ABI's runtime.
+fn archive(abi: Abi) -> Digest {
+    let wanted = (abi.facts().runtime, abi.facts().runtime_version);
+    let row = ARCHIVES.iter().find(|(name, version, _)| (*name, *version) == wanted);
+    let (_, _, sha256) = row.expect("every ABI's runtime has a row (tested)");
+    sha256.parse().expect("the table's hashes are hashes (tested)")
+}
+
+/// Unpacks an npm archive's `package/` directory.
+fn unpack_npm(archive: &Path, into: &Path) -> Result<(), BuildError> {
+    let bad = |reason: String| BuildError::Archive { filename: archive.display().to_string(), reason };
+    let file = File::open(archive).doing("open", archive)?;
+    let mut tar = tar::Archive::new(GzDecoder::new(file));
+    for entry in tar.entries().map_err(|error| bad(error.to_string()))? {
+        let mut entry = entry.map_err(|error| bad(error.to_string()))?;
+        let path = entry.path().map_err(|error| bad(error.to_string()))?.into_owned();
+        let plain = path.strip_prefix("package").ok().filter(|inside| inside.components().count() == 1);
+        // The runtimes are flat; what lies deeper is not part of them.
+        let Some(name) = plain else { continue };
+        entry.unpack(into.join(name)).map_err(|error| bad(error.to_string()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_abi_has_a_runtime_with_a_hash() {
+        for abi in Abi::known() {
+            assert_ne!(archive(abi).to_string(), "");
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Source archives and tools: fetched once by hash, kept by hash, unpacked with care.
+
+use std::fs::{self, File};
+use std::io::{Read, Write as _};
+use std::path::{Path, PathBuf};
+
+use flate2::read::GzDecoder;
+use pkgsrv_index::{Digest, PackageName};
+use pkgsrv_recipe::{LockedWheel, Recipe, SourceOrigin};
+use sha2::{Digest as _, Sha256};
+
+use crate::context::Context;
+use crate::error::{BuildError, IoContext as _};
+use crate::toolchain::Toolchain;
+use crate::upstream;
+
+/// A file of this size is larger than any sdist; reading on would only fill the disk.
+const LARGEST_SOURCE: u64 = 2 << 30;
+
+/// A file in the cache, its bytes checked against the hash.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its own name.
+    pub filename: String,
+}
+
+/// Fetches the recipe's source archive, or finds it in the cache.
+pub fn fetch_source(context: &Context, toolchain: &Toolchain, recipe: &Recipe) -> Result<Fetched, BuildError> {
+    let sha256 = &recipe.source.sha256;
+    if let Some(found) = cached(context, sha256)? {
+        return Ok(found);
+    }
+    match &recipe.source.origin {
+        SourceOrigin::PyPi(project) => {
+            let version = recipe.version.to_string();
+            let is_sdist = |name: &str| {
+                let stem = name.strip_suffix(".tar.gz");
+                stem.and_then(|stem| stem.rsplit_once('-'))
+                    .is_some_and(|(_, v)| v.parse::<pep440_rs::Version>().is_ok_and(|v| v == recipe.version))
+            };
+            fetch_upstream(context, project, sha256, &format!("an sdist of version {version}"), is_sdist)
+        }
+        SourceOrigin::Debian { package, file } => {
+            let work = context.cache.work_directory("debian-source")?;
+            let path = toolchain.fetch_debian_source(context, package, file, work.path())?;
+            keep(context, &path, file, sha256)
+        }
+    }
+}
+
+/// Fetches a pinned build tool, or finds it in the cache.
+pub fn fetch_wheel(context: &Context, wheel: &LockedWheel) -> Result<Fetched, BuildError> {
+    if let Some(found) = cached(context, &wheel.sha256)? {
+        return Ok(found);
+    }
+    let filename = wheel.filename.as_str();
+    fetch_upstream(context, wheel.filename.name(), &wheel.sha256, filename, |name| name == filename)
+}
+
+fn cached(context: &Context, sha256: &Digest) -> Result<Option<Fetched>, BuildError> {
+    let directory = context.cache.sources().join(sha256.to_string());
+    let Some(entry) = fs::read_dir(&directory).ok().and_then(|mut entries| entries.next()) else { return Ok(None) };
+    let entry = entry.doing("read", &directory)?;
+    let filename = entry.file_name().to_string_lossy().into_owned();
+    let found = hash_file(&entry.path())?;
+    if found != *sha256 {
+        let reason = format!("{filename} has SHA-256 {found}, expected {sha256}");
+        return Err(BuildError::Cache { what: "source", path: directory, reason });
+    }
+    Ok(Some(Fetched { path: entry.path(), filename }))
+}
+
+/// The file with this hash; where the index has none, the one of this name is fetched all the same, so that the error
+/// can tell both hashes.
+fn fetch_upstream(
+    context: &Context,
+    project: &PackageName,
+    sha256: &Digest,
+    wanted: &str,
+    fits: impl Fn(&str) -> bool,
+) -> Result<Fetched, BuildError> {
+    let client = upstream::client()?;
+    let find = |accept: &dyn Fn(&upstream::UpstreamFile) -> bool| {
+        context.upstream.find(&client, &context.interrupt, project, accept)
+    };
+    let file = match find(&|file| file.has_hash(sha256))? {
+        Some(file) => file,
+        None => find(&|file| fits(&file.filename))?.ok_or_else(|| BuildError::NotUpstream {
+            package: project.to_string(),
+            project: project.clone(),
+            file: wanted.to_owned(),
+        })?,
+    };
+    let work = context.cache.work_directory("fetch")?;
+    let path = work.path().join("file");
+    download(context, &client, &file, &path)?;
+    keep(context, &path, &file.filename, sha256)
+}
+
+fn download(
+    context: &Context,
+    client: &reqwest::blocking::Client,
+    file: &upstream::UpstreamFile,
+    path: &Path,
+) -> Result<(), BuildError> {
+    let failed = |source| upstream::fetch_error(file.filename.clone(), source);
+    let mut response =
+        client.get(file.address()).send().and_then(reqwest::blocking::Response::error_for_status).map_err(failed)?;
+    let length = response.content_length().or(file.size);
+    let bar = context.progress.download(&file.filename, length);
+    let mut out = File::create(path).doing("create", path)?;
+    let mut buffer = vec![0; 1 << 16];
+    let mut total = 0;
+    loop {
+        context.interrupt.check()?;
+        let count = response.read(&mut buffer).map_err(|error| BuildError::Fetch {
+            what: file.filename.clone(),
+            reason: format!("the transfer broke after {total} bytes: {error}"),
+            source: None,
+        })?;
+        if count == 0 {
+            break;
+        }
+        total += count as u64;
+        if total > LARGEST_SOURCE {
+            let reason = format!("it is larger than {LARGEST_SOURCE} bytes");
+            return Err(BuildError::Fetch { what: file.filename.clone(), reason, source: None });
+        }
+        out.write_all(&buffer[..count]).doing("write", path)?;
+        bar.advance(count as u64);
+    }
+    if let Some(length) = length.filter(|length| *length != total) {
+        let reason = format!("the transfer ended after {total} of {length} bytes; try again");
+        return Err(BuildError::Fetch { what: file.filename.clone(), reason, source: None });
+    }
+    bar.done(&format!("{total} bytes"));
+    Ok(())
+}
+
+/// Checks the hash and moves the file to its place.
+fn keep(context: &Context, path: &Path, filename: &str, expected: &Digest) -> Result<Fetched, BuildError> {
+    let found = hash_file(path)?;
+    if found != *expected {
+        return Err(BuildError::WrongHash {
+            filename: filename.to_owned(),
+            found: found.to_string(),
+            expected: expected.to_string(),
+        });
+    }
+    let finished = context.cache.work_directory("source")?;
+    let place = finished.path().join(filename);
+    fs::rename(path, &place).doing("move the fetched file to", &place)?;
+    let directory = context.cache.sources().join(expected.to_string());
+    crate::context::move_into_place(finished, &directory)?;
+    Ok(Fetched { path: directory.join(filename), filename: filename.to_owned() })
+}
+
+/// SHA-256 of a file's bytes.
+pub(crate) fn hash_file(path: &Path) -> Result<Digest, BuildError> {
+    let mut file = File::open(path).doing("open", path)?;
+    let mut hasher = Sha256::new();
+    std::io::copy(&mut file, &mut hasher).doing("read", path)?;
+    Ok(Digest::from_bytes(hasher.finalize().into()))
+}
+
+/// Unpacks a `.tar.gz` that holds one top directory, and returns that directory, which lies in `into`.
+/// Entries that lead out of `into` (by name or through a link) are an error.
+pub fn unpack(archive: &Fetched, into: &Path) -> Result<PathBuf, BuildError> {
+    let bad = |reason: String| BuildError::Archive { filename: archive.filename.clone(), reason };
+    let file = File::open(&archive.path).doing("open", &archive.path)?;
+    let mut tar = tar::Archive::new(GzDecoder::new(file));
+    tar.set_preserve_mtime(true);
+    for entry in tar.entries().map_err(|error| bad(error.to_string()))? {
+        let mut entry = entry.map_err(|error| bad(error.to_string()))?;
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let inside = entry.unpack_in(into).map_err(|error| bad(format!("{name}: {error}")))?;
+        if !inside {
+            return Err(bad(format!("{name} leads out of the archive")));
+        }
+    }
+    let mut tops = fs::read_dir(into).doing("read", into)?;
+    match (tops.next(), tops.next()) {
+        (Some(Ok(top)), None) if top.path().is_dir() => Ok(top.path()),
+        _ => Err(bad("expected one directory at the top".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn archive(directory: &Path, build: impl FnOnce(&mut tar::Builder<flate2::write::GzEncoder<File>>)) -> Fetched {
+        let path = directory.join("a.tar.gz");
+        let file = File::create(&path).unwrap();
+        let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(file, flate2::Compression::fast()));
+        build(&mut tar);
+        tar.into_inner().unwrap().finish().unwrap();
+        Fetched { path, filename: "a.tar.gz".to_owned() }
+    }
+
+    fn add(tar: &mut tar::Builder<flate2::write::GzEncoder<File>>, name: &str, bytes: &[u8]) {
+        let mut header = tar::Header::new_gnu();
+        // Set as raw bytes: the library refuses to write what this test must read.
+        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        header.set_cksum();
+        tar.append(&header, bytes).unwrap();
+    }
+
+    #[test]
+    fn the_top_directory_is_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let archive = archive(directory.path(), |tar| add(tar, "demo-1.0/setup.py", b"x"));
+        let into = tempfile::tempdir().unwrap();
+        let top = unpack(&archive, into.path()).unwrap();
+        assert_eq!(fs::read(top.join("setup.py")).unwrap(), b"x");
+    }
+
+    #[test]
+    fn an_entry_that_leads_out_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let archive = archive(directory.path(), |tar| add(tar, "../evil", b"x"));
+        let into = directory.path().join("into");
+        fs::create_dir(&into).unwrap();
+        let error = unpack(&archive, &into).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a.tar.gz: not a whole archive: ../evil leads out of the archive; nothing was kept"
+        );
+        assert!(!directory.path().join("evil").exists());
+    }
+
+    #[test]
+    fn a_truncated_archive_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let archive = archive(directory.path(), |tar| add(tar, "demo-1.0/data", &vec![7; 100_000]));
+        let bytes = fs::read(&archive.path).unwrap();
+        fs::write(&archive.path, &bytes[..bytes.len() / 2]).unwrap();
+        let into = tempfile::tempdir().unwrap();
+        let error = unpack(&archive, into.path()).unwrap_err().to_string();
+        assert!(error.starts_with("a.tar.gz: not a whole archive: "), "{error}");
+    }
+}

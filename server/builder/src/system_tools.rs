@@ -1,0 +1,66 @@
+//! Programs that must be on the machine: found, installed by apt where we are root, or named with the exact command.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::context::Context;
+use crate::error::BuildError;
+use crate::process;
+
+/// A program and the Debian package that brings it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SystemTool {
+    /// Name on `PATH`.
+    pub program: &'static str,
+    /// Debian package.
+    pub package: &'static str,
+}
+
+/// Makes the toolchain's root directory.
+pub const MMDEBSTRAP: SystemTool = SystemTool { program: "mmdebstrap", package: "mmdebstrap" };
+/// The sandbox.
+pub const BUBBLEWRAP: SystemTool = SystemTool { program: "bwrap", package: "bubblewrap" };
+/// Fetches runtimes.
+pub const NPM: SystemTool = SystemTool { program: "npm", package: "npm" };
+
+/// Makes sure that all of `tools` are there.
+pub fn ensure(context: &Context, tools: &[SystemTool]) -> Result<(), BuildError> {
+    let missing: Vec<SystemTool> = tools.iter().copied().filter(|tool| !on_path(tool.program)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
+    let command = format!("sudo apt-get install -y --no-install-recommends {}", packages.join(" "));
+    let programs = missing.iter().map(|tool| tool.program).collect::<Vec<_>>().join(", ");
+    let told = BuildError::MissingTools { programs, command };
+    if !nix::unistd::geteuid().is_root() || !on_path("apt-get") {
+        return Err(told);
+    }
+    let mut log = context.log("apt")?;
+    let label = packages.join(", ");
+    let stage = context.progress.stage(&label, &format!("installing by apt (log: {})", log.path.display()));
+    let mut apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+        process::run_logged(&mut command, &context.interrupt, &mut log, |line| stage.message(line))
+    };
+    // The lists may be missing or old: only then is the update worth its time.
+    let install: Vec<&str> =
+        ["install", "-y", "--no-install-recommends"].into_iter().chain(packages.iter().copied()).collect();
+    if apt(&install)?.is_err() {
+        let _ = apt(&["update"])?;
+        if let Err(failure) = apt(&install)? {
+            let output = failure.last_lines.join("\n");
+            return Err(BuildError::Program { program: "apt-get".to_owned(), status: failure.status, output });
+        }
+    }
+    stage.done("installed");
+    Ok(())
+}
+
+/// Whether a program of this name is on `PATH`.
+pub fn on_path(program: &str) -> bool {
+    // What a started program would be found by; no setting of ours.
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| Path::new(&directory).join(program).is_file())
+}

@@ -1,0 +1,190 @@
+//! The provider `debian`: a root directory made by mmdebstrap from a suite whose Emscripten fits.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pkgsrv_index::Abi;
+
+use super::{FORMAT, Manifest, Provider, Toolchain};
+use crate::abi_flags::{ABI_FLAGS, DEFAULT_FLAGS};
+use crate::action::sha256;
+use crate::context::{Context, move_into_place};
+use crate::error::{BuildError, IoContext as _};
+use crate::process::Log;
+use crate::sandbox::Sandbox;
+use crate::system_tools::{self, BUBBLEWRAP, MMDEBSTRAP};
+
+const SUITE: &str = "forky";
+
+/// What is installed besides the suite's essential packages. `python3.N-venv` brings pip's wheel.
+const PACKAGES: &[&str] =
+    &["autoconf", "automake", "cmake", "emscripten", "libtool", "make", "ninja-build", "nodejs", "patch", "pkgconf"];
+
+/// Where Emscripten keeps the system libraries that it has compiled.
+const EMSCRIPTEN_CACHE: &str = "/var/cache/emscripten";
+
+/// Uses what a configure check links, so that every system library for it is compiled once, at installation.
+const PROGRAM_C: &str = "#include <math.h>\n#include <setjmp.h>\n#include <stdio.h>\nstatic jmp_buf b;\n\
+    int main(int argc, char **argv) { if (!setjmp(b)) longjmp(b, 1); printf(\"%f\", sin(argc)); return 0; }\n";
+const PROGRAM_CXX: &str = "#include <iostream>\n#include <mutex>\n#include <stdexcept>\n#include <string>\n\
+    int main(int argc, char **) { try { if (argc > 1) throw std::runtime_error(\"x\"); } \
+    catch (std::exception &e) { std::cout << e.what(); } return 0; }\n";
+
+/// The suite, the build Python, and a digest of all else that the installation depends on: another list of packages or
+/// other flags are another toolchain.
+pub(super) fn name(abi: Abi) -> String {
+    let python = abi.facts().python;
+    let decides = [packages(abi), system_library_script().lines().map(str::to_owned).collect()].concat().join("\n");
+    let digest = sha256(decides.as_bytes()).to_string();
+    format!("debian-{SUITE}-python{python}-{}", &digest[..8])
+}
+
+fn packages(abi: Abi) -> Vec<String> {
+    let python = abi.facts().python;
+    let mut packages: Vec<String> = PACKAGES.iter().map(|&package| package.to_owned()).collect();
+    packages.extend([format!("python{python}-dev"), format!("python{python}-venv")]);
+    packages
+}
+
+fn system_library_script() -> String {
+    let flags = [DEFAULT_FLAGS, ABI_FLAGS].concat().join(" ");
+    format!(
+        "emcc {flags} program.c -o c.js -O1 -sASSERTIONS=0\nem++ {flags} program.cpp -o cxx.js -O1 -sASSERTIONS=0\n\
+         node c.js\nnode cxx.js\n"
+    )
+}
+
+pub(super) fn sandbox(directory: &Path) -> Sandbox {
+    Sandbox::new(&directory.join("root"))
+        .read_only(&directory.join("emscripten-cache"), EMSCRIPTEN_CACHE)
+        .variable("EM_CACHE", EMSCRIPTEN_CACHE)
+        .variable("EM_FROZEN_CACHE", "1")
+        // The installation has compiled and run programs; no need to ask clang for its version at every link.
+        .variable("EMCC_SKIP_SANITY_CHECK", "1")
+}
+
+/// Installs into a directory beside, then renames: an interrupted installation leaves nothing at `place`.
+pub(super) fn install(context: &Context, abi: Abi, place: &Path) -> Result<(), BuildError> {
+    system_tools::ensure(context, &[MMDEBSTRAP, BUBBLEWRAP])?;
+    let work = context.cache.work_directory("toolchain")?;
+    let mut log = context.log(&name(abi))?;
+    bootstrap(context, abi, work.path(), &mut log)?;
+    let root = work.path().join("root");
+    let manifest = Manifest {
+        format: FORMAT,
+        provider: Provider::Debian,
+        name: name(abi),
+        emscripten: emscripten_version(&root)?,
+        python: abi.facts().python.to_owned(),
+        packages: installed_packages(&root)?,
+    };
+    super::check_emscripten(&manifest.name, &manifest.emscripten, abi)?;
+    compile_system_libraries(context, work.path(), &mut log)?;
+    let text = serde_json::to_string_pretty(&manifest).expect("strings and maps of strings");
+    let path = work.path().join("manifest.json");
+    fs::write(&path, text).doing("write", &path)?;
+    move_into_place(work, place)
+}
+
+fn bootstrap(context: &Context, abi: Abi, work: &Path, log: &mut Log) -> Result<(), BuildError> {
+    let archive = work.join("root.tar");
+    let mut command = Command::new("mmdebstrap");
+    command
+        // A testing suite's Release file may be past its date; signatures are checked all the same.
+        .args(["--variant=apt", "--aptopt=Acquire::Check-Valid-Until \"false\""])
+        .args(["doc", "info", "locale", "man"].map(|unused| format!("--dpkgopt=path-exclude=/usr/share/{unused}/*")))
+        .arg(format!("--include={}", packages(abi).join(",")))
+        .arg(SUITE)
+        .arg(&archive);
+    context.run_step("toolchain", "installing Debian packages", &mut command, log)?;
+    let root = work.join("root");
+    fs::create_dir(&root).doing("create", &root)?;
+    let mut command = Command::new("tar");
+    command
+        .args(["--extract", "--no-same-owner", "--exclude=./dev/*", "--directory"])
+        .arg(&root)
+        .arg("--file")
+        .arg(&archive);
+    context.run_step("toolchain", "unpacking", &mut command, log)?;
+    fs::remove_file(&archive).doing("remove", &archive)
+}
+
+fn compile_system_libraries(context: &Context, work: &Path, log: &mut Log) -> Result<(), BuildError> {
+    let cache = work.join("emscripten-cache");
+    let programs = work.join("programs");
+    for directory in [&cache, &programs] {
+        fs::create_dir(directory).doing("create", directory)?;
+    }
+    for (file, text) in [("program.c", PROGRAM_C), ("program.cpp", PROGRAM_CXX), ("script", &system_library_script())] {
+        let path = programs.join(file);
+        fs::write(&path, text).doing("write", &path)?;
+    }
+    let mut command = Sandbox::new(&work.join("root"))
+        .writable(&cache, EMSCRIPTEN_CACHE)
+        .writable(&programs, "/programs")
+        .directory("/programs")
+        .variable("EM_CACHE", EMSCRIPTEN_CACHE)
+        .command(&["/bin/bash", "-eux", "script"]);
+    context.run_step("toolchain", "compiling Emscripten's system libraries", &mut command, log)?;
+    fs::remove_dir_all(&programs).doing("remove", &programs)
+}
+
+fn emscripten_version(root: &Path) -> Result<String, BuildError> {
+    let path = root.join("usr/share/emscripten/emscripten-version.txt");
+    let text = fs::read_to_string(&path).doing("read", &path)?;
+    Ok(text.trim().trim_matches('"').to_owned())
+}
+
+/// Package names and versions from dpkg's status file.
+fn installed_packages(root: &Path) -> Result<BTreeMap<String, String>, BuildError> {
+    let path = root.join("var/lib/dpkg/status");
+    let text = fs::read_to_string(&path).doing("read", &path)?;
+    let field = |paragraph: &str, name: &str| {
+        paragraph.lines().find_map(|line| line.strip_prefix(name)).map(|value| value.trim().to_owned())
+    };
+    let paragraphs = text.split("\n\n");
+    Ok(paragraphs.filter_map(|p| Some((field(p, "Package:")?, field(p, "Version:")?))).collect())
+}
+
+pub(super) fn fetch_source(
+    toolchain: &Toolchain,
+    context: &Context,
+    package: &str,
+    file: &str,
+    directory: &Path,
+) -> Result<PathBuf, BuildError> {
+    let root = toolchain.directory.join("root");
+    let sources = directory.join("sources.list");
+    let binary =
+        fs::read_to_string(root.join("etc/apt/sources.list")).doing("read", &root.join("etc/apt/sources.list"))?;
+    fs::write(&sources, binary.replace("deb ", "deb-src ")).doing("write", &sources)?;
+    let var = directory.join("var");
+    for path in ["cache/apt/archives/partial", "lib/apt/lists/partial", "lib/dpkg", "fetched"] {
+        let path = var.join(path);
+        fs::create_dir_all(&path).doing("create", &path)?;
+    }
+    fs::write(var.join("lib/dpkg/status"), "").doing("write", &var)?;
+    let apt = "apt-get -o APT::Sandbox::User=root -o Acquire::Check-Valid-Until=false";
+    let script = format!("{apt} update && {apt} source --download-only --yes \"$0\"");
+    let mut command = Sandbox::new(&root)
+        .read_only(&sources, "/etc/apt/sources.list")
+        .writable(&var, "/var")
+        .directory("/var/fetched")
+        .with_network()
+        .command(&["/bin/bash", "-c", &script, package]);
+    let mut log = context.log(&format!("source-{package}"))?;
+    context.run_step(package, "fetching its Debian source package", &mut command, &mut log)?;
+    let path = var.join("fetched").join(file);
+    if path.is_file() {
+        return Ok(path);
+    }
+    let there = fs::read_dir(var.join("fetched")).doing("read", &var)?;
+    let there: Vec<String> = there.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    Err(BuildError::Fetch {
+        what: file.to_owned(),
+        reason: format!("Debian's source package {package} now has {}; update the recipe", there.join(", ")),
+        source: None,
+    })
+}
