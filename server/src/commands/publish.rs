@@ -1,0 +1,83 @@
+//! `pkgsrv publish`.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result};
+use pkgsrv::{AdmissionError, Candidate, ChannelName, DataArgs, FetchArgs, PublishedLine, Store, StoredObject, Upload};
+use pkgsrv_builder::{Builder, Context, Interrupt};
+use pkgsrv_index::{Abi, FileEntry, WheelFilename};
+
+use super::working::interruptible;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Publish {
+    /// Wheels to publish
+    #[arg(required = true, value_name = "FILE.whl")]
+    wheels: Vec<PathBuf>,
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    fetch: FetchArgs,
+    /// Channel to publish to
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    channel: ChannelName,
+    /// ABI to publish for, may be repeated [default: every ABI that a wheel fits]
+    #[arg(long = "abi", value_name = "ABI")]
+    abis: Vec<Abi>,
+}
+
+impl Publish {
+    pub(crate) async fn run(self) -> Result<()> {
+        let channel = self.channel.clone();
+        for line in interruptible(move |interrupt| self.publish(interrupt)).await? {
+            print!("{}", described(&channel, &line));
+        }
+        Ok(())
+    }
+
+    fn publish(self, interrupt: &Interrupt) -> Result<Vec<PublishedLine>> {
+        let uploads: Vec<Upload> = self.wheels.iter().map(|path| Upload::read(path)).collect::<Result<_, _>>()?;
+        let paths = uploads.iter().map(|upload| upload.filename.clone()).zip(self.wheels).collect();
+        let abis = if self.abis.is_empty() { Abi::known().collect() } else { self.abis };
+        let store = self.data.data_dir().store();
+        let gate = Gate { context: self.fetch.context(interrupt), store: &store, paths };
+        pkgsrv::publish(&store, &self.channel, &abis, &uploads, SystemTime::now(), &|candidate| gate.admit(candidate))
+            .with_context(|| format!("nothing was published to {}", store.root().display()))
+    }
+}
+
+/// What every wheel from elsewhere must pass: the builder's admission, imported with what it needs.
+struct Gate<'a> {
+    context: Context,
+    store: &'a Store,
+    /// Where the wheels of this publish lie.
+    paths: HashMap<WheelFilename, PathBuf>,
+}
+
+impl Gate<'_> {
+    fn admit(&self, candidate: &Candidate<'_>) -> Result<(), AdmissionError> {
+        let needed = candidate.needed.as_ref().map_err(|missing| {
+            format!(
+                "it cannot be imported without what it needs: {missing}; publish that too, before or together with it"
+            )
+        })?;
+        let builder = Builder::new(&self.context, candidate.abi)?;
+        let companions: Vec<PathBuf> = needed.iter().map(|entry| self.path(entry)).collect();
+        Ok(builder.admit(&self.path(candidate.entry), &companions, &candidate.entry.imports)?)
+    }
+
+    fn path(&self, entry: &FileEntry) -> PathBuf {
+        let stored = || StoredObject::Wheel { sha256: entry.sha256, filename: entry.filename.clone() };
+        self.paths.get(&entry.filename).cloned().unwrap_or_else(|| self.store.file(&stored()))
+    }
+}
+
+fn described(channel: &ChannelName, line: &PublishedLine) -> String {
+    let PublishedLine { abi, serial, added, already_there } = line;
+    let added = added.iter().map(|filename| format!("  added {filename}\n"));
+    let there = already_there.iter().map(|filename| format!("  already there: {filename}\n"));
+    let files: String = added.chain(there).collect();
+    format!("channel {channel}, ABI {abi}, serial {serial}\n{files}")
+}

@@ -1,0 +1,74 @@
+//! `pkgsrv up`: from package names to a server that has them.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result};
+use pkgsrv::{BuildArgs, ChannelName, DataArgs, DataDir, ListenArgs, ServeSettings, Server, Upload};
+use pkgsrv_builder::{Builder, Interrupt, RecipeTree};
+use pkgsrv_index::{Abi, PackageName};
+
+use super::serve::{announce, interrupted};
+use super::working::interruptible;
+use crate::loader_build;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Up {
+    /// Names of recipes
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<PackageName>,
+    #[command(flatten)]
+    build: BuildArgs,
+    #[command(flatten)]
+    data: DataArgs,
+    #[command(flatten)]
+    listen: ListenArgs,
+}
+
+impl Up {
+    pub(crate) async fn run(self) -> Result<()> {
+        let abi = self.build.abi();
+        let data = self.data.data_dir();
+        // The address is taken first: who waited for a build should not learn then that the port is in use.
+        let server = Server::bind(ServeSettings::new(&self.listen, &data)).await?;
+        let package = self.names[0].clone();
+        let prepare = move |interrupt: &Interrupt| prepare(&self.build, &self.names, &data, interrupt);
+        interruptible(prepare).await?;
+        announce(&server);
+        print!("{}", what_is_served(&server, abi, &package));
+        Ok(server.run(interrupted()).await?)
+    }
+}
+
+/// Everything that must be there before the server answers.
+fn prepare(settings: &BuildArgs, names: &[PackageName], data: &DataDir, interrupt: &Interrupt) -> Result<()> {
+    let tree = RecipeTree::open(&settings.recipes)?;
+    tree.closure(names)?;
+    let context = settings.context(interrupt);
+    let builder = Builder::new(&context, settings.abi())?;
+    let results = builder.build(&tree, names)?;
+    let wheels: Vec<PathBuf> = results.iter().filter_map(pkgsrv_builder::ActionResult::wheel_path).collect();
+    let uploads: Vec<Upload> = wheels.iter().map(|path| Upload::read(path)).collect::<Result<_, _>>()?;
+    let abis = [settings.abi()];
+    // The builder admitted them when it made them.
+    pkgsrv::publish(&data.store(), &ChannelName::main(), &abis, &uploads, SystemTime::now(), &|_| Ok(()))
+        .context("the packages are built, but could not be published")?;
+    let runtime = builder.runtime();
+    data.add_runtime(runtime.name, runtime.version, &runtime.directory)?;
+    loader_build::bring(&context, data)
+}
+
+fn what_is_served(server: &Server, abi: Abi, package: &PackageName) -> String {
+    let base = server.base_url();
+    let mut text = format!(
+        "\n  page       {base}/\n  simple     {base}/simple/\n  lockfile   {base}/pyodide/{abi}/pyodide-lock.json\n  \
+         repodata   {base}/repodata/{abi}/\n  loader     {base}/loader/index.js\n"
+    );
+    for snippet in pkgsrv::snippets(&base, &ChannelName::main(), abi, package.as_str()) {
+        let code = snippet.code.trim_end().replace('\n', "\n    ");
+        let _infallible = write!(text, "\n  {}:\n\n    {code}\n", snippet.title);
+    }
+    text.push_str("\nCtrl-C stops the server.\n");
+    text
+}

@@ -1,0 +1,25 @@
+//! Running work that starts other programs, so that Ctrl-C ends them all before we end.
+
+use anyhow::{Context as _, Result};
+use pkgsrv_builder::{BuildError, Interrupt};
+
+use super::serve::interrupted;
+
+/// Runs `work` on a thread of its own; at Ctrl-C or SIGTERM every program that it started is stopped, what is half done
+/// is removed, and the result is [`BuildError::Interrupted`].
+pub(crate) async fn interruptible<T: Send + 'static>(
+    work: impl FnOnce(&Interrupt) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let interrupt = Interrupt::default();
+    let inside = interrupt.clone();
+    let mut working = tokio::task::spawn_blocking(move || work(&inside));
+    tokio::select! {
+        result = &mut working => result.context("the work's thread ended early")?,
+        () = interrupted() => {
+            tokio::task::spawn_blocking(move || interrupt.stop()).await.context("stopping ended early")?;
+            // Its directories are removed as it unwinds; only then may the program end.
+            let _unwound = working.await;
+            Err(BuildError::Interrupted.into())
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The page at `/`, and the snippets that it shows.
+
+use std::fmt::Write;
+
+use pkgsrv_index::Abi;
+use pkgsrv_index::simple::Escaped;
+
+use crate::{BaseUrl, ChannelName};
+
+/// Code to paste, for one client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snippet {
+    /// What it is for.
+    pub title: &'static str,
+    /// The code.
+    pub code: String,
+}
+
+/// How to import a package with our loader, with micropip and with `loadPackage`, from a server at
+/// `base`.
+pub fn snippets(base: &BaseUrl, channel: &ChannelName, abi: Abi, package: &str) -> [Snippet; 3] {
+    let facts = abi.facts();
+    let runtime = format!("{base}/runtime/{}/{}/pyodide.mjs", facts.runtime, facts.runtime_version);
+    let root = format!("{base}/{}", channel.prefix());
+    let root = root.trim_end_matches('/');
+    [
+        Snippet {
+            title: "JavaScript, pkgsrv-loader",
+            code: format!(
+                "import {{ loadPyodide }} from \"{runtime}\";\n\
+                 import {{ attach }} from \"{base}/loader/index.js\";\n\
+                 const pyodide = await loadPyodide();\n\
+                 const loader = await attach(pyodide, {{ repodata: \"{root}/repodata/{abi}/\" }});\n\
+                 await loader.install([\"{package}\"]);\n"
+            ),
+        },
+        Snippet {
+            title: "Python in the browser, micropip",
+            code: format!(
+                "import micropip\n\
+                 await micropip.install(\"{package}\", index_urls=\"{root}/simple\")\n"
+            ),
+        },
+        Snippet {
+            title: "JavaScript, loadPackage with a lockfile",
+            code: format!(
+                "import {{ loadPyodide }} from \"{runtime}\";\n\
+                 const pyodide = await loadPyodide({{ lockFileURL: \"{root}/pyodide/{abi}/pyodide-lock.json\" }});\n\
+                 await pyodide.loadPackage(\"{package}\");\n"
+            ),
+        },
+    ]
+}
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem}\
+                     pre{background:#8881;padding:.75rem;overflow-x:auto}";
+
+/// The page as HTML.
+pub(crate) fn page(base: &BaseUrl, channel: &ChannelName, abi: Abi, packages: &[String]) -> String {
+    let facts = abi.facts();
+    let mut text = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>pkgsrv</title>\n\
+         <style>{STYLE}</style>\n</head>\n<body>\n<h1>pkgsrv</h1>\n\
+         <p>Python packages for {runtime} {version} (ABI {abi}, Python {python}), channel {channel}.</p>\n",
+        runtime = facts.runtime,
+        version = facts.runtime_version,
+        python = facts.python_full,
+    );
+    let example = packages.first().map_or("numpy", String::as_str);
+    for snippet in snippets(base, channel, abi, example) {
+        let (title, code) = (Escaped(snippet.title), Escaped(&snippet.code));
+        let _infallible = write!(text, "<h2>{title}</h2>\n<pre>{code}</pre>\n");
+    }
+    text.push_str("<h2>Packages</h2>\n<ul>\n");
+    for name in packages {
+        let name = Escaped(name);
+        let _infallible = writeln!(text, "<li><a href=\"simple/{name}/\">{name}</a></li>");
+    }
+    text.push_str("</ul>\n</body>\n</html>\n");
+    text
+}

@@ -1,0 +1,172 @@
+//! Reading `Accept` and `Accept-Encoding` ([RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#section-12.4)).
+
+use axum::http::{HeaderMap, HeaderName, header};
+
+/// Weights are counted in thousandths, which is as fine as the grammar allows.
+const FULL: u16 = 1000;
+
+/// The representations of a Simple page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum SimpleFormat {
+    Json,
+    Html,
+    /// The same page under the name that browsers ask for.
+    TextHtml,
+}
+
+impl SimpleFormat {
+    /// The value of `Content-Type`. The JSON one is compared whole by installers.
+    pub(crate) const fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/vnd.pypi.simple.v1+json",
+            Self::Html => "application/vnd.pypi.simple.v1+html",
+            Self::TextHtml => "text/html; charset=utf-8",
+        }
+    }
+}
+
+/// Ranges and what they stand for, in the order in which the server chooses among equals. Those who
+/// take anything get what browsers and old installers can read.
+const RANGES: &[(&str, SimpleFormat)] = &[
+    ("application/vnd.pypi.simple.v1+json", SimpleFormat::Json),
+    ("application/vnd.pypi.simple.latest+json", SimpleFormat::Json),
+    ("application/vnd.pypi.simple.v1+html", SimpleFormat::Html),
+    ("application/vnd.pypi.simple.latest+html", SimpleFormat::Html),
+    ("text/html", SimpleFormat::TextHtml),
+    ("text/*", SimpleFormat::TextHtml),
+    ("application/*", SimpleFormat::Json),
+    ("*/*", SimpleFormat::TextHtml),
+];
+
+/// The best representation for these request headers; `None` is a 406.
+pub(crate) fn simple_format(headers: &HeaderMap) -> Option<SimpleFormat> {
+    if !headers.contains_key(header::ACCEPT) {
+        return Some(SimpleFormat::TextHtml);
+    }
+    let accepted = weighted(headers, &header::ACCEPT);
+    let mut best: Option<(u16, SimpleFormat)> = None;
+    for (range, format) in RANGES {
+        let Some((_, weight)) = accepted.iter().find(|(asked, _)| asked == range) else { continue };
+        if *weight > best.map_or(0, |(most, _)| most) && !is_refused(&accepted, *format) {
+            best = Some((*weight, *format));
+        }
+    }
+    best.map(|(_, format)| format)
+}
+
+/// A weight of zero for the type itself outdoes any wildcard.
+fn is_refused(accepted: &[(String, u16)], format: SimpleFormat) -> bool {
+    let named = |(range, weight): &(String, u16)| {
+        *weight == 0 && RANGES.iter().any(|(known, means)| known == range && *means == format && !known.contains('*'))
+    };
+    accepted.iter().any(named)
+}
+
+/// Encodings that a body can be sent in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    Brotli,
+    Gzip,
+    Identity,
+}
+
+/// The best encoding for these request headers.
+pub(crate) fn encoding(headers: &HeaderMap) -> Encoding {
+    let accepted = weighted(headers, &header::ACCEPT_ENCODING);
+    let weight = |name: &str| {
+        let find = |name: &str| accepted.iter().find(|(asked, _)| asked == name).map(|(_, weight)| *weight);
+        find(name).or_else(|| find("*")).unwrap_or(0)
+    };
+    let (brotli, gzip) = (weight("br"), weight("gzip"));
+    if brotli > 0 && brotli >= gzip {
+        Encoding::Brotli
+    } else if gzip > 0 {
+        Encoding::Gzip
+    } else {
+        Encoding::Identity
+    }
+}
+
+/// The elements of a list header with their weights, lowercase; elements that do not parse are
+/// passed over.
+fn weighted(headers: &HeaderMap, name: &HeaderName) -> Vec<(String, u16)> {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).filter_map(element).collect()
+}
+
+fn element(text: &str) -> Option<(String, u16)> {
+    let mut parts = text.split(';').map(str::trim);
+    let range = parts.next().filter(|range| !range.is_empty())?.to_ascii_lowercase();
+    let mut weight = FULL;
+    for parameter in parts {
+        let Some((key, value)) = parameter.split_once('=') else { continue };
+        if key.trim().eq_ignore_ascii_case("q") {
+            weight = thousandths(value.trim())?;
+        }
+    }
+    Some((range, weight))
+}
+
+fn thousandths(text: &str) -> Option<u16> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if fraction.len() > 3 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let fraction: u16 = format!("{fraction:0<3}").parse().ok()?;
+    match (whole, fraction) {
+        ("0", fraction) => Some(fraction),
+        ("1", 0) => Some(FULL),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: &HeaderName, values: &[&str]) -> HeaderMap {
+        values.iter().map(|value| (name.clone(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn simple_formats() {
+        use SimpleFormat::{Html, Json, TextHtml};
+        for (values, expected) in [
+            (&[][..], Some(TextHtml)),
+            (&["*/*"], Some(TextHtml)),
+            // micropip, pip and uv, a browser.
+            (&["application/vnd.pypi.simple.v1+json, */*;q=0.01"], Some(Json)),
+            (
+                &["application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html; q=0.1, text/html; q=0.01"],
+                Some(Json),
+            ),
+            (&["text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"], Some(TextHtml)),
+            (&["application/vnd.pypi.simple.latest+html"], Some(Html)),
+            (&["text/html;q=0.5", "application/vnd.pypi.simple.v1+html;q=0.6"], Some(Html)),
+            (&["application/vnd.pypi.simple.v1+json;q=0.2, text/html;q=0.200"], Some(Json)),
+            (&["Application/Vnd.PyPI.Simple.v1+JSON ; Q=0.3"], Some(Json)),
+            (&["*/*, text/html;q=0"], None),
+            (&["application/json"], None),
+            (&["text/html;q=0"], None),
+            (&["text/html;q=2"], None),
+            (&[""], None),
+        ] {
+            assert_eq!(simple_format(&headers(&header::ACCEPT, values)), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn encodings() {
+        for (values, expected) in [
+            (&[][..], Encoding::Identity),
+            (&["gzip, deflate, br, zstd"], Encoding::Brotli),
+            (&["gzip", "br;q=0.5"], Encoding::Gzip),
+            (&["br;q=0, *"], Encoding::Gzip),
+            (&["*"], Encoding::Brotli),
+            (&["identity"], Encoding::Identity),
+            (&["gzip;q=0"], Encoding::Identity),
+        ] {
+            assert_eq!(encoding(&headers(&header::ACCEPT_ENCODING, values)), expected, "{values:?}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Files of a served directory (runtimes, the loader), kept in memory with their encodings.
+
+use std::collections::HashMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::http::{HeaderMap, Method};
+use axum::response::Response;
+
+use super::blocking;
+use super::error::HttpError;
+use super::page::{Page, Vary};
+use super::stream::{self, FileHeaders};
+use crate::ServerError;
+use crate::object::CachePolicy;
+
+/// Larger files are sent from disk. The runtime's largest is 10 MB.
+const LARGEST_KEPT: u64 = 64 << 20;
+
+/// A relative path of plain segments: nothing hidden, nothing that leads upwards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AssetPath(String);
+
+impl FromStr for AssetPath {
+    type Err = HttpError;
+
+    fn from_str(text: &str) -> Result<Self, HttpError> {
+        let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"._-+@".contains(&b);
+        let fits = |segment: &str| !segment.is_empty() && !segment.starts_with('.') && segment.bytes().all(is_plain);
+        let segments: Vec<&str> = text.split('/').collect();
+        if segments.len() <= 16 && text.len() <= 512 && segments.into_iter().all(fits) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(HttpError::no_page())
+        }
+    }
+}
+
+impl AssetPath {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Content types by extension, and whether encoding such files helps.
+const TYPES: &[(&str, &str, bool)] = &[
+    ("css", "text/css; charset=utf-8", true),
+    ("html", "text/html; charset=utf-8", true),
+    ("js", "text/javascript; charset=utf-8", true),
+    ("json", "application/json", true),
+    ("map", "application/json", true),
+    ("md", "text/plain; charset=utf-8", true),
+    ("mjs", "text/javascript; charset=utf-8", true),
+    ("py", "text/plain; charset=utf-8", true),
+    ("ts", "text/plain; charset=utf-8", true),
+    ("txt", "text/plain; charset=utf-8", true),
+    ("wasm", "application/wasm", true),
+    ("zip", "application/zip", false),
+];
+
+fn content_type(path: &Path) -> (&'static str, bool) {
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let known = TYPES.iter().find(|(known, ..)| *known == extension);
+    known.map_or(("application/octet-stream", false), |(_, content_type, encodes)| (content_type, *encodes))
+}
+
+/// Changes when a file is replaced or rewritten.
+type Stamp = (u64, u64, i64, i64);
+
+/// The files that were asked for so far. Only files that exist get in, so what can be asked for
+/// bounds what is kept.
+#[derive(Debug, Default)]
+pub(crate) struct Assets {
+    kept: Mutex<HashMap<PathBuf, (Stamp, Arc<Page>)>>,
+}
+
+impl Assets {
+    /// The file at `path` below `root`.
+    pub(crate) async fn respond(
+        self: &Arc<Self>,
+        root: &Path,
+        path: &AssetPath,
+        policy: CachePolicy,
+        (method, request): (&Method, &HeaderMap),
+    ) -> Result<Response, HttpError> {
+        let file = root.join(path.as_str());
+        let assets = Arc::clone(self);
+        let missing = || HttpError::NotFound(format!("there is no file {}", path.as_str()));
+        let found = {
+            let file = file.clone();
+            blocking(move || assets.load(&file)).await?
+        };
+        match found.ok_or_else(missing)? {
+            Asset::Kept(page) => Ok(page.respond(request, policy).await),
+            Asset::OnDisk((inode, length, seconds, nanoseconds)) => {
+                let etag = Some(format!("\"{inode:x}-{length:x}-{seconds:x}-{nanoseconds:x}\""));
+                let about = FileHeaders { content_type: content_type(&file).0, policy, etag };
+                Ok(stream::file(&file, about, method, request).await)
+            }
+        }
+    }
+
+    fn load(&self, file: &Path) -> Result<Option<Asset>, ServerError> {
+        let Ok(there) = fs::metadata(file) else { return Ok(None) };
+        if !there.is_file() {
+            return Ok(None);
+        }
+        let stamp = (there.ino(), there.len(), there.mtime(), there.mtime_nsec());
+        if there.len() > LARGEST_KEPT {
+            return Ok(Some(Asset::OnDisk(stamp)));
+        }
+        let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, page)) = kept().get(file)
+            && *known == stamp
+        {
+            return Ok(Some(Asset::Kept(Arc::clone(page))));
+        }
+        let bytes = fs::read(file).map_err(|source| ServerError::Read { path: file.to_owned(), source })?;
+        let (content_type, encodes) = content_type(file);
+        let vary = if encodes { Vary::Encoding } else { Vary::Nothing };
+        let page = Arc::new(Page::new(content_type, vary, bytes));
+        kept().insert(file.to_owned(), (stamp, Arc::clone(&page)));
+        Ok(Some(Asset::Kept(page)))
+    }
+}
+
+enum Asset {
+    Kept(Arc<Page>),
+    OnDisk(Stamp),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_paths() {
+        for (path, fits) in [
+            ("pyodide.mjs", true),
+            ("esm/x@1.0/index.d.ts", true),
+            ("..", false),
+            ("a/../b", false),
+            ("a//b", false),
+            ("/etc/passwd", false),
+            (".git/config", false),
+            ("a\\b", false),
+            ("a%2f", false),
+            ("", false),
+        ] {
+            assert_eq!(path.parse::<AssetPath>().is_ok(), fits, "{path:?}");
+        }
+    }
+}

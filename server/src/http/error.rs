@@ -1,0 +1,75 @@
+//! Errors as responses: a status that says the truth and a sentence that a person can read.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::ServerError;
+use crate::object::CachePolicy;
+
+/// Why a request gets no page.
+#[derive(Debug)]
+pub(crate) enum HttpError {
+    /// Nothing is at this address; the sentence says what was looked for.
+    NotFound(String),
+    /// Nothing that the client takes can be offered.
+    NotAcceptable,
+    /// Something else than reading was asked for.
+    MethodNotAllowed,
+    /// The request names no host that addresses could be made from.
+    BadHost,
+    /// A fault of this server.
+    Internal(Box<ServerError>),
+}
+
+impl HttpError {
+    /// For addresses that are not those of anything.
+    pub(crate) fn no_page() -> Self {
+        Self::NotFound("nothing is at this address".to_owned())
+    }
+
+    fn status_and_text(&self) -> (StatusCode, String) {
+        match self {
+            Self::NotFound(text) => (StatusCode::NOT_FOUND, text.clone()),
+            Self::NotAcceptable => (
+                StatusCode::NOT_ACCEPTABLE,
+                "this page is available as application/vnd.pypi.simple.v1+json, \
+                 application/vnd.pypi.simple.v1+html and text/html, and the Accept header takes none of them"
+                    .to_owned(),
+            ),
+            Self::MethodNotAllowed => {
+                (StatusCode::METHOD_NOT_ALLOWED, "this address can be read with GET and HEAD only".to_owned())
+            }
+            Self::BadHost => (StatusCode::BAD_REQUEST, "the Host header is missing or malformed".to_owned()),
+            // Paths of this machine are for its log.
+            Self::Internal(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "this server cannot read its store; its log says more".to_owned())
+            }
+        }
+    }
+}
+
+impl From<ServerError> for HttpError {
+    fn from(error: ServerError) -> Self {
+        Self::Internal(Box::new(error))
+    }
+}
+
+impl IntoResponse for HttpError {
+    fn into_response(self) -> Response {
+        if let Self::Internal(error) = &self {
+            let source = std::error::Error::source(error).map(ToString::to_string);
+            tracing::error!(%error, source, "a request failed");
+        }
+        let (status, text) = self.status_and_text();
+        let mut response = Response::new(Body::from(format!("{text}\n")));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(CachePolicy::Never.header()));
+        if status == StatusCode::NOT_ACCEPTABLE {
+            headers.insert(header::VARY, HeaderValue::from_static("Accept"));
+        }
+        response
+    }
+}

@@ -1,0 +1,169 @@
+//! Bodies that are kept in memory, each with its encodings and validators.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+
+use super::accept::{Encoding, encoding};
+use super::blocking;
+use crate::object::CachePolicy;
+use crate::store::digest_of;
+
+/// Smaller bodies fit a packet or two either way.
+const SMALLEST_ENCODED: usize = 1024;
+/// Larger bodies go out as they are until their encodings, made meanwhile, are ready.
+const LARGEST_AWAITED: usize = 256 * 1024;
+
+/// A body and what is sent with it.
+#[derive(Debug)]
+pub(crate) struct Page {
+    content_type: &'static str,
+    vary: Vary,
+    identity: Bytes,
+    /// The entity tag without quotes; encodings add their own mark to it.
+    tag: String,
+    brotli: OnceLock<Option<Bytes>>,
+    gzip: OnceLock<Option<Bytes>>,
+    is_encoding: AtomicBool,
+}
+
+/// Which request headers a body was chosen by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Vary {
+    /// By none: the body has one form.
+    Nothing,
+    /// By the encodings that the client takes.
+    Encoding,
+    /// By the types and encodings that the client takes.
+    TypeAndEncoding,
+}
+
+impl Page {
+    pub(crate) fn new(content_type: &'static str, vary: Vary, body: impl Into<Bytes>) -> Self {
+        let identity = body.into();
+        let mut tag = digest_of(&identity).to_string();
+        // Half of it tells bodies apart and keeps the header short.
+        tag.truncate(32);
+        Self {
+            content_type,
+            vary,
+            identity,
+            tag,
+            brotli: OnceLock::new(),
+            gzip: OnceLock::new(),
+            is_encoding: AtomicBool::new(false),
+        }
+    }
+
+    /// The response to a request with these headers: the body in the best encoding, or a 304.
+    pub(crate) async fn respond(self: Arc<Self>, request: &HeaderMap, policy: CachePolicy) -> Response {
+        let (encoding, body) = self.encoded(encoding(request)).await;
+        let (mark, name) = match encoding {
+            Encoding::Brotli => ("-br", Some("br")),
+            Encoding::Gzip => ("-gzip", Some("gzip")),
+            Encoding::Identity => ("", None),
+        };
+        let etag = format!("\"{}{mark}\"", self.tag);
+        let mut response = if is_known(request, &etag) {
+            not_modified(body.len() as u64)
+        } else {
+            let length = body.len();
+            let mut response = Response::new(Body::from(body));
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_LENGTH, length.into());
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+            if let Some(name) = name {
+                headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
+            }
+            response
+        };
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(policy.header()));
+        if let Ok(etag) = HeaderValue::from_str(&etag) {
+            headers.insert(header::ETAG, etag);
+        }
+        match self.vary {
+            Vary::Nothing => None,
+            Vary::Encoding => headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding")),
+            Vary::TypeAndEncoding => headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding")),
+        };
+        response
+    }
+
+    async fn encoded(self: &Arc<Self>, asked: Encoding) -> (Encoding, Bytes) {
+        let identity = || (Encoding::Identity, self.identity.clone());
+        if self.vary == Vary::Nothing || self.identity.len() < SMALLEST_ENCODED {
+            return identity();
+        }
+        let Some(made) = self.slot(asked) else { return identity() };
+        if made.get().is_none() {
+            let page = Arc::clone(self);
+            if self.identity.len() <= LARGEST_AWAITED {
+                blocking(move || page.encode(asked)).await;
+            } else if !self.is_encoding.swap(true, Ordering::Relaxed) {
+                tokio::task::spawn_blocking(move || {
+                    page.encode(Encoding::Brotli);
+                    page.encode(Encoding::Gzip);
+                });
+            }
+        }
+        match made.get() {
+            Some(Some(bytes)) => (asked, bytes.clone()),
+            _ => identity(),
+        }
+    }
+
+    const fn slot(&self, encoding: Encoding) -> Option<&OnceLock<Option<Bytes>>> {
+        match encoding {
+            Encoding::Brotli => Some(&self.brotli),
+            Encoding::Gzip => Some(&self.gzip),
+            Encoding::Identity => None,
+        }
+    }
+
+    /// Fills the slot of one encoding; `None` in it says that encoding does not help.
+    fn encode(&self, encoding: Encoding) {
+        let Some(slot) = self.slot(encoding) else { return };
+        slot.get_or_init(|| {
+            let encoded = match encoding {
+                Encoding::Brotli => brotli(&self.identity),
+                Encoding::Gzip => gzip(&self.identity),
+                Encoding::Identity => None,
+            };
+            encoded.filter(|bytes| bytes.len() < self.identity.len()).map(Bytes::from)
+        });
+    }
+}
+
+fn brotli(bytes: &[u8]) -> Option<Vec<u8>> {
+    // Made once and sent often; past 5, large bodies would take seconds.
+    let quality = if bytes.len() <= LARGEST_AWAITED { 8 } else { 5 };
+    let mut writer = brotli::CompressorWriter::new(Vec::new(), 64 * 1024, quality, 22);
+    writer.write_all(bytes).ok()?;
+    Some(writer.into_inner())
+}
+
+fn gzip(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
+    writer.write_all(bytes).ok()?;
+    writer.finish().ok()
+}
+
+/// A 304. The length in it is that of the body which is not sent: a zero there would be wrong.
+pub(crate) fn not_modified(length: u64) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    response
+}
+
+/// Whether the client says that it has the body with this entity tag.
+pub(crate) fn is_known(request: &HeaderMap, etag: &str) -> bool {
+    let values = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let mut tags = values.flat_map(|value| value.split(',')).map(str::trim);
+    tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+}

@@ -1,0 +1,31 @@
+//! The `pkgsrv` program as a library: the store, channels, publishing and the HTTP server.
+//!
+//! * A [`Store`] is a directory of [`StoredObject`]s whose paths are their addresses.
+//! * [`publish`] checks wheels and changes a channel in one step.
+//! * [`Server`] answers for all channels of a store; [`app`] is the same without a socket.
+//!
+//! The formats themselves are in `pkgsrv-index`, the reader of wheels in `pkgsrv-wheel`.
+
+mod channel;
+mod data_dir;
+mod error;
+mod home;
+mod http;
+mod object;
+mod publish;
+mod routes;
+mod settings;
+mod store;
+mod upload;
+mod views;
+
+pub use channel::{Line, read_line};
+pub use data_dir::DataDir;
+pub use error::{AdmissionError, ServerError};
+pub use home::{Snippet, snippets};
+pub use http::{Server, app, serve};
+pub use object::{CachePolicy, ChannelName, StoredObject};
+pub use publish::{Admission, Candidate, Publication, PublishedLine, publish};
+pub use settings::{BaseUrl, BuildArgs, DataArgs, FetchArgs, ListenArgs, ServeSettings, log_filter};
+pub use store::{PublishLock, Store, digest_of};
+pub use upload::Upload;

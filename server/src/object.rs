@@ -1,0 +1,206 @@
+//! Every kind of stored object: where it lies, what it is, how long it may be kept.
+
+use std::fmt;
+use std::str::FromStr;
+
+use pkgsrv_index::{Abi, Digest, WheelFilename};
+
+use crate::ServerError;
+
+/// How long a response may be kept by browsers and CDNs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CachePolicy {
+    /// The address names the bytes, which never change, and which nothing on the way may recode.
+    Immutable,
+    /// The address names a version; encodings may be added on the way.
+    ImmutableView,
+    /// Changes with every publish.
+    Page,
+    /// Not worth keeping: errors and states.
+    Never,
+}
+
+impl CachePolicy {
+    /// The value of `Cache-Control`.
+    pub const fn header(self) -> &'static str {
+        match self {
+            Self::Immutable => "public, max-age=31536000, immutable, no-transform",
+            Self::ImmutableView => "public, max-age=31536000, immutable",
+            Self::Page => "public, max-age=10, stale-while-revalidate=60, stale-if-error=86400",
+            Self::Never => "no-store",
+        }
+    }
+}
+
+/// A channel's name: 1 to 64 lowercase letters, digits and inner dashes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChannelName(Box<str>);
+
+impl ChannelName {
+    /// The channel whose addresses have no prefix.
+    pub fn main() -> Self {
+        Self("main".into())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is the channel without a prefix.
+    pub fn is_main(&self) -> bool {
+        &*self.0 == "main"
+    }
+
+    /// What its addresses and its paths in the store begin with: nothing, or `c/{channel}/`.
+    pub fn prefix(&self) -> String {
+        if self.is_main() { String::new() } else { format!("c/{self}/") }
+    }
+
+    /// The relative address of the blobs from a directory two below the channel's own.
+    pub fn blobs_from_view(&self) -> &'static str {
+        if self.is_main() { "../../blobs/" } else { "../../../../blobs/" }
+    }
+}
+
+impl FromStr for ChannelName {
+    type Err = ServerError;
+
+    fn from_str(text: &str) -> Result<Self, ServerError> {
+        let inner = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-';
+        let fits = (1..=64).contains(&text.len())
+            && text.as_bytes().iter().all(inner)
+            && !text.starts_with('-')
+            && !text.ends_with('-');
+        if fits { Ok(Self(text.into())) } else { Err(ServerError::InvalidChannel { found: text.to_owned() }) }
+    }
+}
+
+impl fmt::Display for ChannelName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An object of the store. Its path in the store is its address below the server's root, so a
+/// bucket with these objects serves them without a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredObject {
+    /// A wheel.
+    Wheel {
+        /// SHA-256 of the wheel.
+        sha256: Digest,
+        /// Its filename.
+        filename: WheelFilename,
+    },
+    /// The METADATA file of a wheel.
+    Metadata {
+        /// SHA-256 of the wheel.
+        sha256: Digest,
+        /// The wheel's filename.
+        filename: WheelFilename,
+    },
+    /// What a line of a channel has.
+    Index {
+        /// The channel.
+        channel: ChannelName,
+        /// The line.
+        abi: Abi,
+        /// SHA-256 of the object.
+        sha256: Digest,
+    },
+    /// The loader's view of an index.
+    Repodata {
+        /// The channel.
+        channel: ChannelName,
+        /// The line.
+        abi: Abi,
+        /// SHA-256 of the object.
+        sha256: Digest,
+    },
+    /// Names a line's current index; the only object that changes.
+    Head {
+        /// The channel.
+        channel: ChannelName,
+        /// The line.
+        abi: Abi,
+    },
+}
+
+impl StoredObject {
+    /// The path below the store's root and the address below the server's.
+    pub fn path(&self) -> String {
+        match self {
+            Self::Wheel { sha256, filename } => format!("blobs/{sha256}/{filename}"),
+            Self::Metadata { sha256, filename } => format!("blobs/{sha256}/{filename}.metadata"),
+            Self::Index { channel, abi, sha256 } => format!("{}index/{abi}/{sha256}.json", channel.prefix()),
+            Self::Repodata { channel, abi, sha256 } => format!("{}repodata/{abi}/{sha256}.json", channel.prefix()),
+            Self::Head { channel, abi } => format!("{}repodata/{abi}/head.json", channel.prefix()),
+        }
+    }
+
+    /// The value of `Content-Type`.
+    pub const fn content_type(&self) -> &'static str {
+        match self {
+            Self::Wheel { .. } => "application/octet-stream",
+            Self::Metadata { .. } => "text/plain; charset=utf-8",
+            Self::Index { .. } | Self::Repodata { .. } | Self::Head { .. } => "application/json",
+        }
+    }
+
+    /// How long it may be kept.
+    pub const fn cache_policy(&self) -> CachePolicy {
+        match self {
+            Self::Wheel { .. } | Self::Metadata { .. } => CachePolicy::Immutable,
+            Self::Index { .. } | Self::Repodata { .. } => CachePolicy::ImmutableView,
+            Self::Head { .. } => CachePolicy::Page,
+        }
+    }
+
+    /// The validator that its address alone determines, quotes included; `None` for the head.
+    pub fn etag(&self) -> Option<String> {
+        match self {
+            Self::Wheel { sha256, .. } | Self::Index { sha256, .. } | Self::Repodata { sha256, .. } => {
+                Some(format!("\"{sha256}\""))
+            }
+            // Named by the wheel's digest, so it needs a mark of its own.
+            Self::Metadata { sha256, .. } => Some(format!("\"{sha256}-metadata\"")),
+            Self::Head { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths() {
+        let sha256 = Digest::from_bytes([0xab; 32]);
+        let filename: WheelFilename = "a-1.0-py3-none-any.whl".parse().unwrap();
+        let (main, next) = (ChannelName::main(), "next".parse::<ChannelName>().unwrap());
+        let abi = Abi::newest();
+        let hex = "ab".repeat(32);
+        for (object, path) in [
+            (StoredObject::Wheel { sha256, filename: filename.clone() }, format!("blobs/{hex}/a-1.0-py3-none-any.whl")),
+            (StoredObject::Metadata { sha256, filename }, format!("blobs/{hex}/a-1.0-py3-none-any.whl.metadata")),
+            (StoredObject::Index { channel: main.clone(), abi, sha256 }, format!("index/2026_0/{hex}.json")),
+            (
+                StoredObject::Repodata { channel: next.clone(), abi, sha256 },
+                format!("c/next/repodata/2026_0/{hex}.json"),
+            ),
+            (StoredObject::Head { channel: main, abi }, "repodata/2026_0/head.json".to_owned()),
+            (StoredObject::Head { channel: next, abi }, "c/next/repodata/2026_0/head.json".to_owned()),
+        ] {
+            assert_eq!(object.path(), path);
+        }
+    }
+
+    #[test]
+    fn channel_names() {
+        for text in ["", "Main", "-a", "a-", "a/b", "..", "a.b", &"a".repeat(65)] {
+            assert!(text.parse::<ChannelName>().is_err(), "{text}");
+        }
+        assert_eq!("main".parse::<ChannelName>().unwrap(), ChannelName::main());
+    }
+}

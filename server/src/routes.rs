@@ -1,0 +1,159 @@
+//! The addresses, and what each of them reads from a request.
+
+mod blobs;
+mod files;
+mod health;
+mod home;
+mod lockfile;
+mod repodata;
+mod simple;
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use pkgsrv_index::{Abi, Digest};
+
+use crate::http::App;
+use crate::http::blocking;
+use crate::http::error::HttpError;
+use crate::object::CachePolicy;
+use crate::views::{Snapshot, View};
+use crate::{BaseUrl, ChannelName};
+
+/// Every address of the server.
+pub(crate) fn router() -> Router<Arc<App>> {
+    let shared = Router::new()
+        .route("/blobs/{sha256}/{filename}", get(blobs::blob))
+        .route("/runtime/{runtime}/{version}/{*path}", get(files::runtime))
+        .route("/loader/{*path}", get(files::loader))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz));
+    let router = shared.merge(channel("")).merge(channel("/c/{channel}"));
+    router.fallback(nothing).method_not_allowed_fallback(only_reading)
+}
+
+/// The addresses that each channel has below its prefix.
+fn channel(prefix: &str) -> Router<Arc<App>> {
+    let at = |path: &str| format!("{prefix}{path}");
+    Router::new()
+        .route(&at("/"), get(home::home))
+        .route(&at("/simple"), get(simple::add_slash))
+        .route(&at("/simple/"), get(simple::list))
+        .route(&at("/simple/{name}"), get(simple::add_slash))
+        .route(&at("/simple/{name}/"), get(simple::project))
+        // What micropip asks for where the index's address was given with a slash at its end.
+        .route(&at("/simple//{name}/"), get(simple::project))
+        .route(&at("/{abi}/simple"), get(simple::add_slash))
+        .route(&at("/{abi}/simple/"), get(simple::list))
+        .route(&at("/{abi}/simple/{name}"), get(simple::add_slash))
+        .route(&at("/{abi}/simple/{name}/"), get(simple::project))
+        .route(&at("/{abi}/simple//{name}/"), get(simple::project))
+        .route(&at("/pyodide/{abi}/pyodide-lock.json"), get(lockfile::lockfile))
+        .route(&at("/repodata/{abi}/{object}"), get(repodata::object))
+}
+
+async fn nothing() -> HttpError {
+    HttpError::no_page()
+}
+
+async fn only_reading() -> HttpError {
+    HttpError::MethodNotAllowed
+}
+
+/// A request, with the parts of its address still as text.
+pub(crate) struct Asked {
+    method: Method,
+    headers: HeaderMap,
+    parameters: Vec<(String, String)>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Asked {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let raw = RawPathParams::from_request_parts(parts, state)
+            .await
+            // Not UTF-8, so not the name of anything.
+            .map_err(|_| HttpError::no_page().into_response())?;
+        Ok(Self {
+            method: parts.method.clone(),
+            headers: parts.headers.clone(),
+            parameters: raw.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+        })
+    }
+}
+
+impl Asked {
+    fn text(&self, key: &str) -> Option<&str> {
+        self.parameters.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
+    }
+
+    /// A part of the address. What does not parse names nothing that is there, and the parser's
+    /// words say why.
+    fn parse<T: FromStr<Err: ToString>>(&self, key: &str) -> Result<T, HttpError> {
+        let text = self.text(key).unwrap_or_default();
+        text.parse().map_err(|error: T::Err| HttpError::NotFound(error.to_string()))
+    }
+
+    fn channel(&self) -> Result<ChannelName, HttpError> {
+        match self.text("channel") {
+            None => Ok(ChannelName::main()),
+            // The main channel has one address.
+            Some("main") => Err(HttpError::NotFound("the channel main has no prefix: leave out /c/main".to_owned())),
+            Some(_) => self.parse("channel"),
+        }
+    }
+
+    fn abi(&self) -> Result<Option<Abi>, HttpError> {
+        self.text("abi").map(|_| self.parse("abi")).transpose()
+    }
+
+    fn digest(&self, key: &str) -> Result<Digest, HttpError> {
+        self.parse(key)
+    }
+
+    /// The address that the client reaches this server at.
+    fn base(&self, app: &App) -> Result<BaseUrl, HttpError> {
+        if let Some(base) = &app.settings.base_url {
+            return Ok(base.clone());
+        }
+        let host = self.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        host.filter(|host| !host.contains('/'))
+            .and_then(|host| format!("http://{host}").parse().ok())
+            .ok_or(HttpError::BadHost)
+    }
+
+    /// The channel as it is now.
+    async fn snapshot(&self, app: &Arc<App>) -> Result<Arc<Snapshot>, HttpError> {
+        let channel = self.channel()?;
+        if let Some(snapshot) = app.channels.current(&channel)? {
+            return Ok(snapshot);
+        }
+        let missing = HttpError::NotFound(format!("there is no channel {channel}"));
+        let app = Arc::clone(app);
+        blocking(move || app.channels.reload(&channel)).await?.ok_or(missing)
+    }
+
+    /// A view of the channel as the response.
+    async fn view(&self, app: &Arc<App>, view: View, missing: impl FnOnce() -> String) -> Result<Response, HttpError> {
+        let policy = match view {
+            View::Repodata { .. } => CachePolicy::ImmutableView,
+            _ => CachePolicy::Page,
+        };
+        let snapshot = self.snapshot(app).await?;
+        let page = match snapshot.kept(&view) {
+            Some(page) => Some(page),
+            None => blocking(move || snapshot.make(view)).await?,
+        };
+        match page {
+            Some(page) => Ok(page.respond(&self.headers, policy).await),
+            None => Err(HttpError::NotFound(missing())),
+        }
+    }
+}

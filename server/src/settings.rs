@@ -1,0 +1,144 @@
+//! Settings. The environment is read here and nowhere else.
+
+mod building;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use axum::http::Uri;
+
+use crate::{DataDir, ServerError, Store};
+
+pub use building::{BuildArgs, FetchArgs};
+
+/// `--data`, for every command that touches published packages.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DataArgs {
+    /// Directory of published packages [default: pkgsrv in the user's data directory]
+    #[arg(long = "data", value_name = "DIR", env = "PKGSRV_DATA")]
+    directory: Option<PathBuf>,
+}
+
+/// `--listen` and `--base-url`, for every command that serves.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ListenArgs {
+    /// Address and port to listen on; port 0 takes any free one
+    #[arg(long, value_name = "ADDRESS", env = "PKGSRV_LISTEN", default_value = "127.0.0.1:8417")]
+    pub listen: SocketAddr,
+    /// The address that clients use, if it is not the one that they ask for in `Host`
+    #[arg(long, value_name = "URL", env = "PKGSRV_BASE_URL")]
+    pub base_url: Option<BaseUrl>,
+}
+
+impl DataArgs {
+    /// The directory asked for, or the user's own (`XDG_DATA_HOME`, else `~/.local/share`).
+    pub fn data_dir(&self) -> DataDir {
+        DataDir::new(
+            self.directory.clone().unwrap_or_else(|| user_directory("XDG_DATA_HOME", ".local/share").join("pkgsrv")),
+        )
+    }
+}
+
+/// A directory of the user as the XDG specification finds it: the variable's, else the one below `HOME`.
+fn user_directory(variable: &str, below_home: &str) -> PathBuf {
+    let set = |key| std::env::var_os(key).filter(|value| !value.is_empty()).map(PathBuf::from);
+    // The specification has relative paths ignored.
+    set(variable)
+        .filter(|path| path.is_absolute())
+        .or_else(|| set("HOME").map(|home| home.join(below_home)))
+        .unwrap_or_default()
+}
+
+/// What a server needs to know.
+#[derive(Debug, Clone)]
+pub struct ServeSettings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The address that goes into pages; by default the one that each request asks for.
+    pub base_url: Option<BaseUrl>,
+    /// The store of all channels.
+    pub store: Store,
+    /// Runtimes, each in `{name}/{version}`.
+    pub runtimes: PathBuf,
+    /// The loader's npm build.
+    pub loader: PathBuf,
+}
+
+impl ServeSettings {
+    /// Serves what is in a data directory.
+    pub fn new(listen: &ListenArgs, data: &DataDir) -> Self {
+        Self {
+            listen: listen.listen,
+            base_url: listen.base_url.clone(),
+            store: data.store(),
+            runtimes: data.runtimes(),
+            loader: data.loader(),
+        }
+    }
+}
+
+/// What to log: `PKGSRV_LOG` in the syntax of tracing's filters, warnings by default.
+pub fn log_filter() -> tracing_subscriber::EnvFilter {
+    tracing_subscriber::EnvFilter::try_from_env("PKGSRV_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"))
+}
+
+/// Scheme, host and path that clients reach the server at; written without a slash at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BaseUrl(Box<str>);
+
+impl BaseUrl {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for BaseUrl {
+    type Err = ServerError;
+
+    fn from_str(text: &str) -> Result<Self, ServerError> {
+        let invalid = || ServerError::InvalidBaseUrl { found: text.to_owned() };
+        let uri: Uri = text.parse().map_err(|_| invalid())?;
+        let authority = uri.authority().ok_or_else(invalid)?;
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]/~".contains(&byte);
+        let fits = matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.query().is_none()
+            && !authority.host().is_empty()
+            // A user name has no place in published pages, and what is left out here needs no
+            // escaping in JSON or HTML.
+            && text.bytes().all(is_plain)
+            && text.len() <= 512;
+        if fits { Ok(Self(text.trim_end_matches('/').into())) } else { Err(invalid()) }
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_urls() {
+        for (given, kept) in [
+            ("http://127.0.0.1:8417", Some("http://127.0.0.1:8417")),
+            ("https://packages.example/py/", Some("https://packages.example/py")),
+            ("http://[::1]:80/", Some("http://[::1]:80")),
+            ("packages.example", None),
+            ("ftp://packages.example", None),
+            ("https://", None),
+            ("https://user@packages.example", None),
+            ("https://packages.example/?a", None),
+            ("https://packages.example/\"", None),
+        ] {
+            assert_eq!(given.parse::<BaseUrl>().ok().as_ref().map(BaseUrl::as_str), kept, "{given}");
+        }
+    }
+}

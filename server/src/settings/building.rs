@@ -1,0 +1,58 @@
+//! Settings of the commands that build.
+
+use std::path::PathBuf;
+
+use pkgsrv_builder::{Cache, Context, Interrupt, Progress, Upstream};
+use pkgsrv_index::Abi;
+
+use super::user_directory;
+
+/// `--cache` and `--upstream`, for every command that fetches or builds.
+#[derive(Debug, Clone, clap::Args)]
+pub struct FetchArgs {
+    /// Directory of toolchains, runtimes, sources and build results [default: pkgsrv in the user's cache directory]
+    #[arg(long = "cache", value_name = "DIR", env = "PKGSRV_CACHE")]
+    cache: Option<PathBuf>,
+    /// Simple index that sources come from [default: the one that pip is set up with]
+    #[arg(long, value_name = "URL", env = "PKGSRV_UPSTREAM")]
+    upstream: Option<String>,
+}
+
+/// What to build from and for.
+#[derive(Debug, Clone, clap::Args)]
+pub struct BuildArgs {
+    #[command(flatten)]
+    fetch: FetchArgs,
+    /// Directory of recipes
+    #[arg(long, value_name = "DIR", env = "PKGSRV_RECIPES", default_value = "recipes")]
+    pub recipes: PathBuf,
+    /// ABI to build for [default: the newest]
+    #[arg(long, value_name = "ABI")]
+    abi: Option<Abi>,
+}
+
+impl FetchArgs {
+    /// The builder's surroundings.
+    pub fn context(&self, interrupt: &Interrupt) -> Context {
+        let cache = self.cache.clone().unwrap_or_else(|| user_directory("XDG_CACHE_HOME", ".cache").join("pkgsrv"));
+        Context {
+            // Sandboxes mount what lies in it: it must not depend on where they start.
+            cache: Cache::new(std::path::absolute(&cache).unwrap_or(cache)),
+            progress: Progress::stderr(),
+            interrupt: interrupt.clone(),
+            upstream: Upstream::new(self.upstream.clone()),
+        }
+    }
+}
+
+impl BuildArgs {
+    /// The builder's surroundings.
+    pub fn context(&self, interrupt: &Interrupt) -> Context {
+        self.fetch.context(interrupt)
+    }
+
+    /// The ABI asked for, or the newest.
+    pub fn abi(&self) -> Abi {
+        self.abi.unwrap_or_else(Abi::newest)
+    }
+}

@@ -1,0 +1,182 @@
+//! A channel's views, made when first asked for and kept until the channel changes.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pkgsrv_index::{Abi, PackageName, PyodideLock, simple};
+
+use crate::channel::{HeadStamp, Line, head_stamp, read_line};
+use crate::http::accept::SimpleFormat;
+use crate::http::page::{Page, Vary};
+use crate::settings::BaseUrl;
+use crate::{ChannelName, ServerError, Store, StoredObject};
+
+/// Pages hold the address that a request asks for, which is a client's choice; past this many, all
+/// are dropped and made again as needed.
+const MOST_PAGES: usize = 16_384;
+
+/// What can be shown of a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum View {
+    ProjectList { abi: Option<Abi>, format: SimpleFormat },
+    Project { abi: Option<Abi>, name: PackageName, format: SimpleFormat, base: BaseUrl },
+    Lockfile { abi: Abi },
+    Head { abi: Abi },
+    Repodata { abi: Abi },
+    Home { base: BaseUrl },
+}
+
+/// A channel as of one moment.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    channel: ChannelName,
+    store: Store,
+    lines: BTreeMap<Abi, (HeadStamp, Arc<Line>)>,
+    pages: Mutex<HashMap<View, Arc<Page>>>,
+}
+
+/// The newest snapshot of each channel that was asked for and exists.
+#[derive(Debug)]
+pub(crate) struct Channels {
+    store: Store,
+    newest: Mutex<BTreeMap<ChannelName, Arc<Snapshot>>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What these hold is whole between any two statements.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+type Stamps = BTreeMap<Abi, HeadStamp>;
+
+impl Channels {
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store, newest: Mutex::default() }
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The snapshot that is still current, `None` if there is none. Looks at one file per line,
+    /// which costs less than handing that to another thread.
+    pub(crate) fn current(&self, channel: &ChannelName) -> Result<Option<Arc<Snapshot>>, ServerError> {
+        let Some(known) = locked(&self.newest).get(channel).cloned() else { return Ok(None) };
+        let stamps = self.stamps(channel)?;
+        let is_same = known.lines.iter().all(|(abi, (stamp, _))| stamps.get(abi) == Some(stamp));
+        Ok(is_same.then_some(known))
+    }
+
+    /// Reads what has changed. `None` if nothing was ever published to the channel, main excepted:
+    /// that one is there from the start.
+    pub(crate) fn reload(&self, channel: &ChannelName) -> Result<Option<Arc<Snapshot>>, ServerError> {
+        let stamps = self.stamps(channel)?;
+        if !channel.is_main() && !stamps.values().any(|stamp| stamp.is_published()) {
+            return Ok(None);
+        }
+        let known = locked(&self.newest).get(channel).cloned();
+        match self.read(channel, &stamps, known.as_deref()) {
+            Ok(snapshot) => {
+                let snapshot = Arc::new(snapshot);
+                locked(&self.newest).insert(channel.clone(), Arc::clone(&snapshot));
+                Ok(Some(snapshot))
+            }
+            // A damaged index or a failing disk stops news, not service.
+            Err(error) => known.map_or(Err(error), |known| {
+                tracing::error!(%channel, "serving an earlier state, the current one cannot be read");
+                Ok(Some(known))
+            }),
+        }
+    }
+
+    fn stamps(&self, channel: &ChannelName) -> Result<Stamps, ServerError> {
+        Abi::known().map(|abi| Ok((abi, head_stamp(&self.store, channel, abi)?))).collect()
+    }
+
+    fn read(&self, channel: &ChannelName, stamps: &Stamps, known: Option<&Snapshot>) -> Result<Snapshot, ServerError> {
+        let unchanged = |abi: &Abi, stamp: &HeadStamp| {
+            known.and_then(|known| known.lines.get(abi)).filter(|(old, _)| old == stamp).cloned()
+        };
+        let mut lines = BTreeMap::new();
+        for (abi, stamp) in stamps {
+            let line = match unchanged(abi, stamp) {
+                Some(line) => line,
+                // A head that is newer than its stamp is read again next time.
+                None => (*stamp, Arc::new(read_line(&self.store, channel, *abi)?)),
+            };
+            lines.insert(*abi, line);
+        }
+        Ok(Snapshot { channel: channel.clone(), store: self.store.clone(), lines, pages: Mutex::default() })
+    }
+}
+
+impl Snapshot {
+    /// A page that was made before.
+    pub(crate) fn kept(&self, view: &View) -> Option<Arc<Page>> {
+        locked(&self.pages).get(view).cloned()
+    }
+
+    /// Makes a page; `None` if the channel does not have what it would show.
+    pub(crate) fn make(&self, view: View) -> Result<Option<Arc<Page>>, ServerError> {
+        let Some(page) = self.render(&view)?.map(Arc::new) else { return Ok(None) };
+        let mut pages = locked(&self.pages);
+        if pages.len() >= MOST_PAGES {
+            pages.clear();
+        }
+        pages.insert(view, Arc::clone(&page));
+        Ok(Some(page))
+    }
+
+    /// Whether this digest names the line's current repodata.
+    pub(crate) fn is_current_repodata(&self, abi: Abi, sha256: pkgsrv_index::Digest) -> bool {
+        self.line(abi).and_then(|line| line.head).is_some_and(|head| head.repodata.sha256 == sha256)
+    }
+
+    fn line(&self, abi: Abi) -> Option<&Line> {
+        self.lines.get(&abi).map(|(_, line)| &**line)
+    }
+
+    fn indexes(&self, abi: Option<Abi>) -> impl Iterator<Item = &pkgsrv_index::ChannelIndex> {
+        let asked = move |line: &Abi| abi.is_none_or(|abi| abi == *line);
+        self.lines.iter().filter(move |(abi, _)| asked(abi)).map(|(_, (_, line))| &line.index)
+    }
+
+    fn render(&self, view: &View) -> Result<Option<Page>, ServerError> {
+        Ok(match view {
+            View::ProjectList { abi, format } => {
+                let list = simple::ProjectList::from_indexes(self.indexes(*abi));
+                let body = if *format == SimpleFormat::Json { list.to_json() } else { list.to_html().into_bytes() };
+                Some(Page::new(format.content_type(), Vary::TypeAndEncoding, body))
+            }
+            View::Project { abi, name, format, base } => {
+                let blobs = format!("{base}/blobs/");
+                simple::ProjectPage::from_indexes(name, self.indexes(*abi), &blobs).map(|page| {
+                    let body = if *format == SimpleFormat::Json { page.to_json() } else { page.to_html().into_bytes() };
+                    Page::new(format.content_type(), Vary::TypeAndEncoding, body)
+                })
+            }
+            View::Lockfile { abi } => self.line(*abi).map(|line| {
+                let lock = PyodideLock::from_index(&line.index, self.channel.blobs_from_view());
+                Page::new("application/json", Vary::Encoding, lock.to_bytes())
+            }),
+            View::Head { abi } => self.line(*abi).and_then(|line| line.head).map(|head| {
+                // A few hundred bytes that change with every publish are not worth an encoding.
+                Page::new("application/json", Vary::Nothing, head.to_bytes())
+            }),
+            View::Repodata { abi } => self.repodata(*abi)?,
+            View::Home { base } => {
+                let names: Vec<String> =
+                    simple::ProjectList::from_indexes(self.indexes(None)).names().map(ToString::to_string).collect();
+                let html = crate::home::page(base, &self.channel, Abi::newest(), &names);
+                Some(Page::new("text/html; charset=utf-8", Vary::Encoding, html))
+            }
+        })
+    }
+
+    fn repodata(&self, abi: Abi) -> Result<Option<Page>, ServerError> {
+        let Some(head) = self.line(abi).and_then(|line| line.head) else { return Ok(None) };
+        let object = StoredObject::Repodata { channel: self.channel.clone(), abi, sha256: head.repodata.sha256 };
+        let bytes = self.store.read(&object)?;
+        Ok(bytes.map(|bytes| Page::new("application/json", Vary::Encoding, bytes)))
+    }
+}

@@ -1,0 +1,77 @@
+//! The runtime's and the loader's files.
+
+use insta::assert_snapshot;
+
+use crate::fixture::{Fixture, body, get, request, send, summary};
+
+#[tokio::test]
+async fn types_and_policies() {
+    let fixture = Fixture::empty();
+    fixture.file("runtime/pyodide/314.0.7/pyodide.mjs", b"export {};\n");
+    fixture.file("runtime/pyodide/314.0.7/pyodide.asm.wasm", b"\0asm\x01\0\0\0");
+    fixture.file("runtime/pyodide/314.0.7/python_stdlib.zip", b"PK");
+    fixture.file("runtime/pyodide/314.0.7/.hidden", b"secret");
+    fixture.file("loader/index.js", b"export {};\n");
+    fixture.file("secret", b"secret");
+    let app = fixture.app();
+    assert_snapshot!("runtime_module", get(&app, "/runtime/pyodide/314.0.7/pyodide.mjs", &[]).await);
+    let names = ["content-type", "cache-control"];
+    let immutable = "public, max-age=31536000, immutable";
+    let version = env!("CARGO_PKG_VERSION");
+    for (path, answer) in [
+        ("/runtime/pyodide/314.0.7/pyodide.asm.wasm", format!("200 application/wasm | {immutable}")),
+        ("/runtime/pyodide/314.0.7/python_stdlib.zip", format!("200 application/zip | {immutable}")),
+        (&format!("/loader/{version}/index.js"), format!("200 text/javascript; charset=utf-8 | {immutable}")),
+        (
+            "/loader/index.js",
+            "200 text/javascript; charset=utf-8 | public, max-age=10, stale-while-revalidate=60, stale-if-error=86400"
+                .to_owned(),
+        ),
+        ("/loader/9.9.9/index.js", "404 text/plain; charset=utf-8 | no-store".to_owned()),
+        ("/runtime/pyodide/314.0.7/.hidden", "404 text/plain; charset=utf-8 | no-store".to_owned()),
+        ("/runtime/pyodide/314.0.7/", "404 text/plain; charset=utf-8 | no-store".to_owned()),
+        ("/runtime/pyodide/../../secret", "404 text/plain; charset=utf-8 | no-store".to_owned()),
+        ("/runtime/pyodide/314.0.7/..%2f..%2f..%2fsecret", "404 text/plain; charset=utf-8 | no-store".to_owned()),
+        ("/loader/..%2fsecret", "404 text/plain; charset=utf-8 | no-store".to_owned()),
+        ("/loader//etc/passwd", "404 text/plain; charset=utf-8 | no-store".to_owned()),
+    ] {
+        assert_eq!(summary(&app, "GET", path, &[], &names).await, answer, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_rebuilt_file_is_served_anew() {
+    let fixture = Fixture::empty();
+    fixture.file("loader/index.js", b"export const one = 1;\n");
+    let app = fixture.app();
+    let load = async || body(send(&app, request("GET", "/loader/index.js", &[])).await).await;
+    assert_eq!(load().await, b"export const one = 1;\n");
+    // Another length: a file system's clock may be too coarse to tell two writes apart.
+    fixture.file("loader/index.js", b"export const two = 22;\n");
+    assert_eq!(load().await, b"export const two = 22;\n");
+}
+
+#[tokio::test]
+async fn large_files_are_encoded_while_others_wait_for_nothing() {
+    let fixture = Fixture::empty();
+    let text = "export const line = 1;\n".repeat(20_000);
+    fixture.file("loader/large.js", text.as_bytes());
+    let app = fixture.app();
+    let names = ["content-encoding"];
+    let first = summary(&app, "GET", "/loader/large.js", &["Accept-Encoding: br"], &names).await;
+    assert!(first == "200 -" || first == "200 br", "{first}");
+    // Encoding ends at some time, and every answer until then is whole.
+    loop {
+        let response = send(&app, request("GET", "/loader/large.js", &["Accept-Encoding: br"])).await;
+        let is_encoded = response.headers().contains_key("content-encoding");
+        let bytes = body(response).await;
+        if is_encoded {
+            let mut decoded = Vec::new();
+            brotli::BrotliDecompress(&mut bytes.as_slice(), &mut decoded).unwrap();
+            assert!(decoded == text.as_bytes());
+            break;
+        }
+        assert!(bytes == text.as_bytes());
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,179 @@
+//! Pages of the main channel, shown whole.
+
+use insta::assert_snapshot;
+
+use crate::fixture::{Fixture, get, request, send, shown, summary};
+
+const MICROPIP: &str = "Accept: application/vnd.pypi.simple.v1+json, */*;q=0.01";
+
+#[tokio::test]
+async fn simple_json() {
+    let app = Fixture::published();
+    let app = app.app();
+    assert_snapshot!("project_list_json", get(&app, "/simple/", &[MICROPIP]).await);
+    assert_snapshot!("project_page_json", get(&app, "/simple/native-code/", &[MICROPIP]).await);
+    let whole = get(&app, "/simple/native-code/", &[MICROPIP]).await;
+    for same in ["/simple//native-code/", "/2026_0/simple/native-code/", "/2026_0/simple//native-code/"] {
+        assert_eq!(get(&app, same, &[MICROPIP]).await, whole, "{same}");
+    }
+}
+
+#[tokio::test]
+async fn simple_html() {
+    let fixture = Fixture::published();
+    let app = fixture.app();
+    assert_snapshot!("project_list_html", get(&app, "/simple/", &[]).await);
+    assert_snapshot!("project_page_html", get(&app, "/simple/native-code/", &["Accept: text/html"]).await);
+    let named = "Accept: application/vnd.pypi.simple.v1+html";
+    assert_eq!(
+        summary(&app, "GET", "/simple/", &[named], &["content-type"]).await,
+        "200 application/vnd.pypi.simple.v1+html"
+    );
+}
+
+#[tokio::test]
+async fn addresses_come_from_the_settings_if_they_are_there() {
+    let fixture = Fixture::published();
+    let mut settings = fixture.settings();
+    settings.base_url = Some("https://cdn.example/py/".parse().unwrap());
+    let page = get(&pkgsrv::app(settings), "/simple/helper/", &["Accept: text/html"]).await;
+    assert_snapshot!(page);
+}
+
+#[tokio::test]
+async fn hosts_that_no_address_can_be_made_of() {
+    let fixture = Fixture::published();
+    let app = fixture.app();
+    for host in ["a b", "a/b", "<script>", "user@packages.example"] {
+        let mut request = request("GET", "/simple/helper/", &[]);
+        request.headers_mut().insert("host", host.parse().unwrap());
+        assert_eq!(send(&app, request).await.status(), 400, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn redirects() {
+    let fixture = Fixture::published();
+    let app = fixture.app();
+    for (path, answer) in [
+        ("/simple", "301 simple/"),
+        ("/simple/helper", "301 helper/"),
+        ("/simple/Helper", "301 helper/"),
+        ("/simple/Native_Code/", "301 ../native-code/"),
+        ("/2026_0/simple", "301 simple/"),
+        ("/2026_0/simple/Native.Code/", "301 ../native-code/"),
+    ] {
+        assert_eq!(summary(&app, "GET", path, &[], &["location"]).await, answer, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn lockfile_repodata_and_home() {
+    let fixture = Fixture::published();
+    let app = fixture.app();
+    assert_snapshot!("lockfile", get(&app, "/pyodide/2026_0/pyodide-lock.json", &[]).await);
+    let head = get(&app, "/repodata/2026_0/head.json", &[]).await;
+    assert_snapshot!("head", head);
+    let repodata = head.split("\"repodata\":{\"sha256\":\"").nth(1).unwrap().split('"').next().unwrap();
+    let address = format!("/repodata/2026_0/{repodata}.json");
+    assert_snapshot!("repodata", get(&app, &address, &[]).await);
+    assert_snapshot!("home", get(&app, "/", &[]).await);
+    // Who read the head before a publish still gets what it named.
+    fixture.publish("main", &[crate::wheels::wheel("later-1.0-py3-none-any.whl", "")]).unwrap();
+    assert_snapshot!("repodata_of_an_earlier_head", get(&app, &address, &[]).await);
+}
+
+#[tokio::test]
+async fn a_publish_is_seen_at_once() {
+    let fixture = Fixture::empty();
+    let app = fixture.app();
+    assert_snapshot!("nothing_published", get(&app, "/simple/", &[MICROPIP]).await);
+    assert_eq!(summary(&app, "GET", "/repodata/2026_0/head.json", &[], &[]).await, "404 ");
+    fixture.publish("main", &[crate::wheels::helper()]).unwrap();
+    assert_eq!(summary(&app, "GET", "/repodata/2026_0/head.json", &[], &[]).await, "200 ");
+    let before = summary(&app, "GET", "/simple/", &[MICROPIP], &["etag"]).await;
+    fixture.publish("main", &[crate::wheels::native()]).unwrap();
+    assert_ne!(summary(&app, "GET", "/simple/", &[MICROPIP], &["etag"]).await, before);
+}
+
+#[tokio::test]
+async fn health() {
+    let fixture = Fixture::published();
+    let app = fixture.app();
+    assert_snapshot!("healthz", get(&app, "/healthz", &[]).await);
+    assert_eq!(summary(&app, "GET", "/readyz", &[], &[]).await, "200 ");
+    fixture.file("store/repodata/2026_0/head.json", b"{");
+    assert_snapshot!("not_ready", get(&fixture.app(), "/readyz", &[]).await);
+    // Whoever has read the channel before goes on with what it was.
+    assert_eq!(summary(&app, "GET", "/simple/", &[], &[]).await, "200 ");
+}
+
+#[tokio::test]
+async fn errors() {
+    let fixture = Fixture::published();
+    let app = fixture.app();
+    assert_snapshot!("unknown_project", get(&app, "/simple/numpi/", &[MICROPIP]).await);
+    assert_snapshot!("unknown_abi", get(&app, "/repodata/1999_0/head.json", &[]).await);
+    assert_snapshot!("not_acceptable", get(&app, "/simple/", &["Accept: application/json"]).await);
+    assert_snapshot!("post", shown(send(&app, request("POST", "/simple/", &[])).await).await);
+    let preflight = [
+        "Origin: https://page.example",
+        "Access-Control-Request-Method: GET",
+        "Access-Control-Request-Headers: accept",
+    ];
+    assert_snapshot!("preflight", shown(send(&app, request("OPTIONS", "/simple/", &preflight)).await).await);
+    for path in [
+        "/nothing",
+        "/simple/a%2fb/",
+        "/simple/%2e%2e/",
+        "/simple/-/",
+        "/1999_0/simple/",
+        "/pyodide/2026_0/other.json",
+        "/repodata/2026_0/00.json",
+        "/repodata/2026_0/..%2f..%2fpublish.lock",
+        "/simple/%ff/",
+    ] {
+        assert_eq!(
+            summary(&app, "GET", path, &[], &["access-control-allow-origin", "cache-control"]).await,
+            "404 * | no-store",
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn encodings_have_their_own_tags() {
+    let fixture = Fixture::published();
+    let app = fixture.app();
+    let path = "/";
+    let names = ["content-encoding", "etag", "vary"];
+    let plain = summary(&app, "GET", path, &[], &names).await;
+    let brotli = summary(&app, "GET", path, &["Accept-Encoding: gzip, br"], &names).await;
+    let gzip = summary(&app, "GET", path, &["Accept-Encoding: gzip"], &names).await;
+    let tag = plain.split('"').nth(1).unwrap();
+    assert_eq!(plain, format!("200 - | \"{tag}\" | Accept-Encoding"));
+    assert_eq!(brotli, format!("200 br | \"{tag}-br\" | Accept-Encoding"));
+    assert_eq!(gzip, format!("200 gzip | \"{tag}-gzip\" | Accept-Encoding"));
+    let known = [format!("If-None-Match: W/\"other\", \"{tag}-br\""), "Accept-Encoding: br".to_owned()];
+    let known = known.each_ref().map(String::as_str);
+    assert_snapshot!("not_modified", get(&app, path, &known).await);
+    let other = format!("If-None-Match: \"{tag}\"");
+    assert_eq!(summary(&app, "GET", path, &[&other, "Accept-Encoding: br"], &[]).await, "200 ");
+    let body = crate::fixture::body(send(&app, request("GET", path, &["Accept-Encoding: br"])).await).await;
+    let mut decoded = Vec::new();
+    brotli::BrotliDecompress(&mut body.as_slice(), &mut decoded).unwrap();
+    assert_eq!(decoded, crate::fixture::body(send(&app, request("GET", path, &[])).await).await);
+}
+
+#[tokio::test]
+async fn head_is_get_without_a_body() {
+    let fixture = Fixture::published();
+    let app = fixture.app();
+    for path in ["/", "/simple/", "/pyodide/2026_0/pyodide-lock.json"] {
+        let names = ["content-length", "content-type", "etag"];
+        let get = summary(&app, "GET", path, &[], &names).await;
+        assert_eq!(summary(&app, "HEAD", path, &[], &names).await, get, "{path}");
+        let response = send(&app, request("HEAD", path, &[])).await;
+        assert!(crate::fixture::body(response).await.is_empty(), "{path}");
+    }
+}

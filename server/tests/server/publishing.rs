@@ -1,0 +1,163 @@
+//! Publishing: what is refused, what a crash leaves, what two publishers do to each other.
+
+use std::error::Error;
+use std::fmt::Write;
+
+use insta::assert_snapshot;
+use pkgsrv::{ChannelName, Publication, ServerError, StoredObject, Upload, publish, read_line};
+use pkgsrv_index::{Abi, Repodata};
+
+use crate::fixture::{Fixture, noon_of_no_day};
+use crate::wheels::{build, helper, native, wheel};
+
+fn chain(error: &ServerError, fixture: &Fixture) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        write!(text, "\n  caused by: {cause}").unwrap();
+        source = cause.source();
+    }
+    text.replace(fixture.path().to_str().unwrap(), "[DATA]")
+}
+
+#[test]
+fn index_and_objects() {
+    let fixture = Fixture::published();
+    let store = fixture.store();
+    let line = read_line(&store, &ChannelName::main(), Abi::newest()).unwrap();
+    assert_snapshot!("index", String::from_utf8(line.index.to_bytes()).unwrap());
+    let head = line.head.unwrap();
+    let object = StoredObject::Repodata { channel: ChannelName::main(), abi: head.abi, sha256: head.repodata.sha256 };
+    let repodata = store.read(&object).unwrap().unwrap();
+    assert_eq!(repodata.len() as u64, head.repodata.size);
+    assert_eq!(Repodata::from_bytes(&repodata).unwrap().packages.len(), 2);
+    for upload in [native(), helper()] {
+        let sha256 = pkgsrv::digest_of(&upload.bytes);
+        let object = StoredObject::Wheel { sha256, filename: upload.filename };
+        assert!(store.read(&object).unwrap().unwrap() == upload.bytes);
+    }
+}
+
+#[test]
+fn the_same_bytes_again_change_nothing() {
+    let fixture = Fixture::published();
+    let lines = fixture.publish("main", &[helper()]).unwrap();
+    assert_eq!(lines[0].serial, 1);
+    assert!(lines[0].added.is_empty());
+    assert_eq!(lines[0].already_there, [helper().filename]);
+}
+
+#[test]
+fn refused() {
+    let fixture = Fixture::published();
+    let before = read_line(&fixture.store(), &ChannelName::main(), Abi::newest()).unwrap().index;
+    let good = || wheel("good-1.0-py3-none-any.whl", "");
+    let mut truncated = good();
+    truncated.bytes.truncate(truncated.bytes.len() - 30);
+    let refused: Vec<String> = [
+        wheel("helper-1.0-py3-none-any.whl", "Summary: other bytes\n"),
+        wheel("linux-1.0-cp314-cp314-manylinux_2_27_x86_64.whl", ""),
+        build("named-1.0-py3-none-any.whl", "Name: named\nVersion: 1.1\n", &[]),
+        wheel("picky-1.0-py3-none-any.whl", "Requires-Python: >=3.*.1\n"),
+        wheel("marked-1.0-py3-none-any.whl", "Requires-Dist: a; python_version >> '3'\n"),
+        wheel("linked-1.0-py3-none-any.whl", "Requires-Dist: a @ https://packages.example/a.whl\n"),
+        truncated,
+    ]
+    .map(|bad| chain(&fixture.publish("main", &[good(), bad]).unwrap_err(), &fixture))
+    .to_vec();
+    assert_snapshot!("refused", refused.join("\n\n"));
+    let after = read_line(&fixture.store(), &ChannelName::main(), Abi::newest()).unwrap().index;
+    assert_eq!(after, before, "a bad wheel stops the good one beside it");
+}
+
+#[test]
+fn not_admitted() {
+    let fixture = Fixture::empty();
+    let abis: Vec<Abi> = Abi::known().collect();
+    let uploads = [native()];
+    let error = publish(&fixture.store(), &ChannelName::main(), &abis, &uploads, noon_of_no_day(), &|candidate| {
+        assert!(candidate.wheel.entry("native_code.py").is_some());
+        assert_eq!(candidate.needed.as_ref().unwrap_err().to_string(), "unknown package `helper`");
+        Err("native.so needs `missing_symbol`, which the runtime does not export".into())
+    })
+    .unwrap_err();
+    assert_snapshot!("not_admitted", chain(&error, &fixture));
+    assert_eq!(read_line(&fixture.store(), &ChannelName::main(), Abi::newest()).unwrap().index.files().count(), 0);
+}
+
+#[test]
+fn files_that_cannot_be_read() {
+    let fixture = Fixture::empty();
+    let text = fixture.file("notes.txt", b"");
+    let errors: Vec<String> = [text, fixture.path().join("gone-1.0-py3-none-any.whl")]
+        .map(|path| chain(&Upload::read(&path).unwrap_err(), &fixture))
+        .to_vec();
+    assert_snapshot!("unreadable", errors.join("\n\n"));
+}
+
+/// Power may fail after any write: what can be read then is the old index or the new one, and
+/// every file that it names is stored.
+#[test]
+fn every_prefix_of_the_writes_is_a_whole_state() {
+    let abis: Vec<Abi> = Abi::known().collect();
+    let main = ChannelName::main();
+    let uploads = [native(), wheel("second-1.0-py3-none-any.whl", "")];
+    let mut seen = std::collections::BTreeSet::new();
+    for count in 0.. {
+        let fixture = Fixture::empty();
+        fixture.publish("main", &[helper()]).unwrap();
+        let store = fixture.store();
+        let publication = Publication::prepare(&store, &main, &abis, &uploads, noon_of_no_day(), &|_| Ok(())).unwrap();
+        let writes: Vec<_> = publication.writes().map(|(object, bytes)| (object.clone(), bytes.to_vec())).collect();
+        drop(publication);
+        if count > writes.len() {
+            break;
+        }
+        let lock = store.lock().unwrap();
+        for (object, bytes) in &writes[..count] {
+            store.write(&lock, object, bytes).unwrap();
+        }
+        drop(lock);
+        for abi in Abi::known() {
+            let index = read_line(&store, &main, abi).unwrap().index;
+            seen.insert(index.files().count());
+            for entry in index.files() {
+                let (sha256, filename) = (entry.sha256, entry.filename.clone());
+                let wheel = store.read(&StoredObject::Wheel { sha256, filename: filename.clone() }).unwrap().unwrap();
+                assert_eq!(pkgsrv::digest_of(&wheel), sha256);
+                let metadata = store.read(&StoredObject::Metadata { sha256, filename }).unwrap().unwrap();
+                assert_eq!(pkgsrv::digest_of(&metadata), entry.metadata_sha256);
+            }
+        }
+        // And a second try is clean.
+        fixture.publish("main", &uploads).unwrap();
+        assert_eq!(read_line(&store, &main, Abi::newest()).unwrap().index.files().count(), 3);
+    }
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), [1, 3]);
+}
+
+#[test]
+fn two_publishers_lose_nothing() {
+    let fixture = Fixture::empty();
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let fixture = &fixture;
+            scope.spawn(move || {
+                fixture.publish("main", &[wheel(&format!("p{number}-1.0-py3-none-any.whl"), "")]).unwrap();
+            });
+        }
+    });
+    let line = read_line(&fixture.store(), &ChannelName::main(), Abi::newest()).unwrap();
+    assert_eq!(line.head.unwrap().serial, 8);
+    assert_eq!(line.index.files().count(), 8);
+}
+
+#[test]
+fn a_damaged_index_is_named() {
+    let fixture = Fixture::published();
+    let head = read_line(&fixture.store(), &ChannelName::main(), Abi::newest()).unwrap().head.unwrap();
+    let object = StoredObject::Index { channel: ChannelName::main(), abi: head.abi, sha256: head.index.sha256 };
+    std::fs::write(fixture.store().file(&object), b"{}").unwrap();
+    let error = read_line(&fixture.store(), &ChannelName::main(), Abi::newest()).unwrap_err();
+    assert_snapshot!("damaged", chain(&error, &fixture));
+}
