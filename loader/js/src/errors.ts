@@ -1,0 +1,62 @@
+/** What went wrong, stable across versions. */
+export type LoaderErrorCode =
+  /** An option or argument is not of the documented kind. */
+  | "invalid_argument"
+  /** Text is no requirement such as `foo>=1`. */
+  | "invalid_requirement"
+  /** The request failed or broke off. */
+  | "network"
+  /** The server answered with another status than 200. */
+  | "http_status"
+  /** Bytes have another SHA-256 or size than the repodata or head states. */
+  | "hash_mismatch"
+  /** Head or repodata cannot be read. */
+  | "bad_repodata"
+  /** The repodata is for another ABI than the interpreter. */
+  | "wrong_abi"
+  /** The repodata has no package of that name. */
+  | "unknown_package"
+  /** No version fits everyone who asks. */
+  | "no_matching_version"
+  /** Something that is installed already stands in the way. */
+  | "installed_conflict"
+  /** A wheel is damaged, hostile or of another project. */
+  | "bad_wheel"
+  /** A side module cannot be read or compiled. */
+  | "bad_module"
+  /** A side module needs a feature that the runtime does not have. */
+  | "unsupported_module"
+  /** A side module imports a symbol that nothing provides. */
+  | "missing_symbol"
+  /** A side module needs a library that is not there. */
+  | "missing_library"
+  /** The interpreter lacks what the loader builds on. */
+  | "unsupported_runtime"
+  /** A file could not be written into the interpreter's file system. */
+  | "file_system"
+  /** A side module could not be instantiated. */
+  | "link_failed"
+  /** The signal given to `install` was aborted. */
+  | "aborted"
+  /** A defect of the loader. */
+  | "internal";
+
+/** The only kind of error that the loader throws. */
+export class LoaderError extends Error {
+  override readonly name = "LoaderError";
+  /** What went wrong, for programs. */
+  readonly code: LoaderErrorCode;
+
+  /** @internal */
+  constructor(code: LoaderErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** The error as a `LoaderError`; others become its cause. */
+export function asLoaderError(error: unknown, code: LoaderErrorCode, what: string): LoaderError {
+  if (error instanceof LoaderError) return error;
+  const detail = error instanceof Error ? error.message : String(error);
+  return new LoaderError(code, `${what}: ${detail}`, { cause: error });
+}

@@ -1,0 +1,99 @@
+import { sha256 } from "./core.js";
+import { LoaderError } from "./errors.js";
+
+/** How things are fetched. */
+export interface Fetching {
+  fetch: typeof globalThis.fetch;
+  signal: AbortSignal;
+}
+
+/** Something to fetch whose bytes are known in advance. */
+export interface Expected {
+  url: string;
+  sha256: string;
+  size: number;
+}
+
+/** Fetches a small file of unknown contents. */
+export async function fetchBytes(url: string, fetching: Fetching, cache: RequestCache): Promise<Uint8Array> {
+  const response = await request(url, fetching, cache);
+  try {
+    return new Uint8Array(await response.arrayBuffer());
+  } catch (error) {
+    throw failed(url, fetching, error);
+  }
+}
+
+/**
+ * Fetches bytes and checks size and SHA-256.
+ *
+ * @param onBytes called with the number of bytes that have just arrived
+ */
+export async function fetchVerified(
+  expected: Expected,
+  fetching: Fetching,
+  onBytes: (count: number) => void,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { url, size } = expected;
+  const response = await request(url, fetching, "default");
+  const bytes = new Uint8Array(size);
+  let filled = 0;
+  try {
+    const reader = response.body?.getReader();
+    for (let part = await reader?.read(); part?.done === false; part = await reader?.read()) {
+      if (filled + part.value.length > size) {
+        await reader?.cancel();
+        throw mismatch(expected, `more than ${size} bytes`, `${size} bytes`);
+      }
+      bytes.set(part.value, filled);
+      filled += part.value.length;
+      onBytes(part.value.length);
+    }
+  } catch (error) {
+    throw failed(url, fetching, error);
+  }
+  if (filled < size) throw mismatch(expected, `${filled} bytes`, `${size} bytes`);
+  const found = await digest(bytes);
+  if (found !== expected.sha256) throw mismatch(expected, `SHA-256 ${found}`, expected.sha256);
+  return bytes;
+}
+
+/** The SHA-256 in hexadecimal; by the browser where the page is a secure context. */
+async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const subtle = globalThis.crypto?.subtle;
+  if (subtle === undefined) return sha256(bytes);
+  const hash = new Uint8Array(await subtle.digest("SHA-256", bytes));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+async function request(url: string, fetching: Fetching, cache: RequestCache): Promise<Response> {
+  const { fetch, signal } = fetching;
+  let response: Response;
+  try {
+    response = await fetch(url, { signal, cache });
+  } catch (error) {
+    throw failed(url, fetching, error);
+  }
+  if (response.status !== 200) {
+    await response.body?.cancel();
+    throw new LoaderError("http_status", `${url} answered ${response.status}, expected 200`);
+  }
+  return response;
+}
+
+function failed(url: string, { signal }: Fetching, error: unknown): LoaderError {
+  if (error instanceof LoaderError) return error;
+  if (signal.aborted) return aborted(signal);
+  const detail = error instanceof Error ? error.message : String(error);
+  return new LoaderError("network", `cannot fetch ${url}: ${detail}`, { cause: error });
+}
+
+function mismatch({ url }: Expected, found: string, wanted: string): LoaderError {
+  return new LoaderError("hash_mismatch", `${url} has ${found}, expected ${wanted}; nothing of it is used`);
+}
+
+/** The error for a signal that was aborted. */
+export function aborted(signal: AbortSignal): LoaderError {
+  if (signal.reason instanceof LoaderError) return signal.reason;
+  return new LoaderError("aborted", "the installation was cancelled; nothing was installed", { cause: signal.reason });
+}

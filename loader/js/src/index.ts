@@ -1,0 +1,23 @@
+/**
+ * Installs Python packages into a running Pyodide.
+ *
+ * ```js
+ * import { attach } from "pkgsrv-loader";
+ * const loader = await attach(pyodide, { repodata: "https://packages.example/repodata/2026_0/" });
+ * await loader.install(["numpy"]);
+ * ```
+ *
+ * @packageDocumentation
+ */
+export { attach } from "./attach.js";
+export { LoaderError, type LoaderErrorCode } from "./errors.js";
+export type {
+  AttachOptions,
+  InstalledPackage,
+  InstallOptions,
+  InstallResult,
+  Loader,
+  Progress,
+  PyodideInterface,
+  Stage,
+} from "./types.js";

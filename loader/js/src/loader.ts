@@ -1,0 +1,259 @@
+import { call, Installation, readHead, Repodata } from "./core.js";
+import { asLoaderError, LoaderError } from "./errors.js";
+import { aborted, fetchBytes, fetchVerified, type Fetching } from "./fetching.js";
+import { FileTransaction } from "./files.js";
+import { installedDistributions } from "./installed.js";
+import { HostLinker, type LinkPlan } from "./linking.js";
+import { Reporter } from "./progress.js";
+import type { Runtime } from "./runtime.js";
+import type { InstalledPackage, InstallOptions, InstallResult, Loader } from "./types.js";
+
+/** Settings of a loader, complete. */
+export interface Settings {
+  repodata: string;
+  fetch: typeof globalThis.fetch;
+  log: (message: string) => void;
+}
+
+/** Repodata, and the digest by which the head names it. */
+interface Index {
+  sha256: string;
+  repodata: Repodata;
+  /** Address of the blobs. */
+  blobs: string;
+}
+
+/** What the core says about a wheel to install. */
+type Selection = Omit<InstalledPackage, "url">;
+
+/** A file of a wheel. */
+interface PlannedFile {
+  path: string;
+  size: number;
+  executable: boolean;
+  library: boolean;
+}
+
+/** A file in memory, about to be written. */
+interface Unpacked {
+  file: PlannedFile;
+  contents: Uint8Array<ArrayBuffer>;
+  /** For side modules. */
+  compiled?: Promise<WebAssembly.Module>;
+}
+
+/** One installation on its way. */
+interface Job {
+  options: InstallOptions;
+  fetching: Fetching;
+  reporter: Reporter;
+}
+
+export class AttachedLoader implements Loader {
+  readonly repodata: string;
+  readonly #runtime: Runtime;
+  readonly #settings: Settings;
+  readonly #linker: HostLinker;
+  #index: Index | undefined;
+  /** The installation before; the next one waits for it. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(runtime: Runtime, settings: Settings) {
+    this.repodata = settings.repodata;
+    this.#runtime = runtime;
+    this.#settings = settings;
+    this.#linker = new HostLinker(runtime.module);
+  }
+
+  install(requirements: string | readonly string[], options: InstallOptions = {}): Promise<InstallResult> {
+    const wanted = typeof requirements === "string" ? [requirements] : [...requirements];
+    const turn = this.#last.then(() => this.#install(wanted, options));
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  async #install(wanted: string[], options: InstallOptions): Promise<InstallResult> {
+    if (!wanted.every((requirement) => typeof requirement === "string")) {
+      throw new LoaderError("invalid_argument", "requirements are a text or a list of texts, such as `numpy>=2`");
+    }
+    // One failure ends the other downloads, as the caller's signal does.
+    const controller = new AbortController();
+    const abort = (): void => controller.abort(options.signal?.reason);
+    options.signal?.addEventListener("abort", abort);
+    if (options.signal?.aborted) abort();
+    const { signal } = controller;
+    const reporter = new Reporter(options.onProgress);
+    try {
+      const job = { options, reporter, fetching: { fetch: this.#settings.fetch, signal } };
+      return await this.#run(wanted, job);
+    } catch (error) {
+      if (options.signal?.aborted) throw aborted(options.signal);
+      throw asLoaderError(error, "internal", "the installation failed");
+    } finally {
+      options.signal?.removeEventListener("abort", abort);
+      reporter.close();
+      controller.abort();
+    }
+  }
+
+  async #run(wanted: string[], job: Job): Promise<InstallResult> {
+    const { reporter } = job;
+    reporter.report("resolve", 0);
+    const index = await this.#readIndex(job);
+    const installed = JSON.stringify(installedDistributions(this.#runtime));
+    const selections = JSON.parse(
+      call(() => index.repodata.resolve(JSON.stringify(wanted), installed)),
+    ) as Selection[];
+    const packages = selections.map((selection) => ({
+      ...selection,
+      url: `${index.blobs}${selection.sha256}/${selection.filename}`,
+    }));
+    reporter.expect("resolve", packages.length);
+    reporter.report("resolve", packages.length);
+    reporter.expect("download", sum(packages, ({ size }) => size));
+    this.#settings.log(
+      packages.length === 0 ? "everything is installed" : `installing ${packages.map(label).join(", ")}`,
+    );
+    if (packages.length === 0) return { installed: [] };
+    const unpacked = await Promise.all(packages.map((selected) => this.#obtain(selected, job)));
+    this.#throwIfAborted(job);
+    await this.#commit(packages, unpacked.flat(), job);
+    return { installed: packages };
+  }
+
+  /** The current repodata; fetched only if the head names another one than before. */
+  async #readIndex({ fetching }: Job): Promise<Index> {
+    const headUrl = `${this.repodata}head.json`;
+    const headBytes = await fetchBytes(headUrl, fetching, "no-cache");
+    const head = JSON.parse(call(() => readHead(headBytes))) as { abi: string; sha256: string; size: number };
+    this.#checkAbi(head.abi);
+    if (this.#index?.sha256 === head.sha256) return this.#index;
+    const url = `${this.repodata}${head.sha256}.json`;
+    const bytes = await fetchVerified({ url, ...head }, fetching, () => {});
+    const repodata = call(() => Repodata.read(bytes));
+    const { blobs } = JSON.parse(repodata.about()) as { blobs: string };
+    this.#index?.repodata.free();
+    this.#index = { sha256: head.sha256, repodata, blobs: new URL(blobs, this.repodata).href };
+    return this.#index;
+  }
+
+  #checkAbi(found: string): void {
+    const { abi } = this.#runtime;
+    if (abi === undefined || abi === found) return;
+    throw new LoaderError(
+      "wrong_abi",
+      `${this.repodata} is for the ABI ${found}, but this interpreter has ${abi}; use the repodata of ${abi}`,
+    );
+  }
+
+  /** Fetches and unpacks one wheel; its side modules begin to compile. */
+  async #obtain(selected: InstalledPackage, job: Job): Promise<Unpacked[]> {
+    const { reporter, fetching } = job;
+    const bytes = await fetchVerified(selected, fetching, (count) => {
+      reporter.advance("download", count, selected.name);
+    });
+    const { filename, name, version, url, requested } = selected;
+    const expected = JSON.stringify({ filename, name, version, source: url, requested });
+    const plan = call(() => Installation.plan(bytes, expected, JSON.stringify(this.#runtime.layout)));
+    try {
+      const files = JSON.parse(plan.files()) as PlannedFile[];
+      reporter.expect("unpack", sum(files, ({ size }) => size));
+      return files.map((file, index) => {
+        const contents = call(() => plan.contents(index)) as Uint8Array<ArrayBuffer>;
+        reporter.advance("unpack", file.size, name);
+        return this.#unpacked(file, contents, name, reporter);
+      });
+    } finally {
+      plan.free();
+    }
+  }
+
+  #unpacked(
+    file: PlannedFile,
+    contents: Uint8Array<ArrayBuffer>,
+    name: string,
+    reporter: Reporter,
+  ): Unpacked {
+    if (!file.library || !isWasm(contents)) return { file, contents };
+    reporter.expect("compile", 1);
+    const compiled = WebAssembly.compile(contents).then(
+      (module) => {
+        reporter.advance("compile", 1, name);
+        return module;
+      },
+      (error: unknown) => {
+        throw asLoaderError(error, "bad_module", `cannot compile ${file.path}`);
+      },
+    );
+    // Awaited later, or never if something else fails before.
+    compiled.catch(() => {});
+    return { file, contents, compiled };
+  }
+
+  /** Plans the linking, writes all files and registers the libraries; undoes all of it on failure. */
+  async #commit(packages: InstalledPackage[], files: Unpacked[], job: Job): Promise<void> {
+    const { module, pyodide } = this.#runtime;
+    const libraries = files.filter(({ compiled }) => compiled !== undefined);
+    const paths = libraries.map(({ file }) => file.path);
+    const transaction = new FileTransaction(module.FS);
+    try {
+      const plans = this.#planLinks(libraries);
+      const compiled = await Promise.all(libraries.map((library) => library.compiled));
+      this.#throwIfAborted(job);
+      this.#write(transaction, files, plans, job.reporter);
+      libraries.forEach(({ file, contents }, index) => {
+        const [plan, code] = [plans.get(file.path), compiled[index]];
+        if (plan === undefined || code === undefined || plan.byRuntime) return;
+        this.#linker.register(plan, code, contents.length);
+      });
+      await this.#linker.linkLarge(paths);
+      this.#throwIfAborted(job);
+      pyodide.runPython('__import__("importlib").invalidate_caches()');
+      for (const { name, url } of packages) pyodide.loadedPackages[name] = url;
+    } catch (error) {
+      this.#linker.unregister(paths);
+      transaction.undo();
+      throw error;
+    }
+  }
+
+  #planLinks(libraries: Unpacked[]): Map<string, LinkPlan> {
+    if (libraries.length === 0) return new Map();
+    this.#linker.refreshRuntime();
+    for (const { file, contents } of libraries) {
+      call(() => this.#linker.core.add(file.path, contents));
+    }
+    return new Map(libraries.map(({ file }) => [file.path, this.#linker.plan(file.path)]));
+  }
+
+  /** Side modules that we link leave an empty file: `dlopen` would copy a full one into memory. */
+  #write(
+    transaction: FileTransaction,
+    files: Unpacked[],
+    plans: Map<string, LinkPlan>,
+    reporter: Reporter,
+  ): void {
+    reporter.expect("write", files.length);
+    for (const { file, contents } of files) {
+      const stub = plans.get(file.path)?.byRuntime === false;
+      transaction.write(file.path, stub ? new Uint8Array(0) : contents, file.executable);
+    }
+    reporter.report("write", files.length);
+  }
+
+  #throwIfAborted({ options: { signal } }: Job): void {
+    if (signal?.aborted) throw aborted(signal);
+  }
+}
+
+function isWasm(contents: Uint8Array): boolean {
+  return contents[0] === 0 && contents[1] === 0x61 && contents[2] === 0x73 && contents[3] === 0x6d;
+}
+
+function sum<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((total, item) => total + value(item), 0);
+}
+
+function label({ name, version }: InstalledPackage): string {
+  return `${name} ${version}`;
+}

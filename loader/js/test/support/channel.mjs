@@ -1,0 +1,59 @@
+// A channel made for one test: head, repodata and blobs on a server of this process.
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+
+export const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
+
+/**
+ * Serves wheels as a channel does.
+ *
+ * @param {{ name: string, version: string, filename: string, bytes: Uint8Array, depends?: string[] }[]} wheels
+ */
+export async function serveChannel(wheels, { abi = "2026_0" } = {}) {
+  const objects = new Map();
+  const packages = {};
+  for (const { name, version, filename, bytes, depends = [] } of wheels) {
+    const digest = sha256(bytes);
+    objects.set(`/blobs/${digest}/${filename}`, bytes);
+    const release = { version, filename, sha256: digest, size: bytes.length, depends, extras: {}, imports: [name] };
+    (packages[name] ??= []).push(release);
+  }
+  const channel = {
+    /** What is at an address; tests replace it to make the server misbehave. */
+    objects,
+    /** Paths that were asked for, in order. */
+    requests: [],
+    /** Publishes the packages under a new head. */
+    publish() {
+      const runtime = { name: "pyodide", version: "314.0.7", python: "3.14.2" };
+      const repodata = Buffer.from(JSON.stringify({ format: 1, abi, blobs: "../../blobs/", runtime, packages }));
+      const digest = sha256(repodata);
+      objects.set(`/repodata/${abi}/${digest}.json`, repodata);
+      const head = { format: 1, abi, serial: 1, repodata: { sha256: digest, size: repodata.length } };
+      objects.set(`/repodata/${abi}/head.json`, Buffer.from(JSON.stringify(head)));
+    },
+    packages,
+  };
+  channel.publish();
+  const server = createServer((request, response) => {
+    channel.requests.push(request.url);
+    const object = objects.get(request.url);
+    if (typeof object === "function") return object(request, response);
+    if (object === undefined) {
+      response.writeHead(404, { "content-type": "text/plain" });
+      return response.end("not here\n");
+    }
+    response.writeHead(200, { "content-length": object.length, "access-control-allow-origin": "*" });
+    return response.end(object);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  channel.address = `http://127.0.0.1:${server.address().port}`;
+  channel.repodata = `${channel.address}/repodata/${abi}/`;
+  channel.close = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return channel;
+}

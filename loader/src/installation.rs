@@ -1,0 +1,220 @@
+//! A wheel about to be installed: which file goes where, with dist-info's own files.
+
+use std::collections::BTreeMap;
+
+use pkgsrv_wheel::{Entry, Metadata, RecordHash, Wheel, WheelError};
+use serde::{Deserialize, Serialize};
+
+use crate::{CoreError, Layout};
+
+/// What the repodata says about the wheel, and what dist-info is to say about the installation.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Expected {
+    /// The wheel's filename.
+    pub filename: String,
+    /// Normalised project name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// Address of the wheel, for `PYODIDE_SOURCE`.
+    pub source: String,
+    /// Whether it was asked for by name.
+    pub requested: bool,
+}
+
+/// One file to write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedFile {
+    /// Absolute path.
+    pub path: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// Whether its owner may execute it.
+    pub executable: bool,
+    /// Whether its name is that of a shared library.
+    pub library: bool,
+}
+
+/// A verified wheel and where its files go.
+#[derive(Debug)]
+pub struct Installation {
+    filename: String,
+    wheel: Wheel<'static>,
+    files: Vec<PlannedFile>,
+    sources: Vec<Source>,
+}
+
+/// Where a file's contents come from.
+#[derive(Debug)]
+enum Source {
+    Archive(Entry),
+    Written(Vec<u8>),
+}
+
+/// Written into `INSTALLER`, by which other tools know who put a distribution there.
+const INSTALLER: &str = "pkgsrv";
+
+impl Installation {
+    /// Reads the wheel and plans its files, sorted by path. `bytes` must have the digest that the
+    /// repodata states; the caller has checked it.
+    pub fn plan(bytes: Vec<u8>, expected: &Expected, layout: &Layout) -> Result<Self, CoreError> {
+        let bad = |source| CoreError::Wheel { filename: expected.filename.clone(), source };
+        let wheel = Wheel::parse(bytes).map_err(bad)?;
+        let metadata = wheel.metadata().map_err(bad)?;
+        check_identity(&metadata, expected)?;
+        wheel.check_record().map_err(bad)?;
+        wheel.entry_points().map_err(bad)?;
+        let mut planned = archive_files(&wheel, &metadata, expected, layout)?;
+        add_written(&mut planned, &wheel, expected, layout).map_err(bad)?;
+        let (files, sources) = planned.into_values().unzip();
+        Ok(Self { filename: expected.filename.clone(), wheel, files, sources })
+    }
+
+    /// The files, sorted by path.
+    pub fn files(&self) -> &[PlannedFile] {
+        &self.files
+    }
+
+    /// The contents of the file at `index`; size and checksum are checked.
+    pub fn contents(&self, index: usize) -> Result<Vec<u8>, CoreError> {
+        match self.sources.get(index) {
+            Some(Source::Archive(entry)) => {
+                self.wheel.read(entry).map_err(|source| CoreError::Wheel { filename: self.filename.clone(), source })
+            }
+            Some(Source::Written(contents)) => Ok(contents.clone()),
+            None => Err(CoreError::HostValue { problem: format!("there is no file {index}") }),
+        }
+    }
+}
+
+fn check_identity(metadata: &Metadata, expected: &Expected) -> Result<(), CoreError> {
+    let same_name = metadata.name.parse::<pkgsrv_index::PackageName>().is_ok_and(|name| name.as_str() == expected.name);
+    let version = |text: &str| text.parse::<pkgsrv_index::Version>().ok();
+    let found = version(&metadata.version);
+    if same_name && found.is_some() && found == version(&expected.version) {
+        return Ok(());
+    }
+    Err(CoreError::OtherWheel {
+        filename: expected.filename.clone(),
+        found: format!("{} {}", metadata.name, metadata.version),
+        expected: format!("{} {}", expected.name, expected.version),
+    })
+}
+
+type Planned = BTreeMap<String, (PlannedFile, Source)>;
+
+fn archive_files(
+    wheel: &Wheel<'static>,
+    metadata: &Metadata,
+    expected: &Expected,
+    layout: &Layout,
+) -> Result<Planned, CoreError> {
+    let data_dir = wheel.data_dir();
+    let mut planned = Planned::new();
+    for entry in wheel.entries() {
+        let Some(path) = layout.place(entry.path(), &data_dir, &metadata.name) else {
+            return Err(CoreError::UnknownScheme {
+                filename: expected.filename.clone(),
+                path: entry.path().to_owned(),
+            });
+        };
+        let file = PlannedFile {
+            path: path.clone(),
+            size: entry.size(),
+            executable: entry.is_executable(),
+            library: is_library(&path),
+        };
+        planned.insert(path, (file, Source::Archive(entry.clone())));
+    }
+    Ok(planned)
+}
+
+/// `name.so`, `name.cpython-314-wasm32-emscripten.so`, `name.so.3`.
+fn is_library(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let mut parts = name.split('.').skip(1).skip_while(|part| *part != "so");
+    let version_part = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    parts.next().is_some() && parts.all(version_part)
+}
+
+/// Adds what an installer writes into dist-info, and RECORD with all of it.
+fn add_written(
+    planned: &mut Planned,
+    wheel: &Wheel<'static>,
+    expected: &Expected,
+    layout: &Layout,
+) -> Result<(), WheelError> {
+    let dist_info = format!("{}/{}", layout.site, wheel.dist_info_dir());
+    let mut written = vec![("INSTALLER", INSTALLER), ("PYODIDE_SOURCE", expected.source.as_str())];
+    if expected.requested {
+        written.push(("REQUESTED", ""));
+    }
+    for (name, contents) in written {
+        insert_written(planned, format!("{dist_info}/{name}"), contents.as_bytes().to_vec());
+    }
+    let record = format!("{dist_info}/RECORD");
+    planned.remove(&record);
+    let text = record_text(planned, wheel, layout, &record)?;
+    insert_written(planned, record, text.into_bytes());
+    Ok(())
+}
+
+fn insert_written(planned: &mut Planned, path: String, contents: Vec<u8>) {
+    let size = contents.len() as u64;
+    let file = PlannedFile { path: path.clone(), size, executable: false, library: false };
+    planned.insert(path, (file, Source::Written(contents)));
+}
+
+/// The installation's RECORD: the wheel's hashes under the paths of the installed files.
+fn record_text(
+    planned: &Planned,
+    wheel: &Wheel<'static>,
+    layout: &Layout,
+    own_path: &str,
+) -> Result<String, WheelError> {
+    let record = wheel.record()?;
+    let hashes: BTreeMap<&str, String> = record
+        .entries()
+        .iter()
+        .filter_map(|line| Some((line.path.as_str(), line.hash.as_ref()?.to_string())))
+        .collect();
+    let mut text = String::new();
+    for (path, (file, source)) in planned {
+        let hash = match source {
+            Source::Archive(entry) => hashes.get(entry.path()).cloned().unwrap_or_default(),
+            Source::Written(contents) => RecordHash::of(contents).to_string(),
+        };
+        let path = quoted(&layout.recorded(path));
+        let size = file.size.to_string();
+        text.extend([path.as_str(), ",", &hash, ",", &size, "\n"]);
+    }
+    text.push_str(&quoted(&layout.recorded(own_path)));
+    text.push_str(",,\n");
+    Ok(text)
+}
+
+fn quoted(field: &str) -> String {
+    if field.contains([',', '"']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_library;
+
+    #[test]
+    fn library_names() {
+        let cases = [
+            ("/s/a/b.so", true),
+            ("/s/_x.cpython-314-wasm32-emscripten.so", true),
+            ("/s/x.libs/libfoo.so.3.1", true),
+            ("/s/a.sofa", false),
+            ("/s/a.so.txt", false),
+            ("/s/so", false),
+            ("/s.so/a.py", false),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(is_library(path), expected, "{path}");
+        }
+    }
+}

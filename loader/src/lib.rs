@@ -1,0 +1,23 @@
+//! The core of the loader: everything that can be decided from bytes.
+//!
+//! It parses head and repodata and chooses releases ([`resolve`]), checks digests ([`sha256_hex`]),
+//! says which file of a wheel goes where ([`Installation`]), and reads side modules to plan how
+//! each of their imports is bound ([`Linker`]). Plans are data; the host layer in `js/` carries
+//! them out on `WebAssembly`, table, GOT and file system. `bindings` is what JavaScript sees.
+
+mod bindings;
+mod digest;
+mod error;
+mod installation;
+mod layout;
+mod linker;
+mod plan;
+mod resolve;
+
+pub use digest::sha256_hex;
+pub use error::CoreError;
+pub use installation::{Expected, Installation, PlannedFile};
+pub use layout::Layout;
+pub use linker::Linker;
+pub use plan::{Binding, LinkPlan, PlannedImport};
+pub use resolve::{Installed, Selection, resolve};
