@@ -1,0 +1,68 @@
+// A headless Chromium with a page of another origin than the server's.
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { chromium } from "playwright-core";
+
+const page = `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>test</title>`;
+
+// Runs, in a module worker, the function that it is sent as text.
+const worker = `onmessage = async ({ data: { code, argument } }) => {
+  try {
+    const run = (await import(URL.createObjectURL(new Blob([\`export default \${code}\`], { type: "text/javascript" })))).default;
+    postMessage({ value: await run(argument) });
+  } catch (error) {
+    postMessage({ error: String(error.stack ?? error), code: error.code });
+  }
+};`;
+
+const flags = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+];
+
+/** Starts the browser and the page's own server. */
+export async function startBrowser() {
+  const server = createServer((request, response) => {
+    const script = request.url === "/worker.js";
+    response.setHeader("Content-Type", script ? "text/javascript" : "text/html");
+    response.end(script ? worker : page);
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const origin = `http://127.0.0.1:${server.address().port}`;
+  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: flags });
+  return {
+    /** Runs a function in a fresh page; what it returns must be JSON. */
+    async inPage(run, argument) {
+      const context = await browser.newContext();
+      try {
+        const tab = await context.newPage();
+        await tab.goto(origin);
+        return await tab.evaluate(run, argument);
+      } finally {
+        await context.close();
+      }
+    },
+    /** The same in a fresh module worker. */
+    inWorker(run, argument) {
+      return this.inPage(
+        async ({ code, argument }) => {
+          const worker = new Worker("/worker.js", { type: "module" });
+          const answer = await new Promise((resolve, reject) => {
+            worker.onmessage = ({ data }) => resolve(data);
+            worker.onerror = ({ message }) => reject(new Error(message));
+            worker.postMessage({ code, argument });
+          });
+          worker.terminate();
+          if (answer.error) throw new Error(answer.error);
+          return answer.value;
+        },
+        { code: run.toString(), argument },
+      );
+    },
+    async stop() {
+      await browser.close();
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}

@@ -1,0 +1,30 @@
+// The three ways to a package. Each runs in a browser (page or worker) by its own text, so it may use nothing outside
+// itself; `argument` is {base, abi, runtime, packages, code}. Each returns what `code` evaluates to.
+
+/** Our loader. */
+export async function withLoader({ base, abi, runtime, packages, code }) {
+  const { loadPyodide } = await import(`${base}/runtime/pyodide/${runtime}/pyodide.mjs`);
+  const { attach } = await import(`${base}/loader/index.js`);
+  const pyodide = await loadPyodide();
+  const loader = await attach(pyodide, { repodata: `${base}/repodata/${abi}/` });
+  await loader.install(packages);
+  return pyodide.runPython(code);
+}
+
+/** Pyodide's own `loadPackage` with our lockfile. */
+export async function withLoadPackage({ base, abi, runtime, packages, code }) {
+  const { loadPyodide } = await import(`${base}/runtime/pyodide/${runtime}/pyodide.mjs`);
+  const pyodide = await loadPyodide({ lockFileURL: `${base}/pyodide/${abi}/pyodide-lock.json` });
+  await pyodide.loadPackage(packages);
+  return pyodide.runPython(code);
+}
+
+/** micropip, which itself comes from our channel. */
+export async function withMicropip({ base, abi, runtime, packages, code }) {
+  const { loadPyodide } = await import(`${base}/runtime/pyodide/${runtime}/pyodide.mjs`);
+  const pyodide = await loadPyodide({ lockFileURL: `${base}/pyodide/${abi}/pyodide-lock.json` });
+  await pyodide.loadPackage("micropip");
+  const micropip = pyodide.pyimport("micropip");
+  for (const name of packages) await micropip.install.callKwargs(name, { index_urls: `${base}/simple` });
+  return pyodide.runPython(code);
+}

@@ -1,0 +1,45 @@
+// Running the `pkgsrv` program.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { data, program, root } from "./settings.mjs";
+
+/** What the packages of the test channel are built from. */
+export const builtPackages = ["markupsafe", "numpy", "pyyaml"];
+
+/** Starts the program; `output` grows as it prints. */
+export function start(args, options = {}) {
+  const child = spawn(program, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], ...options });
+  const output = { stdout: "", stderr: "" };
+  for (const stream of ["stdout", "stderr"]) {
+    child[stream].setEncoding("utf8").on("data", (text) => (output[stream] += text));
+  }
+  return { child, output };
+}
+
+/** Runs the program to its end. */
+export async function run(args, options) {
+  const { child, output } = start(args, options);
+  const [code, signal] = await once(child, "close");
+  return { code, signal, ...output };
+}
+
+/** Starts a server with the real command; resolves when it answers. */
+export async function startServer(args = ["up", ...builtPackages, "--data", data]) {
+  const { child, output } = start([...args, "--listen", "127.0.0.1:0"]);
+  const base = await new Promise((resolve, reject) => {
+    child.stdout.on("data", () => {
+      const line = /^listening on (http:\S+)$/m.exec(output.stdout);
+      if (line) resolve(line[1]);
+    });
+    child.on("exit", (code) => reject(new Error(`pkgsrv ended with ${code} before it listened:\n${output.stderr}`)));
+  });
+  return {
+    base,
+    output,
+    async stop() {
+      if (child.exitCode !== null) return;
+      child.kill("SIGTERM");
+      await once(child, "close");
+    },
+  };
+}

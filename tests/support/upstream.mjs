@@ -1,0 +1,78 @@
+// An upstream index of our own, to be wrong on purpose, and recipes that take from it.
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { root } from "./settings.mjs";
+
+export const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
+
+/** A directory that is removed with `remove()`. */
+export function temporaryDirectory() {
+  const path = mkdtempSync(join(tmpdir(), "pkgsrv-test-"));
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** The bytes of an sdist with these files in its top directory. */
+export function sdist(name, files) {
+  const directory = temporaryDirectory();
+  try {
+    const top = join(directory.path, name);
+    mkdirSync(top);
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(top, file), text);
+    execFileSync("tar", ["--create", "--gzip", "--file", join(directory.path, "sdist.tar.gz"), "--directory", directory.path, name]);
+    return readFileSync(join(directory.path, "sdist.tar.gz"));
+  } finally {
+    directory.remove();
+  }
+}
+
+/** The files of a setuptools project `demo` 1.0 with one C extension. */
+export const demo = (source) => ({
+  "pyproject.toml": `[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n\n[project]\nname = "demo"\nversion = "1.0"\n`,
+  "setup.py": `from setuptools import Extension, setup\nsetup(ext_modules=[Extension("demo", ["demo.c"])], py_modules=[])\n`,
+  "demo.c": source,
+});
+
+/** A C extension module `demo` that compiles and imports. */
+export const goodSource = `#include <Python.h>
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "demo", NULL, -1, NULL};
+PyMODINIT_FUNC PyInit_demo(void) { return PyModule_Create(&module); }
+`;
+
+/** A recipe folder with the recipe \`demo\`; `text` may change its text. */
+export function recipes(directory, hash, text = (recipe) => recipe) {
+  const folder = join(directory, "recipes");
+  mkdirSync(join(folder, "demo"), { recursive: true });
+  cpSync(join(root, "recipes/build-requirements.toml"), join(folder, "build-requirements.toml"));
+  const recipe = `[package]\nname = "demo"\nversion = "1.0"\n\n[source]\npypi = "demo"\nsha256 = "${hash}"\n\n[requirements]\nbuild = ["setuptools"]\n`;
+  writeFileSync(join(folder, "demo/recipe.toml"), text(recipe));
+  return folder;
+}
+
+/** A Simple index with the one file demo-1.0.tar.gz; `answer(response)` sends its bytes. */
+export async function startUpstream(hash, answer) {
+  const server = createServer((request, response) => {
+    if (request.url === "/simple/demo/") {
+      response.setHeader("Content-Type", "application/vnd.pypi.simple.v1+json");
+      const file = { filename: "demo-1.0.tar.gz", url: "/files/demo-1.0.tar.gz", hashes: { sha256: hash } };
+      response.end(JSON.stringify({ meta: { "api-version": "1.4" }, name: "demo", files: [file] }));
+    } else if (request.url === "/files/demo-1.0.tar.gz") {
+      answer(response);
+    } else {
+      response.statusCode = 404;
+      response.end();
+    }
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  return {
+    url: `http://127.0.0.1:${server.address().port}/simple`,
+    stop() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}

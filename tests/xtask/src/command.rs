@@ -1,0 +1,26 @@
+//! Starting other programs.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+
+/// Cargo, the one that runs us.
+pub fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// Runs a command that prepares something: what it prints goes to standard error, so that standard output holds
+/// nothing but the result of the task.
+pub fn prepare(command: &mut Command) -> Result<()> {
+    run(command.stdout(std::io::stderr()))
+}
+
+/// Runs a command with our own output and no input; failure is an error that names it.
+pub fn run(command: &mut Command) -> Result<()> {
+    let parts = std::iter::once(command.get_program()).chain(command.get_args());
+    let shown = parts.map(|part| part.to_string_lossy()).collect::<Vec<_>>().join(" ");
+    let status = command.stdin(Stdio::null()).status();
+    let status = status.with_context(|| format!("cannot start `{shown}`; is the program installed?"))?;
+    ensure!(status.success(), "`{shown}` failed ({status})");
+    Ok(())
+}

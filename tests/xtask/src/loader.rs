@@ -1,0 +1,139 @@
+//! `cargo xtask loader`: wasm, its bindings, TypeScript; into `loader/js/dist`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::command::prepare;
+use crate::stamp::Stamp;
+use crate::wasm_std::{Choice, TARGET, WasmStd};
+
+/// The crates that the browser and the server share.
+const SHARED: [&str; 3] = ["pkgsrv-index", "pkgsrv-wheel", "pkgsrv-side-module"];
+
+/// Everything that the npm package is made from.
+const INPUTS: [&str; 16] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    "rust-toolchain.toml",
+    "repodata/index/Cargo.toml",
+    "repodata/index/src",
+    "repodata/side-module/Cargo.toml",
+    "repodata/side-module/src",
+    "repodata/wheel/Cargo.toml",
+    "repodata/wheel/src",
+    "loader/Cargo.toml",
+    "loader/src",
+    "loader/js/src",
+    "loader/js/package.json",
+    "loader/js/package-lock.json",
+    "loader/js/tsconfig.json",
+    "tests/xtask/src/loader.rs",
+];
+
+/// Options of `cargo xtask loader`.
+#[derive(Debug, Default, Args)]
+pub struct LoaderArguments {
+    /// Where the standard library for wasm32 comes from.
+    #[arg(long = "std", value_enum, default_value = "auto")]
+    choice: Choice,
+    /// Builds even if nothing has changed.
+    #[arg(long)]
+    force: bool,
+}
+
+/// Options of `cargo xtask check-shared`.
+#[derive(Debug, Default, Args)]
+pub struct CheckArguments {
+    /// Where the standard library for wasm32 comes from.
+    #[arg(long = "std", value_enum, default_value = "auto")]
+    choice: Choice,
+}
+
+/// Builds the npm package into `loader/js/dist`, unless what is there was made from the same files.
+pub fn build(arguments: &LoaderArguments) -> Result<()> {
+    let root = root()?;
+    let js = root.join("loader/js");
+    let dist = js.join("dist");
+    let stamp = Stamp::over(dist.join(".stamp"), &root, &INPUTS, "")?;
+    if stamp.is_current() && !arguments.force {
+        eprintln!("loader: up to date");
+        return Ok(());
+    }
+    let started = Instant::now();
+    let wasm_std = WasmStd::provide(arguments.choice)?;
+    let wasm = compile(&root, &wasm_std)?;
+    stamp.clear()?;
+    // What an older version of the sources was compiled to must not stay.
+    if dist.exists() {
+        fs::remove_dir_all(&dist).with_context(|| format!("cannot remove {}", dist.display()))?;
+    }
+    fs::create_dir_all(&dist).with_context(|| format!("cannot create {}", dist.display()))?;
+    bind(&wasm, &js.join("build"), &dist)?;
+    typescript(&js)?;
+    stamp.write()?;
+    eprintln!("loader: built in {:.1} s into {}", started.elapsed().as_secs_f64(), dist.display());
+    Ok(())
+}
+
+/// Checks that the shared crates compile for wasm32.
+pub fn check_shared(arguments: &CheckArguments) -> Result<()> {
+    let root = root()?;
+    let wasm_std = WasmStd::provide(arguments.choice)?;
+    let mut cargo = wasm_std.cargo("check");
+    cargo.args(SHARED.iter().flat_map(|name| ["-p", name]));
+    prepare(cargo.args(["--target-dir"]).arg(target_directory(&root, &wasm_std)).current_dir(&root))
+}
+
+/// The root of the checkout.
+pub fn root() -> Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    let root = root.context("the xtask crate is not where it was compiled")?;
+    Ok(root.to_owned())
+}
+
+/// Apart from the native one: another compiler would throw its work away. One for each provider,
+/// for the same reason.
+fn target_directory(root: &Path, wasm_std: &WasmStd) -> PathBuf {
+    let provider = wasm_std.describe();
+    root.join("target/wasm").join(provider.split(' ').next().unwrap_or_default())
+}
+
+fn compile(root: &Path, wasm_std: &WasmStd) -> Result<PathBuf> {
+    let target = target_directory(root, wasm_std);
+    let mut cargo = wasm_std.cargo("build");
+    cargo.args(["--profile", "loader", "-p", "pkgsrv-loader", "--target-dir"]).arg(&target);
+    prepare(cargo.current_dir(root))?;
+    Ok(target.join(TARGET).join("loader/pkgsrv_loader.wasm"))
+}
+
+/// Writes the JavaScript that goes with the wasm. It is generated in `build` and moved, so that
+/// `dist` never holds one half.
+fn bind(wasm: &Path, build: &Path, dist: &Path) -> Result<()> {
+    let mut bindgen = Bindgen::new();
+    bindgen.input_path(wasm).typescript(true).omit_default_module_path(true);
+    // Names are for debuggers; they are half of the bytes.
+    bindgen.remove_name_section(true).remove_producers_section(true);
+    bindgen.web(true).context("wasm-bindgen knows no web target")?;
+    bindgen.generate(build).context("wasm-bindgen cannot write the bindings")?;
+    for name in ["pkgsrv_loader.js", "pkgsrv_loader.d.ts", "pkgsrv_loader_bg.wasm"] {
+        let (from, to) = (build.join(name), dist.join(name));
+        fs::copy(&from, &to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+    }
+    Ok(())
+}
+
+fn typescript(js: &Path) -> Result<()> {
+    let installed = Stamp::over(js.join("node_modules/.pkgsrv-stamp"), js, &["package.json", "package-lock.json"], "")?;
+    if !installed.is_current() {
+        let npm = ["ci", "--no-audit", "--no-fund", "--loglevel", "error"];
+        prepare(Command::new("npm").args(npm).current_dir(js))?;
+        installed.write()?;
+    }
+    prepare(Command::new("npx").args(["--no-install", "tsc", "--project", "tsconfig.json"]).current_dir(js))
+}
