@@ -81,13 +81,13 @@ impl CrossEnvironment {
             let path = work.path().join(name);
             fs::write(&path, text).doing("write", &path)?;
         }
-        let python = &toolchain.manifest.python;
+        let (python, python3) = (&toolchain.manifest.python, toolchain.python());
         let mut command = toolchain
             .sandbox()
             .read_only(&runtime.directory, "/runtime")
             .writable(work.path(), MOUNT)
             .directory(MOUNT)
-            .command(&[&toolchain.python(), "derive.py", "/runtime/python_stdlib.zip", python]);
+            .command(&[&[python3.as_str(), "derive.py", "/runtime/python_stdlib.zip", python], ABI_FLAGS].concat());
         context.run_step(
             "cross environment",
             "deriving headers and sysconfig data",
@@ -113,19 +113,24 @@ impl CrossEnvironment {
     }
 
     /// Settings of the compiler wrapper that are the same for every package of this ABI.
-    pub(crate) fn compiler_settings(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn compiler_settings(&self) -> Result<Vec<(&'static str, String)>, BuildError> {
         let python = self.abi.facts().python;
         let mut settings = vec![
             ("emscripten", "/usr/bin".to_owned()),
             ("build-python-include", format!("/usr/include/python{python}")),
             ("target-python-include", format!("{MOUNT}/include/python{python}")),
         ];
+        for key in ["clang", "clang++"] {
+            let path = self.directory.join(key);
+            let text = fs::read_to_string(&path).doing("read", &path)?;
+            settings.extend(text.lines().map(|argument| (key, argument.to_owned())));
+        }
         for (key, flags) in
             [("default-flag", DEFAULT_FLAGS), ("abi-flag", ABI_FLAGS), ("side-module-flag", SIDE_MODULE_FLAGS)]
         {
             settings.extend(flags.iter().map(|&flag| (key, flag.to_owned())));
         }
-        settings
+        Ok(settings)
     }
 }
 
@@ -144,7 +149,7 @@ fn digest(abi: Abi, toolchain: &Toolchain, runtime: &Runtime) -> Digest {
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part);
     }
-    for flag in [DEFAULT_FLAGS, ABI_FLAGS, SIDE_MODULE_FLAGS].concat() {
+    for flag in [DEFAULT_FLAGS, ABI_FLAGS, SIDE_MODULE_FLAGS, TOOL_NAMES].concat() {
         hasher.update(flag);
         hasher.update([0]);
     }

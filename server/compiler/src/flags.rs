@@ -25,7 +25,6 @@ use Pattern::{Exact, Prefix};
 const FLAGS: &[(Pattern, Meaning)] = &[
     (Prefix("-B/"), Drop), // a native binutils directory
     (Exact("-Bsymbolic-functions"), Drop),
-    (Prefix("-I/usr"), Drop), // headers of the build machine
     (Prefix("-J"), Drop),     // Fortran module directory
     (Prefix("-L/usr"), Drop), // libraries of the build machine
     (Exact("-bundle"), Drop), // macOS
@@ -72,6 +71,34 @@ const LINKER_FLAGS: &[(Pattern, Meaning)] = &[
     (Prefix("-soname="), Drop),
     (Exact("-z"), DropWithValue), // ELF keywords
 ];
+
+/// Arguments that Emscripten does more with than handing them to clang, sorted: a compile with one of these is left to
+/// it.
+const EMSCRIPTENS_OWN: &[Pattern] = &[
+    Prefix("--"),
+    Prefix("-fexceptions"),
+    Prefix("-fignore-exceptions"),
+    Prefix("-flto"),
+    Prefix("-fno-exceptions"),
+    Prefix("-fno-lto"),
+    Prefix("-fsanitize"),
+    Prefix("-mavx"),
+    Prefix("-mfma"),
+    Prefix("-mfpu"),
+    Prefix("-mrelaxed-simd"),
+    Prefix("-msimd128"),
+    Prefix("-msse"),
+    Prefix("-nostdinc"),
+    Prefix("-s"), // settings; -std is looked at before
+    Prefix("-target"),
+    Prefix("-x"),
+    Prefix("@"), // a file with more arguments
+];
+
+/// Whether a compile with this argument must go through Emscripten.
+pub fn is_emscriptens_own(argument: &str) -> bool {
+    !argument.starts_with("-std=") && EMSCRIPTENS_OWN.iter().any(|pattern| pattern.matches(argument))
+}
 
 /// The meaning of an argument of the compiler driver, `None` where it is kept.
 pub fn driver(argument: &str) -> Option<Meaning> {

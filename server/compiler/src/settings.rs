@@ -5,6 +5,10 @@
 pub struct Settings {
     /// Directory of Emscripten's programs (`emcc`, `em++`, `emar`, …).
     pub emscripten: String,
+    /// Clang and the arguments that Emscripten gives it before a build's own, for C; empty where that is not known.
+    pub clang: Vec<String>,
+    /// The same for C++.
+    pub clang_cxx: Vec<String>,
     /// Flags that make objects of this ABI; they come last on the command line, so that they win.
     pub abi_flags: Vec<String>,
     /// Flags that come first, so that a package may override them (optimisation level, includes of host libraries).
@@ -49,6 +53,8 @@ impl Settings {
             let value = value.to_owned();
             match key {
                 "emscripten" => settings.emscripten = value,
+                "clang" => settings.clang.push(value),
+                "clang++" => settings.clang_cxx.push(value),
                 "abi-flag" => settings.abi_flags.push(value),
                 "default-flag" => settings.default_flags.push(value),
                 "default-cxx-flag" => settings.default_cxx_flags.push(value),
