@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use pkgsrv_index::{Abi, PackageName};
-use pkgsrv_recipe::Recipe;
+use pkgsrv_recipe::{BuildKind, Recipe};
 
 use crate::action::{Action, ActionResult};
 use crate::admission::{self, Candidate};
@@ -44,6 +44,7 @@ impl<'a> Builder<'a> {
         // All recipes are read before anything is built: a mistake shows at once.
         let recipes = tree.closure(wanted)?;
         let order = plan::order(&recipes)?;
+        check_host_requirements(&recipes)?;
         let cross = CrossEnvironment::ensure(self.context, self.abi, &self.toolchain, &self.runtime)?;
         let shop = Workshop {
             context: self.context,
@@ -73,7 +74,7 @@ impl<'a> Builder<'a> {
         if let Some(result) = ActionResult::find(&self.context.cache, action.digest)? {
             return Ok(result);
         }
-        let _lock = self.context.cache.lock(&action.digest.to_string(), &self.context.progress)?;
+        let _lock = self.context.cache.lock(&action.digest.to_string(), self.context)?;
         if let Some(result) = ActionResult::find(&self.context.cache, action.digest)? {
             return Ok(result);
         }
@@ -86,6 +87,19 @@ impl<'a> Builder<'a> {
         let candidate = Candidate { path, companions, imports };
         admission::admit(self.context, &self.toolchain, &self.runtime, self.abi, &candidate)
     }
+}
+
+/// Only libraries can be linked so far.
+fn check_host_requirements(recipes: &BTreeMap<PackageName, Recipe>) -> Result<(), BuildError> {
+    let is_library = |name| recipes.get(name).is_some_and(|other| other.build.kind == BuildKind::StaticLibrary);
+    for recipe in recipes.values() {
+        if let Some(name) = recipe.requirements.host.iter().find(|name| !is_library(*name)) {
+            let reason =
+                format!("its recipe has {name} in `requirements.host`, which must be of type \"static-library\"");
+            return Err(BuildError::Package { package: recipe.name.to_string(), reason });
+        }
+    }
+    Ok(())
 }
 
 /// The wheels of everything that a recipe needs at run time, directly or not.

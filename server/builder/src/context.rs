@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -23,6 +24,8 @@ pub struct Context {
     pub interrupt: Interrupt,
     /// Where Python sources come from.
     pub upstream: Upstream,
+    /// Variables that tell programs in a sandbox with network which proxy to take, names and values.
+    pub proxy: Vec<(String, String)>,
 }
 
 impl Context {
@@ -34,7 +37,7 @@ impl Context {
         command: &mut Command,
         log: &mut Log,
     ) -> Result<(), BuildError> {
-        let stage = self.progress.stage(label, &format!("{step} (log: {})", log.path.display()));
+        let stage = self.progress.stage(label, step);
         let result = process::run_logged(command, &self.interrupt, log, |line| stage.message(line))?;
         result.map_err(|failure| BuildError::Step {
             package: label.to_owned(),
@@ -51,7 +54,9 @@ impl Context {
     pub fn log(&self, name: &str) -> Result<Log, BuildError> {
         let logs = self.cache.logs();
         fs::create_dir_all(&logs).doing("create", &logs)?;
-        Log::create(logs.join(format!("{name}.log")))
+        let log = Log::create(logs.join(format!("{name}.log")))?;
+        self.progress.log(&log.path);
+        Ok(log)
     }
 }
 
@@ -107,15 +112,18 @@ impl Cache {
 
     /// Waits for the right to make the thing called `name`, and holds it until the file is dropped: two commands at
     /// once make it once.
-    pub fn lock(&self, name: &str, progress: &Progress) -> Result<File, BuildError> {
+    pub fn lock(&self, name: &str, context: &Context) -> Result<File, BuildError> {
         let locks = self.root.join("locks");
         fs::create_dir_all(&locks).doing("create", &locks)?;
         let path = locks.join(name);
         let file = File::create(&path).doing("create", &path)?;
         if file.try_lock().is_err() {
-            let waiting = progress.stage(name, "waiting for another pkgsrv that makes the same");
-            file.lock().doing("lock", &path)?;
-            waiting.done("is free now");
+            let _waiting = context.progress.stage(name, "waiting for another pkgsrv that makes the same");
+            // Waiting in the system could not be interrupted.
+            while file.try_lock().is_err() {
+                context.interrupt.check()?;
+                std::thread::sleep(Duration::from_millis(50));
+            }
         }
         Ok(file)
     }

@@ -27,6 +27,9 @@ const OUT: &str = "/build/out";
 /// 1980-01-01, the first moment that a zip archive can tell.
 const SOURCE_DATE_EPOCH: &str = "315532800";
 
+/// Bytes; a wheel beyond this would not be loaded anywhere.
+const LARGEST_WHEEL: u64 = 1 << 30;
+
 /// What all actions of one ABI share.
 pub(crate) struct Workshop<'a> {
     pub context: &'a Context,
@@ -106,7 +109,7 @@ impl Site<'_> {
         let place = self.work.join("build/source");
         fs::rename(&top, &place).doing("move the source to", &place)?;
         let settings = self.work.join("compiler.conf");
-        fs::write(&settings, self.compiler_settings()).doing("write", &settings)?;
+        fs::write(&settings, self.compiler_settings()?).doing("write", &settings)?;
         self.install_tools()?;
         self.patch()
     }
@@ -174,7 +177,10 @@ impl Site<'_> {
     /// `build-system.build-backend` of the source's `pyproject.toml`.
     fn backend_name(&self) -> Result<Option<String>, BuildError> {
         let path = self.work.join("build/source/pyproject.toml");
-        let Ok(text) = fs::read_to_string(&path) else { return Ok(None) };
+        if fs::symlink_metadata(&path).is_err() {
+            return Ok(None);
+        }
+        let text = String::from_utf8_lossy(&self.read_left_by_the_build(&path)?).into_owned();
         let project: toml::Table = text.parse().map_err(|error: toml::de::Error| BuildError::Package {
             package: self.action.label(),
             reason: format!("its pyproject.toml cannot be read: {error}"),
@@ -223,11 +229,11 @@ impl Site<'_> {
             .variable("TZ", "UTC")
     }
 
-    fn compiler_settings(&self) -> String {
+    fn compiler_settings(&self) -> Result<String, BuildError> {
         let build = &self.action.recipe.build;
         // The recipe's flags come after the package's own, the ABI's after all.
         let mut settings: Vec<(&str, String)> = build.cflags.iter().map(|flag| ("abi-flag", flag.clone())).collect();
-        settings.extend(self.shop.cross.compiler_settings());
+        settings.extend(self.shop.cross.compiler_settings()?);
         settings.extend(build.cxxflags.iter().map(|flag| ("default-cxx-flag", flag.clone())));
         for library in &self.action.host {
             settings.push(("default-flag", format!("-I{HOST}/{}/include", library.name)));
@@ -239,7 +245,10 @@ impl Site<'_> {
             Exports::WholeArchive => settings.push(("export", "whole-archive".to_owned())),
             Exports::Symbols(symbols) => settings.extend(symbols.iter().map(|symbol| ("export", symbol.clone()))),
         }
-        settings.into_iter().flat_map(|(key, value)| [key.to_owned(), " ".to_owned(), value, "\n".to_owned()]).collect()
+        Ok(settings
+            .into_iter()
+            .flat_map(|(key, value)| [key.to_owned(), " ".to_owned(), value, "\n".to_owned()])
+            .collect())
     }
 
     fn run(&mut self, step: &'static str, sandbox: Sandbox, program: &[&str]) -> Result<(), BuildError> {
@@ -260,11 +269,28 @@ impl Site<'_> {
             let reason = format!("its build wrote {} wheels, expected one", wheels.len());
             return Err(BuildError::Package { package: self.action.label(), reason });
         };
-        let bytes = fs::read(path).doing("read", path)?;
+        let bytes = self.read_left_by_the_build(path)?;
         let filename = path.file_name().unwrap_or_default().to_string_lossy();
         let (filename, bytes) = repack(&filename, &bytes, self.shop.abi)?;
         self.check_name(&filename)?;
         Ok((filename, bytes))
+    }
+
+    /// Reads a file that the package's own code may have put there: it must be a file, in its place, of a sane size, and
+    /// no link to something of the machine's.
+    fn read_left_by_the_build(&self, path: &Path) -> Result<Vec<u8>, BuildError> {
+        let metadata = fs::symlink_metadata(path).doing("read", path)?;
+        let real = path.canonicalize().doing("read", path)?;
+        let work = self.work.canonicalize().doing("read", &self.work)?;
+        if !metadata.is_file() || path.strip_prefix(&self.work).ok() != real.strip_prefix(&work).ok() {
+            let reason = format!("its build left {} that is no regular file", path.display());
+            return Err(BuildError::Package { package: self.action.label(), reason });
+        }
+        if metadata.len() > LARGEST_WHEEL {
+            let reason = format!("its build left {} of {} bytes", path.display(), metadata.len());
+            return Err(BuildError::Package { package: self.action.label(), reason });
+        }
+        fs::read(path).doing("read", path)
     }
 
     fn check_name(&self, filename: &str) -> Result<(), BuildError> {

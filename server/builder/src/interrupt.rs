@@ -69,6 +69,13 @@ pub(crate) struct Running<'a> {
     group: i32,
 }
 
+impl Running<'_> {
+    /// Ends the child's process group at once.
+    pub(crate) fn kill(&self) {
+        signal_group(self.group, Signal::SIGKILL);
+    }
+}
+
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.interrupt.groups().remove(&self.group);

@@ -32,6 +32,7 @@ pub use interrupt::Interrupt;
 pub use process::Log;
 pub use progress::{Progress, Task};
 pub use recipe_tree::RecipeTree;
+pub use repack::with_build_number;
 pub use runtime::Runtime;
 pub use toolchain::{Manifest, Provider, Toolchain};
 pub use upstream::Upstream;

@@ -2,16 +2,27 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, PipeReader, Read, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use crate::error::{BuildError, IoContext as _};
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, Running};
 
 /// How many of the last output lines are kept for error messages.
 const LAST_LINES: usize = 400;
+
+/// Bytes of a line; the rest is the next line.
+const LONGEST_LINE: u64 = 1 << 16;
+
+/// How long a program may take to answer: an import in the runtime takes seconds.
+const LONGEST_ANSWER: Duration = Duration::from_mins(10);
+
+/// Bytes of an answer.
+const LARGEST_ANSWER: u64 = 16 << 20;
 
 /// A log file that commands append to.
 #[derive(Debug)]
@@ -62,7 +73,7 @@ pub fn run_logged(
     command: &mut Command,
     interrupt: &Interrupt,
     log: &mut Log,
-    mut on_line: impl FnMut(&str),
+    on_line: impl FnMut(&str),
 ) -> Result<Result<(), Failure>, BuildError> {
     interrupt.check()?;
     let (reader, writer) = std::io::pipe().doing("open a pipe for", Path::new(command.get_program()))?;
@@ -75,13 +86,35 @@ pub fn run_logged(
     // Our copies of the pipe's writing end must go, or reading never ends.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let running = interrupt.started(child.id().cast_signed());
+    let read = read_lines(reader, log, on_line);
+    if read.is_err() {
+        running.kill();
+    }
+    let status = child.wait().doing("wait for the program logged in", &log.path)?;
+    drop(running);
+    interrupt.check()?;
+    let last_lines = read?;
+    if status.success() {
+        return Ok(Ok(()));
+    }
+    Ok(Err(Failure { status: status.to_string(), last_lines: last_lines.into() }))
+}
+
+/// Copies lines into the log until there are no more; returns the last ones.
+fn read_lines(
+    reader: PipeReader,
+    log: &mut Log,
+    mut on_line: impl FnMut(&str),
+) -> Result<VecDeque<String>, BuildError> {
     let mut last_lines = VecDeque::new();
     let mut reader = BufReader::new(reader);
     let mut bytes = Vec::new();
     loop {
         bytes.clear();
-        if reader.read_until(b'\n', &mut bytes).doing("read the output logged in", &log.path)? == 0 {
-            break;
+        // A program may print for ever without ending a line.
+        let count = (&mut reader).take(LONGEST_LINE).read_until(b'\n', &mut bytes);
+        if count.doing("read the output logged in", &log.path)? == 0 {
+            return Ok(last_lines);
         }
         let line = String::from_utf8_lossy(&bytes);
         let line = line.trim_end();
@@ -92,33 +125,52 @@ pub fn run_logged(
         }
         last_lines.push_back(line.to_owned());
     }
-    let status = child.wait().doing("wait for the program logged in", &log.path)?;
-    drop(running);
-    interrupt.check()?;
-    if status.success() {
-        return Ok(Ok(()));
-    }
-    Ok(Err(Failure { status: status.to_string(), last_lines: last_lines.into() }))
 }
 
-/// Runs a command that answers on standard output; `Err` where it fails, with what it printed on standard error.
+/// Runs a command that answers on standard output; `Err` where it fails, with what it printed on standard error. One that
+/// runs longer than [`LONGEST_ANSWER`] or prints more than [`LARGEST_ANSWER`] is ended.
 pub fn run_for_output(command: &mut Command, interrupt: &Interrupt) -> Result<String, BuildError> {
     interrupt.check()?;
     let program = command.get_program().to_string_lossy().into_owned();
+    let failed = |status: String, output: String| BuildError::Program { program: program.clone(), status, output };
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    let child = command.spawn().map_err(|source| BuildError::Start { program: program.clone(), source })?;
+    let mut child = command.spawn().map_err(|source| BuildError::Start { program: program.clone(), source })?;
     let running = interrupt.started(child.id().cast_signed());
-    let output = child.wait_with_output().doing("wait for", Path::new(&program))?;
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let (finished, deadline) = mpsc::channel::<()>();
+    let (out, err, late) = std::thread::scope(|scope| {
+        let running = &running;
+        let watch = scope.spawn(move || {
+            let late = deadline.recv_timeout(LONGEST_ANSWER) == Err(RecvTimeoutError::Timeout);
+            if late {
+                running.kill();
+            }
+            late
+        });
+        let err = scope.spawn(move || read_answer(err, running));
+        let out = read_answer(out, running);
+        let err = err.join().unwrap_or_default();
+        drop(finished);
+        (out, err, watch.join().unwrap_or_default())
+    });
+    let status = child.wait().doing("wait for", Path::new(&program))?;
     drop(running);
     interrupt.check()?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    if late {
+        return Err(failed(format!("ended after {} s without an answer", LONGEST_ANSWER.as_secs()), shortened(&err)));
     }
-    Err(BuildError::Program {
-        program,
-        status: output.status.to_string(),
-        output: shortened(&String::from_utf8_lossy(&output.stderr)),
-    })
+    if status.success() { Ok(out) } else { Err(failed(status.to_string(), shortened(&err))) }
+}
+
+/// Reads a child's output to its end; a child that prints too much is ended.
+fn read_answer(from: Option<impl Read>, running: &Running<'_>) -> String {
+    let mut bytes = Vec::new();
+    // A pipe that breaks is the end of the answer; the exit code tells the rest.
+    let _broken = from.map(|from| from.take(LARGEST_ANSWER).read_to_end(&mut bytes));
+    if bytes.len() as u64 == LARGEST_ANSWER {
+        running.kill();
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Output as an error can show it: Node, for one, prints the whole line of a minified file before what went wrong.

@@ -1,5 +1,6 @@
 //! Progress for people: bars and spinners on a terminal, one plain line per stage elsewhere.
 
+use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -55,6 +56,11 @@ impl Progress {
         self.task(label, bar)
     }
 
+    /// Where the log of what comes next is; stays on the screen while output runs past.
+    pub fn log(&self, path: &Path) {
+        self.line(&format!("log: {}", path.display()));
+    }
+
     /// One line that stays.
     pub fn line(&self, line: &str) {
         if self.terminal {
@@ -78,7 +84,8 @@ fn style(template: &str) -> ProgressStyle {
 impl Task {
     /// What is happening now; a counter such as ninja's `[12/300]` is what people look for.
     pub fn message(&self, message: &str) {
-        self.bar.set_message(message.to_owned());
+        // Other programs' output must not move the cursor.
+        self.bar.set_message(message.replace(char::is_control, " "));
     }
 
     /// More bytes have come.

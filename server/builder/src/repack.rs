@@ -20,12 +20,28 @@ const DEFLATE_LEVEL: i64 = 9;
 
 /// Returns the file name and bytes of the wheel for `abi`. Pure wheels keep their tag.
 pub(crate) fn repack(filename: &str, bytes: &[u8], abi: Abi) -> Result<(String, Vec<u8>), BuildError> {
+    rewrite(filename, bytes, |tags| retag(tags, abi), None)
+}
+
+/// Returns the file name and bytes of the same wheel with a [build
+/// number](https://packaging.python.org/en/latest/specifications/binary-distribution-format/#file-name-convention): of
+/// two wheels of one version, installers take the one with the higher.
+pub fn with_build_number(filename: &str, bytes: &[u8], number: u64) -> Result<(String, Vec<u8>), BuildError> {
+    rewrite(filename, bytes, str::to_owned, Some(number))
+}
+
+fn rewrite(
+    filename: &str,
+    bytes: &[u8],
+    retag: impl Fn(&str) -> String,
+    build_number: Option<u64>,
+) -> Result<(String, Vec<u8>), BuildError> {
     let wheel_error = |source| BuildError::Wheel { filename: filename.to_owned(), source };
     let package_error = |reason: String| BuildError::Package { package: filename.to_owned(), reason };
     let parsed: WheelFilename =
         filename.parse().map_err(|error: pkgsrv_index::IndexError| package_error(error.to_string()))?;
     let wheel = Wheel::parse(bytes).map_err(wheel_error)?;
-    let tags = retag(parsed.compressed_tags(), abi);
+    let tags = retag(parsed.compressed_tags());
     let record_path = format!("{}/RECORD", wheel.dist_info_dir());
     let wheel_path = format!("{}/WHEEL", wheel.dist_info_dir());
     let mut files = BTreeMap::new();
@@ -35,7 +51,7 @@ pub(crate) fn repack(filename: &str, bytes: &[u8], abi: Abi) -> Result<(String, 
             continue;
         }
         if entry.path() == wheel_path {
-            contents = retag_wheel_file(&contents, &tags);
+            contents = retag_wheel_file(&contents, &tags, build_number);
         }
         files.insert(entry.path().to_owned(), (contents, entry.is_executable()));
     }
@@ -46,6 +62,11 @@ pub(crate) fn repack(filename: &str, bytes: &[u8], abi: Abi) -> Result<(String, 
     let entries = code.into_iter().chain(metadata).chain([(record_path, (record.into_bytes(), false))]);
     let bytes = write(entries).map_err(|error| package_error(format!("cannot write the wheel: {error}")))?;
     let stem = filename.strip_suffix(&format!("{}.whl", parsed.compressed_tags())).unwrap_or(filename);
+    let stem = match build_number {
+        // Project and version; a build number of before goes.
+        Some(number) => stem.split('-').take(2).chain([number.to_string().as_str(), ""]).collect::<Vec<_>>().join("-"),
+        None => stem.to_owned(),
+    };
     Ok((format!("{stem}{tags}.whl"), bytes))
 }
 
@@ -57,10 +78,11 @@ fn retag(tags: &str, abi: Abi) -> String {
     }
 }
 
-fn retag_wheel_file(contents: &[u8], tags: &str) -> Vec<u8> {
+fn retag_wheel_file(contents: &[u8], tags: &str, build_number: Option<u64>) -> Vec<u8> {
     let text = String::from_utf8_lossy(contents);
-    let mut lines: Vec<String> =
-        text.lines().filter(|line| !line.starts_with("Tag:") && !line.is_empty()).map(str::to_owned).collect();
+    let replaced = |line: &str| line.starts_with("Tag:") || line.starts_with("Build:") || line.is_empty();
+    let mut lines: Vec<String> = text.lines().filter(|line| !replaced(line)).map(str::to_owned).collect();
+    lines.extend(build_number.map(|number| format!("Build: {number}")));
     let mut sets = tags.split('-');
     let mut next = || sets.next().unwrap_or_default().split('.').collect::<Vec<_>>();
     let (pythons, abis, platforms) = (next(), next(), next());
@@ -150,5 +172,16 @@ mod tests {
         let (name_1, once) = repack(name, &native_wheel(), abi).unwrap();
         let (name_2, twice) = repack(&name_1, &once, abi).unwrap();
         assert_eq!((name_1, once), (name_2, twice));
+    }
+
+    #[test]
+    fn a_build_number_goes_into_name_and_wheel_file_and_replaces_the_one_before() {
+        let (name, bytes) = with_build_number("demo-1.0-py3-none-any.whl", &native_wheel(), 1).unwrap();
+        assert_eq!(name, "demo-1.0-1-py3-none-any.whl");
+        let (name, bytes) = with_build_number(&name, &bytes, 2).unwrap();
+        assert_eq!(name, "demo-1.0-2-py3-none-any.whl");
+        let wheel = Wheel::parse(bytes.as_slice()).unwrap();
+        wheel.verify_record().unwrap();
+        assert_eq!(wheel.wheel_file().unwrap().build.as_deref(), Some("2"));
     }
 }

@@ -9,6 +9,7 @@ use flate2::read::GzDecoder;
 use pkgsrv_index::{Abi, Digest};
 use serde::{Deserialize, Serialize};
 
+use crate::action::sha256;
 use crate::context::{Context, move_into_place};
 use crate::error::{BuildError, IoContext as _};
 use crate::process;
@@ -49,7 +50,7 @@ impl Runtime {
         let directory = context.cache.runtimes().join(format!("{name}-{version}"));
         let runtime = Self { directory, name, version, archive: archive(abi) };
         if !runtime.directory.is_dir() {
-            let _lock = context.cache.lock(&format!("{name}-{version}"), &context.progress)?;
+            let _lock = context.cache.lock(&format!("{name}-{version}"), context)?;
             if !runtime.directory.is_dir() {
                 runtime.install(context)?;
             }
@@ -63,8 +64,18 @@ impl Runtime {
         let stage = context.progress.stage(&wanted, "fetching by npm");
         let work = context.cache.work_directory("runtime")?;
         let mut npm = Command::new("npm");
-        npm.args(["pack", "--silent", "--pack-destination"]).arg(work.path()).arg(&wanted).current_dir(work.path());
-        let printed = process::run_for_output(&mut npm, &context.interrupt)?;
+        npm.args(["pack", "--loglevel=error", "--fetch-retries=1", "--pack-destination"])
+            .arg(work.path())
+            .arg(&wanted)
+            .current_dir(work.path());
+        let printed = process::run_for_output(&mut npm, &context.interrupt).map_err(|error| match error {
+            BuildError::Program { status, output, .. } => BuildError::Fetch {
+                what: format!("{wanted} by npm"),
+                reason: format!("npm failed ({status}); is there a network, and is npm set up right?\n{output}"),
+                source: None,
+            },
+            other => other,
+        })?;
         let filename = printed.trim().lines().last().unwrap_or_default().to_owned();
         let archive = work.path().join(&filename);
         let found = hash_file(&archive)?;
@@ -84,7 +95,8 @@ impl Runtime {
 
     /// What its side modules may import. The runtime itself is asked, once: some names are made by its JavaScript.
     pub fn symbols(&self, context: &Context, toolchain: &Toolchain) -> Result<RuntimeSymbols, BuildError> {
-        let place = context.cache.runtimes().join(format!("{}-{}.symbols.json", self.name, self.version));
+        let script = &sha256(SYMBOLS_SCRIPT.as_bytes()).to_string()[..8];
+        let place = context.cache.runtimes().join(format!("{}-{}-{script}.symbols.json", self.name, self.version));
         if let Ok(text) = fs::read_to_string(&place) {
             return serde_json::from_str(&text).map_err(|error| BuildError::Cache {
                 what: "list of the runtime's symbols",

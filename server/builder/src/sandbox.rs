@@ -28,8 +28,9 @@ impl Sandbox {
             sandbox.add(["--symlink", target, link]);
         }
         sandbox.add(["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--dir", "/var", "--tmpfs", "/run"]);
-        sandbox.add(["--unshare-user-try", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"]);
-        sandbox.add(["--die-with-parent", "--new-session", "--hostname", "pkgsrv", "--clearenv"]);
+        sandbox.add(["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"]);
+        // Started by root, code inside would keep root's capabilities, and could make a read-only mount writable again.
+        sandbox.add(["--cap-drop", "ALL", "--die-with-parent", "--new-session", "--hostname", "pkgsrv", "--clearenv"]);
         sandbox.variable("PATH", "/usr/bin:/bin").variable("HOME", "/tmp").variable("LC_ALL", "C.UTF-8")
     }
 

@@ -82,9 +82,8 @@ fn fetch_upstream(
     fits: impl Fn(&str) -> bool,
 ) -> Result<Fetched, BuildError> {
     let client = upstream::client()?;
-    let find = |accept: &dyn Fn(&upstream::UpstreamFile) -> bool| {
-        context.upstream.find(&client, &context.interrupt, project, accept)
-    };
+    let find =
+        |accept: &dyn Fn(&upstream::UpstreamFile) -> bool| context.upstream.find(&client, context, project, accept);
     let file = match find(&|file| file.has_hash(sha256))? {
         Some(file) => file,
         None => find(&|file| fits(&file.filename))?.ok_or_else(|| BuildError::NotUpstream {
@@ -93,10 +92,22 @@ fn fetch_upstream(
             file: wanted.to_owned(),
         })?,
     };
+    check_plain(&file.filename)?;
     let work = context.cache.work_directory("fetch")?;
     let path = work.path().join("file");
     download(context, &client, &file, &path)?;
     keep(context, &path, &file.filename, sha256)
+}
+
+/// The index names the file, and the name becomes a path.
+fn check_plain(filename: &str) -> Result<(), BuildError> {
+    let plain = !filename.starts_with('.') && !filename.contains(['/', '\\', '\0']) && !filename.is_empty();
+    let reason = || "the index gives it a name that is not a plain file name".to_owned();
+    if plain {
+        Ok(())
+    } else {
+        Err(BuildError::Fetch { what: format!("{filename:?}"), reason: reason(), source: None })
+    }
 }
 
 fn download(
@@ -171,15 +182,25 @@ pub fn unpack(archive: &Fetched, into: &Path) -> Result<PathBuf, BuildError> {
     let bad = |reason: String| BuildError::Archive { filename: archive.filename.clone(), reason };
     let file = File::open(&archive.path).doing("open", &archive.path)?;
     let mut tar = tar::Archive::new(GzDecoder::new(file));
-    tar.set_preserve_mtime(true);
+    let place = |entry: &mut tar::Entry<'_, _>| {
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        match entry.unpack_in(into) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(bad(format!("{name} leads out of the archive"))),
+            Err(error) => Err(bad(format!("{name}: {error}"))),
+        }
+    };
+    let mut directories = Vec::new();
     for entry in tar.entries().map_err(|error| bad(error.to_string()))? {
         let mut entry = entry.map_err(|error| bad(error.to_string()))?;
-        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let inside = entry.unpack_in(into).map_err(|error| bad(format!("{name}: {error}")))?;
-        if !inside {
-            return Err(bad(format!("{name} leads out of the archive")));
+        // Last, since one that is read-only would refuse its files.
+        if entry.header().entry_type().is_dir() {
+            directories.push(entry);
+        } else {
+            place(&mut entry)?;
         }
     }
+    directories.iter_mut().try_for_each(place)?;
     let mut tops = fs::read_dir(into).doing("read", into)?;
     match (tops.next(), tops.next()) {
         (Some(Ok(top)), None) if top.path().is_dir() => Ok(top.path()),

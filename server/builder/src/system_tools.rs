@@ -20,6 +20,10 @@ pub struct SystemTool {
 pub const MMDEBSTRAP: SystemTool = SystemTool { program: "mmdebstrap", package: "mmdebstrap" };
 /// The sandbox.
 pub const BUBBLEWRAP: SystemTool = SystemTool { program: "bwrap", package: "bubblewrap" };
+/// Lets an ordinary user make a root directory in a user namespace.
+pub const UIDMAP: SystemTool = SystemTool { program: "newuidmap", package: "uidmap" };
+/// Tells which index the machine is set up with.
+pub const PIP: SystemTool = SystemTool { program: "pip3", package: "python3-pip" };
 /// Fetches runtimes.
 pub const NPM: SystemTool = SystemTool { program: "npm", package: "npm" };
 
@@ -33,12 +37,12 @@ pub fn ensure(context: &Context, tools: &[SystemTool]) -> Result<(), BuildError>
     let command = format!("sudo apt-get install -y --no-install-recommends {}", packages.join(" "));
     let programs = missing.iter().map(|tool| tool.program).collect::<Vec<_>>().join(", ");
     let told = BuildError::MissingTools { programs, command };
-    if !nix::unistd::geteuid().is_root() || !on_path("apt-get") {
+    if !is_root() || !on_path("apt-get") {
         return Err(told);
     }
     let mut log = context.log("apt")?;
     let label = packages.join(", ");
-    let stage = context.progress.stage(&label, &format!("installing by apt (log: {})", log.path.display()));
+    let stage = context.progress.stage(&label, "installing by apt");
     let mut apt = |arguments: &[&str]| {
         let mut command = Command::new("apt-get");
         command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
@@ -58,9 +62,13 @@ pub fn ensure(context: &Context, tools: &[SystemTool]) -> Result<(), BuildError>
     Ok(())
 }
 
-/// Whether a program of this name is on `PATH`.
-pub fn on_path(program: &str) -> bool {
-    // What a started program would be found by; no setting of ours.
+/// Whether we are root.
+pub fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// Whether a program of this name is on `PATH`, by which the system finds what we start: no setting of ours.
+fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|directory| Path::new(&directory).join(program).is_file())
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
 use crate::sandbox::Sandbox;
+use crate::system_tools::{self, BUBBLEWRAP};
 
 /// Version of the manifest's format.
 const FORMAT: u32 = 1;
@@ -54,11 +55,13 @@ impl Toolchain {
     pub fn ensure(context: &Context, abi: Abi) -> Result<Self, BuildError> {
         let name = debian::name(abi);
         let directory = context.cache.toolchains().join(&name);
+        // An installed toolchain needs it too.
+        system_tools::ensure(context, &[BUBBLEWRAP])?;
         if let Some(found) = Self::open(&directory)? {
             found.check(abi)?;
             return Ok(found);
         }
-        let _lock = context.cache.lock(&name, &context.progress)?;
+        let _lock = context.cache.lock(&name, context)?;
         if Self::open(&directory)?.is_none() {
             debian::install(context, abi, &directory)?;
         }

@@ -8,9 +8,10 @@ use pkgsrv_index::{Digest, PackageName};
 use reqwest::blocking::Client;
 use serde::Deserialize;
 
+use crate::context::Context;
 use crate::error::BuildError;
-use crate::interrupt::Interrupt;
 use crate::process;
+use crate::system_tools::{self, PIP};
 
 /// The upstream index, found when it is first needed.
 #[derive(Debug)]
@@ -49,14 +50,13 @@ impl Upstream {
     }
 
     /// Its address, without a slash at the end.
-    fn address(&self, interrupt: &Interrupt) -> Result<&str, BuildError> {
+    fn address(&self, context: &Context) -> Result<&str, BuildError> {
         if let Some(address) = self.found.get() {
             return Ok(address);
         }
         let address = match &self.named {
             Some(address) => address.clone(),
-            None => process::run_for_output(Command::new("python3").args(["-c", ASK_PIP]), interrupt)
-                .map_err(|error| BuildError::NoUpstream { reason: format!("pip could not be asked ({error})") })?,
+            None => ask_pip(context)?,
         };
         let address = address.trim().trim_end_matches('/').to_owned();
         if !address.starts_with("https://") && !address.starts_with("http://") {
@@ -69,12 +69,13 @@ impl Upstream {
     pub(crate) fn find(
         &self,
         client: &Client,
-        interrupt: &Interrupt,
+        context: &Context,
         project: &PackageName,
         wanted: impl Fn(&UpstreamFile) -> bool,
     ) -> Result<Option<UpstreamFile>, BuildError> {
-        let page = format!("{}/{project}/", self.address(interrupt)?);
-        let failed = |source: reqwest::Error| fetch_error(format!("the file list of {project} ({page})"), source);
+        let page = format!("{}/{project}/", self.address(context)?);
+        let shown = without_password(&page);
+        let failed = |source: reqwest::Error| fetch_error(format!("the file list of {project} ({shown})"), source);
         let response = client
             .get(&page)
             .header("Accept", "application/vnd.pypi.simple.v1+json")
@@ -94,6 +95,22 @@ impl Upstream {
     }
 }
 
+fn ask_pip(context: &Context) -> Result<String, BuildError> {
+    let ask = || process::run_for_output(Command::new("python3").args(["-c", ASK_PIP]), &context.interrupt);
+    ask().or_else(|_| system_tools::ensure(context, &[PIP]).and_then(|()| ask())).map_err(|error| match error {
+        BuildError::Interrupted => error,
+        _ => BuildError::NoUpstream { reason: format!("pip could not be asked ({error})") },
+    })
+}
+
+/// An address as it may be shown: pip's configuration may hold a user's password.
+fn without_password(address: &str) -> String {
+    match address.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?.1))) {
+        Some((scheme, rest)) => format!("{scheme}://{rest}"),
+        None => address.to_owned(),
+    }
+}
+
 impl UpstreamFile {
     /// Whether the index itself says this hash.
     pub fn has_hash(&self, sha256: &Digest) -> bool {
@@ -110,9 +127,12 @@ impl UpstreamFile {
 pub(crate) fn client() -> Result<Client, BuildError> {
     // An error means that a provider is installed already, which is what is wanted.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
+    let waiting = reqwest::Client::builder()
         .user_agent(concat!("pkgsrv/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_secs(20))
+        .read_timeout(Duration::from_mins(1));
+    // A whole transfer may take as long as it takes, if only bytes keep coming.
+    reqwest::blocking::ClientBuilder::from(waiting)
         .timeout(None)
         .build()
         .map_err(|source| fetch_error("anything".to_owned(), source))
@@ -121,10 +141,23 @@ pub(crate) fn client() -> Result<Client, BuildError> {
 pub(crate) fn fetch_error(what: String, source: reqwest::Error) -> BuildError {
     let reason = if source.is_connect() || source.is_timeout() {
         "no answer; is there a network, and is the index that pip is set up with (or --upstream) right?".to_owned()
+    } else if source.is_decode() {
+        "the answer is not the JSON form of the Simple API, which this index must offer".to_owned()
     } else if let Some(status) = source.status() {
         format!("the server answered {status}")
     } else {
         "the transfer broke".to_owned()
     };
     BuildError::Fetch { what, reason, source: Some(source) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        assert_eq!(without_password("https://me:secret@packages.example/simple"), "https://packages.example/simple");
+        assert_eq!(without_password("https://packages.example/simple"), "https://packages.example/simple");
+    }
 }

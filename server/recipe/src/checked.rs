@@ -179,6 +179,7 @@ impl Check<'_> {
             (Some(pypi), None, None) => SourceOrigin::PyPi(self.value(pypi, "project name")?),
             (None, Some(debian), Some(file)) => {
                 self.file_name(file)?;
+                self.debian_name(debian)?;
                 SourceOrigin::Debian { package: debian.get_ref().clone(), file: file.get_ref().clone() }
             }
             (None, Some(debian), None) => {
@@ -199,6 +200,16 @@ impl Check<'_> {
         }
         let patches = source.patches.into_iter().map(Spanned::into_inner).collect();
         Ok(Source { origin, sha256: self.value(&source.sha256, "SHA-256 in hexadecimal")?, patches })
+    }
+
+    /// Names as in section 5.6.1 of the Debian policy.
+    fn debian_name(&self, name: &Spanned<String>) -> Result<(), RecipeError> {
+        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c);
+        let text = name.get_ref();
+        if text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(inner) {
+            return Ok(());
+        }
+        Err(self.error(name, "not the name of a Debian source package", "here", "such as \"libyaml\""))
     }
 
     fn file_name(&self, name: &Spanned<String>) -> Result<(), RecipeError> {

@@ -14,13 +14,17 @@ use crate::context::{Context, move_into_place};
 use crate::error::{BuildError, IoContext as _};
 use crate::process::Log;
 use crate::sandbox::Sandbox;
-use crate::system_tools::{self, BUBBLEWRAP, MMDEBSTRAP};
+use crate::system_tools::{self, MMDEBSTRAP, UIDMAP};
 
 const SUITE: &str = "forky";
 
 /// What is installed besides the suite's essential packages. `python3.N-venv` brings pip's wheel.
 const PACKAGES: &[&str] =
     &["autoconf", "automake", "cmake", "emscripten", "libtool", "make", "ninja-build", "nodejs", "patch", "pkgconf"];
+
+/// How the root directory is made. A testing suite's Release file may be past its date; signatures are checked all the
+/// same.
+const BOOTSTRAP: &[&str] = &["--variant=apt", "--aptopt=Acquire::Check-Valid-Until \"false\""];
 
 /// Where Emscripten keeps the system libraries that it has compiled.
 const EMSCRIPTEN_CACHE: &str = "/var/cache/emscripten";
@@ -36,7 +40,8 @@ const PROGRAM_CXX: &str = "#include <iostream>\n#include <mutex>\n#include <stde
 /// other flags are another toolchain.
 pub(super) fn name(abi: Abi) -> String {
     let python = abi.facts().python;
-    let decides = [packages(abi), system_library_script().lines().map(str::to_owned).collect()].concat().join("\n");
+    let texts = [&packages(abi).join(" "), &system_library_script(), PROGRAM_C, PROGRAM_CXX, &BOOTSTRAP.join(" ")];
+    let decides = texts.join("\n");
     let digest = sha256(decides.as_bytes()).to_string();
     format!("debian-{SUITE}-python{python}-{}", &digest[..8])
 }
@@ -67,7 +72,10 @@ pub(super) fn sandbox(directory: &Path) -> Sandbox {
 
 /// Installs into a directory beside, then renames: an interrupted installation leaves nothing at `place`.
 pub(super) fn install(context: &Context, abi: Abi, place: &Path) -> Result<(), BuildError> {
-    system_tools::ensure(context, &[MMDEBSTRAP, BUBBLEWRAP])?;
+    system_tools::ensure(context, &[MMDEBSTRAP])?;
+    if !system_tools::is_root() {
+        system_tools::ensure(context, &[UIDMAP])?;
+    }
     let work = context.cache.work_directory("toolchain")?;
     let mut log = context.log(&name(abi))?;
     bootstrap(context, abi, work.path(), &mut log)?;
@@ -91,9 +99,13 @@ pub(super) fn install(context: &Context, abi: Abi, place: &Path) -> Result<(), B
 fn bootstrap(context: &Context, abi: Abi, work: &Path, log: &mut Log) -> Result<(), BuildError> {
     let archive = work.join("root.tar");
     let mut command = Command::new("mmdebstrap");
+    if system_tools::is_root() {
+        // It works there, and what it leaves when it is killed goes with the directory. An ordinary user's is not
+        // open to the user ids of the namespace.
+        command.env("TMPDIR", work);
+    }
     command
-        // A testing suite's Release file may be past its date; signatures are checked all the same.
-        .args(["--variant=apt", "--aptopt=Acquire::Check-Valid-Until \"false\""])
+        .args(BOOTSTRAP)
         .args(["doc", "info", "locale", "man"].map(|unused| format!("--dpkgopt=path-exclude=/usr/share/{unused}/*")))
         .arg(format!("--include={}", packages(abi).join(",")))
         .arg(SUITE)
@@ -167,8 +179,10 @@ pub(super) fn fetch_source(
     }
     fs::write(var.join("lib/dpkg/status"), "").doing("write", &var)?;
     let apt = "apt-get -o APT::Sandbox::User=root -o Acquire::Check-Valid-Until=false";
-    let script = format!("{apt} update && {apt} source --download-only --yes \"$0\"");
-    let mut command = Sandbox::new(&root)
+    let script = format!("{apt} update && {apt} source --download-only --yes -- \"$0\"");
+    let sandbox =
+        context.proxy.iter().fold(Sandbox::new(&root), |sandbox, (name, value)| sandbox.variable(name, value));
+    let mut command = sandbox
         .read_only(&sources, "/etc/apt/sources.list")
         .writable(&var, "/var")
         .directory("/var/fetched")
