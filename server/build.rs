@@ -7,8 +7,12 @@ use std::path::{Path, PathBuf};
 fn main() {
     let variable = |name: &str| PathBuf::from(std::env::var_os(name).unwrap_or_else(|| panic!("cargo sets {name}")));
     let dist = variable("CARGO_MANIFEST_DIR").join("../loader/js/dist");
-    println!("cargo::rerun-if-changed={}", dist.join(".stamp").display());
     let embed = std::env::var_os("CARGO_FEATURE_EMBED_LOADER").is_some();
+    // Without the feature a new loader is no reason to compile the program again.
+    println!("cargo::rerun-if-changed=build.rs");
+    if embed {
+        println!("cargo::rerun-if-changed={}", dist.join(".stamp").display());
+    }
     let files = if embed { listed(&dist) } else { String::new() };
     let text = format!("/// The files of the loader's npm build.\nstatic FILES: &[(&str, &[u8])] = &[{files}];\n");
     fs::write(variable("OUT_DIR").join("loader_files.rs"), text).expect("OUT_DIR can be written");

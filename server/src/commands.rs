@@ -2,6 +2,7 @@
 
 mod build;
 mod publish;
+mod rebuilt;
 mod serve;
 mod toolchain;
 mod up;
@@ -40,7 +41,11 @@ impl Command {
 }
 
 fn on_runtime(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    tokio::runtime::Runtime::new()?.block_on(work)
+    let runtime = tokio::runtime::Runtime::new()?;
+    let result = runtime.block_on(work);
+    // Work that was interrupted and does not end would keep the program from ending.
+    runtime.shutdown_background();
+    result
 }
 
 /// Writes an error and what caused it to stderr, and returns the program's exit code.

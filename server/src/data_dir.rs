@@ -52,6 +52,7 @@ impl DataDir {
     /// new one.
     pub fn set_loader(&self, build: &str, files: &Path) -> Result<(), ServerError> {
         let builds = self.0.join("loader-builds");
+        let _lock = self.lock()?;
         let place = builds.join(build);
         if fs::read_link(self.loader()).is_ok_and(|current| current.ends_with(build)) && place.is_dir() {
             return Ok(());
@@ -91,6 +92,15 @@ impl DataDir {
             Err(_) if place.is_dir() => Ok(()),
             renamed => renamed.map_err(failed("write", place)),
         }
+    }
+
+    /// Held until dropped: two commands at once must not remove what the other has just copied.
+    fn lock(&self) -> Result<fs::File, ServerError> {
+        fs::create_dir_all(&self.0).map_err(failed("create", &self.0))?;
+        let path = self.0.join(".lock");
+        let file = fs::File::create(&path).map_err(failed("create", &path))?;
+        file.lock().map_err(failed("lock", &path))?;
+        Ok(file)
     }
 
     fn work_directory(&self) -> Result<TempDir, ServerError> {

@@ -35,6 +35,13 @@ pub struct BuildTag {
     rest: Box<str>,
 }
 
+impl BuildTag {
+    /// Its leading number.
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+}
+
 impl WheelFilename {
     /// The filename as it was given.
     pub fn as_str(&self) -> &str {

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use pkgsrv::{DataArgs, ListenArgs, ServeSettings, Server};
+use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Serve {
@@ -27,17 +28,17 @@ pub(crate) fn announce(server: &Server) {
     let _closed = writeln!(stdout, "listening on http://{}", server.address()).and_then(|()| stdout.flush());
 }
 
-/// Completes when the process is asked to end.
+/// Completes when the process is asked to end: Ctrl-C, SIGTERM, or a terminal that goes away.
 pub(crate) async fn interrupted() {
-    let interrupt = tokio::signal::ctrl_c();
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+    let signalled = |kind| async move {
+        match signal(kind) {
             Ok(mut signal) => signal.recv().await,
             Err(_) => std::future::pending().await,
         }
     };
     tokio::select! {
-        _ = interrupt => {}
-        _ = terminate => {}
+        _ = signalled(SignalKind::interrupt()) => {}
+        _ = signalled(SignalKind::terminate()) => {}
+        _ = signalled(SignalKind::hangup()) => {}
     }
 }

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
-use pkgsrv::{BuildArgs, ChannelName, DataArgs, DataDir, ListenArgs, ServeSettings, Server, Upload};
+use pkgsrv::{BuildArgs, ChannelName, DataArgs, DataDir, ListenArgs, ServeSettings, Server, Upload, read_line};
 use pkgsrv_builder::{Builder, Interrupt, RecipeTree};
 use pkgsrv_index::{Abi, PackageName};
 
+use super::rebuilt::named_for;
 use super::serve::{announce, interrupted};
 use super::working::interruptible;
 use crate::loader_build;
@@ -49,8 +50,10 @@ fn prepare(settings: &BuildArgs, names: &[PackageName], data: &DataDir, interrup
     let builder = Builder::new(&context, settings.abi())?;
     let results = builder.build(&tree, names)?;
     let wheels: Vec<PathBuf> = results.iter().filter_map(pkgsrv_builder::ActionResult::wheel_path).collect();
-    let uploads: Vec<Upload> = wheels.iter().map(|path| Upload::read(path)).collect::<Result<_, _>>()?;
     let abis = [settings.abi()];
+    let line = read_line(&data.store(), &ChannelName::main(), settings.abi())?;
+    let upload = |path: &PathBuf| named_for(&line.index, Upload::read(path)?);
+    let uploads: Vec<Upload> = wheels.iter().map(upload).collect::<Result<_>>()?;
     // The builder admitted them when it made them.
     pkgsrv::publish(&data.store(), &ChannelName::main(), &abis, &uploads, SystemTime::now(), &|_| Ok(()))
         .context("the packages are built, but could not be published")?;

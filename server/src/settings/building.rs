@@ -11,10 +11,10 @@ use super::user_directory;
 #[derive(Debug, Clone, clap::Args)]
 pub struct FetchArgs {
     /// Directory of toolchains, runtimes, sources and build results [default: pkgsrv in the user's cache directory]
-    #[arg(long = "cache", value_name = "DIR", env = "PKGSRV_CACHE")]
+    #[arg(long = "cache", value_name = "DIR", env = "PKGSRV_CACHE", global = true)]
     cache: Option<PathBuf>,
     /// Simple index that sources come from [default: the one that pip is set up with]
-    #[arg(long, value_name = "URL", env = "PKGSRV_UPSTREAM")]
+    #[arg(long, value_name = "URL", env = "PKGSRV_UPSTREAM", global = true)]
     upstream: Option<String>,
 }
 
@@ -31,6 +31,9 @@ pub struct BuildArgs {
     abi: Option<Abi>,
 }
 
+/// What programs of Debian read to find a proxy.
+const PROXY_VARIABLES: &[&str] = &["ftp_proxy", "http_proxy", "https_proxy", "no_proxy"];
+
 impl FetchArgs {
     /// The builder's surroundings.
     pub fn context(&self, interrupt: &Interrupt) -> Context {
@@ -41,6 +44,10 @@ impl FetchArgs {
             progress: Progress::stderr(),
             interrupt: interrupt.clone(),
             upstream: Upstream::new(self.upstream.clone()),
+            proxy: PROXY_VARIABLES
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
+                .collect(),
         }
     }
 }
