@@ -173,16 +173,60 @@ test("Ctrl-C stops the build's processes and keeps nothing half-done", async () 
   const server = await upstream(bytes);
   const folder = recipes(directory.path, sha256(bytes));
   const { child, output } = start(["build", "demo", "--recipes", folder, "--upstream", server.url, "--out", out]);
-  while (processesWith(seconds) === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  await until(child, () => processesWith(seconds) > 0);
   child.kill("SIGINT");
   const [code] = await once(child, "close");
   assert.equal(code, 130, output.stderr);
   assert.match(output.stderr, /interrupted; nothing half-done was kept/);
   assert.equal(processesWith(seconds), 0);
   assert.ok(!existsSync(out));
-  const work = join(dirname(dirname(/log: (.+)\)/.exec(output.stderr)[1])), "work");
+  const work = join(dirname(dirname(/^log: (.+)$/m.exec(output.stderr)[1])), "work");
   assert.deepEqual(readdirSync(work).filter((name) => name.startsWith("demo-")), []);
 });
+
+test("Ctrl-C while the toolchain is installed leaves nothing that looks installed", async () => {
+  const cache = join(directory.path, "cache");
+  const { child, output } = start(["toolchain", "install", "--cache", cache]);
+  await until(child, () => output.stderr.includes("installing Debian packages") && processesWith(cache) >= 2);
+  child.kill("SIGINT");
+  const [code] = await once(child, "close");
+  assert.equal(code, 130, output.stderr);
+  assert.equal(processesWith(cache), 0);
+  assert.deepEqual(readdirSync(join(cache, "work")), []);
+  assert.equal((await run(["toolchain", "list", "--cache", cache])).stdout, "");
+});
+
+test("code in the sandbox cannot change what later builds use, even where root builds", async () => {
+  const files = demo(unique(goodSource));
+  const attempt = `
+import subprocess
+for command in ["mount -o remount,bind,rw /pkgsrv/cross", "echo changed > /pkgsrv/cross/meson-cross.ini", "touch /usr/changed"]:
+    assert subprocess.run(command, shell=True).returncode != 0, command
+`;
+  files["setup.py"] = `${attempt}${files["setup.py"]}`;
+  const bytes = sdist("demo-1.0", files);
+  const { url } = await upstream(bytes);
+  const { code, stderr } = await build(recipes(directory.path, sha256(bytes)), url);
+  assert.equal(code, 0, stderr);
+});
+
+test("a build that leaves a link in place of its pyproject.toml is refused", async () => {
+  const files = demo(unique(goodSource));
+  const bytes = sdist("demo-1.0", files);
+  const { url } = await upstream(bytes);
+  const script = '\n[build]\nscript = "rm pyproject.toml; ln -s /etc/passwd pyproject.toml"\n';
+  const { code, stderr } = await build(recipes(directory.path, sha256(bytes), (recipe) => recipe + script), url);
+  assert.equal(code, 1);
+  assert.match(stderr, /demo 1\.0: its build left .*pyproject\.toml that is no regular file/);
+});
+
+/** Waits for a condition, as long as the program runs. */
+async function until(child, condition) {
+  while (!condition()) {
+    assert.equal(child.exitCode, null, "the program ended early");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
 
 /** How many processes of the machine have `text` in their command line. */
 function processesWith(text) {

@@ -60,6 +60,11 @@ pub fn build(arguments: &LoaderArguments) -> Result<()> {
     let root = root()?;
     let js = root.join("loader/js");
     let dist = js.join("dist");
+    // `up` and a test may want it at the same time.
+    fs::create_dir_all(root.join("target")).context("cannot create the target directory")?;
+    let lock =
+        fs::File::create(root.join("target/loader.lock")).context("cannot create a lock in the target directory")?;
+    lock.lock().context("cannot lock the loader's build")?;
     let stamp = Stamp::over(dist.join(".stamp"), &root, &INPUTS, "")?;
     if stamp.is_current() && !arguments.force {
         eprintln!("loader: up to date");

@@ -6,7 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use sha2::{Digest as _, Sha256};
 
 use crate::apt;
 use crate::command::{cargo, prepare};
@@ -29,6 +30,8 @@ pub struct TestChannel {
     pub program: PathBuf,
     /// Data directory with everything published.
     pub data: PathBuf,
+    /// Directory with the wheels that others built.
+    foreign: PathBuf,
     /// Directory with the reference numpy for the machine's Python.
     pub reference: PathBuf,
 }
@@ -36,46 +39,59 @@ pub struct TestChannel {
 impl TestChannel {
     /// Builds, fetches and publishes. What is there already is not made again.
     pub fn make() -> Result<Self> {
-        apt::ensure_programs(&[("npm", "npm"), ("python3", "python3"), ("chromium", "chromium")])?;
+        apt::ensure_programs(&[("npm", "npm"), ("node", "nodejs"), ("python3", "python3"), ("chromium", "chromium")])?;
+        check_node()?;
+        if !pip("--version").output().is_ok_and(|output| output.status.success()) {
+            apt::install(&["python3-pip"])?;
+        }
         let root = loader::root()?;
-        let target = root.join("target/end-to-end");
-        prepare(cargo().args(["build", "--release", "--locked", "--package", "pkgsrv"]).current_dir(&root))?;
-        let made = Self {
-            program: root.join("target/release/pkgsrv"),
-            data: target.join("data"),
-            reference: target.join("reference"),
+        let target = root.join("target");
+        let mut build = cargo();
+        build.args(["build", "--release", "--locked", "--package", "pkgsrv", "--target-dir"]).arg(&target);
+        prepare(build.current_dir(&root))?;
+        let mut made = Self {
+            program: target.join("release/pkgsrv"),
+            data: PathBuf::new(),
+            foreign: target.join("end-to-end/foreign"),
+            reference: target.join("end-to-end/reference"),
             root,
         };
-        made.publish_all(&target)?;
-        if !made.reference.join("numpy/__init__.py").is_file() {
-            prepare(pip("install").arg("--target").arg(&made.reference).arg(REFERENCE))?;
-        }
+        made.publish_all(&target.join("end-to-end"))?;
+        made.install_reference()?;
         prepare(Command::new("npm").args(["ci", "--silent"]).current_dir(made.root.join("tests")))?;
         Ok(made)
     }
 
-    fn publish_all(&self, target: &Path) -> Result<()> {
+    /// Publishes the foreign wheels into a data directory that belongs to the built ones: they join when a test starts
+    /// `pkgsrv up`, and a package that is built anew must not meet its predecessor there.
+    fn publish_all(&mut self, target: &Path) -> Result<()> {
         let wheels = target.join("wheels");
-        let foreign = target.join("foreign");
-        for directory in [&wheels, &foreign] {
+        for directory in [&wheels, &self.foreign] {
             fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
         }
         prepare(self.pkgsrv("build").args(BUILT).arg("--out").arg(&wheels))?;
         for wanted in FOREIGN {
             let mut pip = pip("download");
             pip.args(["--no-deps", "--only-binary=:all:", "--python-version=3.14", "--implementation=cp"]);
-            pip.args(["--platform=pyemscripten_2026_0_wasm32", "--dest"]).arg(&foreign).arg(wanted);
+            pip.args(["--platform=pyemscripten_2026_0_wasm32", "--dest"]).arg(&self.foreign).arg(wanted);
             prepare(&mut pip)?;
         }
-        // Foreign ones first: they have to be admitted, and nothing of ours should help them.
-        for directory in [&foreign, &wheels] {
-            let mut files: Vec<PathBuf> =
-                fs::read_dir(directory)?.map(|file| Ok(file?.path())).collect::<Result<_>>()?;
-            files.retain(|file| file.extension() == Some(OsStr::new("whl")));
-            files.sort();
-            prepare(self.pkgsrv("publish").args(files).arg("--data").arg(&self.data))?;
+        let mut hasher = Sha256::new();
+        for wheel in wheels_in(&wheels)? {
+            hasher.update(fs::read(&wheel).with_context(|| format!("cannot read {}", wheel.display()))?);
         }
-        Ok(())
+        let digest = format!("{:x}", hasher.finalize());
+        self.data = target.join(format!("data-{}", &digest[..12]));
+        prepare(self.pkgsrv("publish").args(wheels_in(&self.foreign)?).arg("--data").arg(&self.data))
+    }
+
+    fn install_reference(&self) -> Result<()> {
+        if self.reference.is_dir() {
+            return Ok(());
+        }
+        let partial = self.reference.with_extension("partial");
+        prepare(pip("install").arg("--upgrade").arg("--target").arg(&partial).arg(REFERENCE))?;
+        fs::rename(&partial, &self.reference).with_context(|| format!("cannot write {}", self.reference.display()))
     }
 
     /// The program with a subcommand, at the root of the checkout.
@@ -95,9 +111,28 @@ impl TestChannel {
             .env("PKGSRV_TEST_REFERENCE", &self.reference)
             // Of the loader's own tests: `pkgsrv up` lays the runtime out, pip the wheels.
             .env("PKGSRV_TEST_PYODIDE", self.data.join("runtime/pyodide/314.0.7"))
-            .env("PKGSRV_TEST_WHEELS", self.root.join("target/end-to-end/foreign"));
+            .env("PKGSRV_TEST_WHEELS", &self.foreign);
         command
     }
+}
+
+/// Wheels in a directory, sorted.
+fn wheels_in(directory: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))?;
+    let mut files: Vec<PathBuf> = entries.map(|file| Ok(file?.path())).collect::<Result<_>>()?;
+    files.retain(|file| file.extension() == Some(OsStr::new("whl")));
+    files.sort();
+    Ok(files)
+}
+
+/// The tests and the loader's npm package need Node 20.16.
+fn check_node() -> Result<()> {
+    let output = Command::new("node").arg("--version").output().context("cannot start node")?;
+    let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let mut numbers = version.trim_start_matches('v').split('.').map_while(|part| part.parse::<u32>().ok());
+    let found = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
+    ensure!(found >= (20, 16), "node is {version}, the tests need 20.16 or newer");
+    Ok(())
 }
 
 fn pip(subcommand: &str) -> Command {
