@@ -55,10 +55,9 @@ impl Toolchain {
     pub fn ensure(context: &Context, abi: Abi) -> Result<Self, BuildError> {
         let name = debian::name(abi);
         let directory = context.cache.toolchains().join(&name);
-        // An installed toolchain needs it too.
-        system_tools::ensure(context, &[BUBBLEWRAP])?;
         if let Some(found) = Self::open(&directory)? {
             found.check(abi)?;
+            system_tools::ensure(context, &[BUBBLEWRAP])?;
             return Ok(found);
         }
         let _lock = context.cache.lock(&name, context)?;

@@ -14,7 +14,7 @@ use crate::context::{Context, move_into_place};
 use crate::error::{BuildError, IoContext as _};
 use crate::process::Log;
 use crate::sandbox::Sandbox;
-use crate::system_tools::{self, MMDEBSTRAP, UIDMAP};
+use crate::system_tools::{self, BUBBLEWRAP, MMDEBSTRAP, UIDMAP};
 
 const SUITE: &str = "forky";
 
@@ -72,10 +72,9 @@ pub(super) fn sandbox(directory: &Path) -> Sandbox {
 
 /// Installs into a directory beside, then renames: an interrupted installation leaves nothing at `place`.
 pub(super) fn install(context: &Context, abi: Abi, place: &Path) -> Result<(), BuildError> {
-    system_tools::ensure(context, &[MMDEBSTRAP])?;
-    if !system_tools::is_root() {
-        system_tools::ensure(context, &[UIDMAP])?;
-    }
+    // All at once: who installs them by hand should not be sent back a second time.
+    let for_ordinary_users = if system_tools::is_root() { &[][..] } else { &[UIDMAP] };
+    system_tools::ensure(context, &[&[MMDEBSTRAP, BUBBLEWRAP], for_ordinary_users].concat())?;
     let work = context.cache.work_directory("toolchain")?;
     let mut log = context.log(&name(abi))?;
     bootstrap(context, abi, work.path(), &mut log)?;
