@@ -3,9 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-
 use crate::error::{IndexError, excerpt};
+use crate::text_form::serde_as_text;
 
 /// What is known about one ABI. The table grows by a row per ABI; nothing else names versions.
 #[derive(Debug, PartialEq, Eq)]
@@ -120,18 +119,7 @@ impl fmt::Debug for Abi {
     }
 }
 
-impl Serialize for Abi {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for Abi {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        text.parse().map_err(de::Error::custom)
-    }
-}
+serde_as_text!(Abi);
 
 #[cfg(test)]
 mod tests {

@@ -5,9 +5,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use pep440_rs::{Version, VersionSpecifiers};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Serialize};
 
 use crate::error::{IndexError, excerpt};
+use crate::text_form::serde_as_text;
 use crate::{Abi, Digest, ExtraName, PackageName, Requirement, WheelFilename};
 
 /// One wheel of a channel's line. Dependencies are already evaluated for the line's ABI.
@@ -145,18 +146,7 @@ impl fmt::Display for UploadTime {
     }
 }
 
-impl Serialize for UploadTime {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for UploadTime {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        text.parse().map_err(de::Error::custom)
-    }
-}
+serde_as_text!(UploadTime);
 
 #[cfg(test)]
 mod tests {

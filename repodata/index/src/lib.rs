@@ -26,6 +26,7 @@ mod repodata;
 mod requirement;
 pub mod simple;
 mod tag;
+mod text_form;
 mod wheel_filename;
 
 pub use abi::{Abi, AbiFacts};

@@ -5,9 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use pep440_rs::VersionSpecifiers;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::error::{IndexError, excerpt};
+use crate::text_form::serde_as_text;
 use crate::{ExtraName, PackageName};
 
 /// Longest requirement accepted, bytes.
@@ -106,18 +106,7 @@ impl fmt::Display for Requirement {
     }
 }
 
-impl Serialize for Requirement {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Requirement {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        text.parse().map_err(de::Error::custom)
-    }
-}
+serde_as_text!(Requirement);
 
 #[cfg(test)]
 mod tests {

@@ -4,9 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use pep440_rs::Version;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::error::{IndexError, excerpt};
+use crate::text_form::serde_as_text;
 use crate::{Abi, PackageName, Tag, TagRank};
 
 /// Longest filename accepted, bytes: what common file systems hold, the `.metadata` beside it
@@ -159,18 +159,7 @@ impl fmt::Display for WheelFilename {
     }
 }
 
-impl Serialize for WheelFilename {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text)
-    }
-}
-
-impl<'de> Deserialize<'de> for WheelFilename {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        text.parse().map_err(de::Error::custom)
-    }
-}
+serde_as_text!(WheelFilename);
 
 #[cfg(test)]
 mod tests {
