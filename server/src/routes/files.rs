@@ -18,14 +18,11 @@ pub(super) async fn runtime(State(app): State<Arc<App>>, asked: Asked) -> Result
     app.assets.respond(&app.settings.runtimes, &path, CachePolicy::ImmutableView, request).await
 }
 
-/// `/loader/{version}/…` names the files of one version, `/loader/…` whatever is current.
+/// `/loader/{version}/…` names the files of one version, `/loader/…` whatever is current. A version under development
+/// changes, so neither may be kept for long.
 pub(super) async fn loader(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
     let path = asked.text("path").unwrap_or_default();
     let version = concat!(env!("CARGO_PKG_VERSION"), "/");
-    let (path, policy) = match path.strip_prefix(version) {
-        Some(path) => (path, CachePolicy::ImmutableView),
-        None => (path, CachePolicy::Page),
-    };
-    let path: AssetPath = path.parse()?;
-    app.assets.respond(&app.settings.loader, &path, policy, (&asked.method, &asked.headers)).await
+    let path: AssetPath = path.strip_prefix(version).unwrap_or(path).parse()?;
+    app.assets.respond(&app.settings.loader, &path, CachePolicy::Page, (&asked.method, &asked.headers)).await
 }

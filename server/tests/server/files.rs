@@ -17,16 +17,13 @@ async fn types_and_policies() {
     assert_snapshot!("runtime_module", get(&app, "/runtime/pyodide/314.0.7/pyodide.mjs", &[]).await);
     let names = ["content-type", "cache-control"];
     let immutable = "public, max-age=31536000, immutable";
+    let page = "public, max-age=10, stale-while-revalidate=60, stale-if-error=86400";
     let version = env!("CARGO_PKG_VERSION");
     for (path, answer) in [
         ("/runtime/pyodide/314.0.7/pyodide.asm.wasm", format!("200 application/wasm | {immutable}")),
         ("/runtime/pyodide/314.0.7/python_stdlib.zip", format!("200 application/zip | {immutable}")),
-        (&format!("/loader/{version}/index.js"), format!("200 text/javascript; charset=utf-8 | {immutable}")),
-        (
-            "/loader/index.js",
-            "200 text/javascript; charset=utf-8 | public, max-age=10, stale-while-revalidate=60, stale-if-error=86400"
-                .to_owned(),
-        ),
+        (&format!("/loader/{version}/index.js"), format!("200 text/javascript; charset=utf-8 | {page}")),
+        ("/loader/index.js", format!("200 text/javascript; charset=utf-8 | {page}")),
         ("/loader/9.9.9/index.js", "404 text/plain; charset=utf-8 | no-store".to_owned()),
         ("/runtime/pyodide/314.0.7/.hidden", "404 text/plain; charset=utf-8 | no-store".to_owned()),
         ("/runtime/pyodide/314.0.7/", "404 text/plain; charset=utf-8 | no-store".to_owned()),
