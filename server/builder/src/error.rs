@@ -65,8 +65,8 @@ pub enum BuildError {
     #[error("{filename}: not a whole archive: {reason}; nothing was kept")]
     Archive { filename: String, reason: String },
 
-    #[error("{package}: {file} is not among the files of {project} on the upstream index")]
-    NotUpstream { package: String, project: PackageName, file: String },
+    #[error("{project}: {file} is not among the files of {project} on the upstream index")]
+    NotUpstream { project: PackageName, file: String },
 
     #[error(
         "toolchain {toolchain} has Emscripten {found}; ABI {abi} needs {exact} or one of the admitted versions: \

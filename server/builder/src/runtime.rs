@@ -13,7 +13,7 @@ use crate::action::sha256;
 use crate::context::{Context, move_into_place};
 use crate::error::{BuildError, IoContext as _};
 use crate::process;
-use crate::source::hash_file;
+use crate::source::check_hash;
 use crate::system_tools::{self, NPM};
 use crate::toolchain::Toolchain;
 
@@ -78,14 +78,7 @@ impl Runtime {
         })?;
         let filename = printed.trim().lines().last().unwrap_or_default().to_owned();
         let archive = work.path().join(&filename);
-        let found = hash_file(&archive)?;
-        if found != self.archive {
-            return Err(BuildError::WrongHash {
-                filename,
-                found: found.to_string(),
-                expected: self.archive.to_string(),
-            });
-        }
+        check_hash(&archive, &filename, &self.archive)?;
         let unpacked = context.cache.work_directory("runtime")?;
         unpack_npm(&archive, unpacked.path())?;
         move_into_place(unpacked, &self.directory)?;

@@ -82,16 +82,11 @@ fn fetch_upstream(
     fits: impl Fn(&str) -> bool,
 ) -> Result<Fetched, BuildError> {
     let client = upstream::client()?;
-    let find =
-        |accept: &dyn Fn(&upstream::UpstreamFile) -> bool| context.upstream.find(&client, context, project, accept);
-    let file = match find(&|file| file.has_hash(sha256))? {
-        Some(file) => file,
-        None => find(&|file| fits(&file.filename))?.ok_or_else(|| BuildError::NotUpstream {
-            package: project.to_string(),
-            project: project.clone(),
-            file: wanted.to_owned(),
-        })?,
-    };
+    let found = context.upstream.find(&client, context, project, |files| {
+        let with_hash = files.iter().position(|file| file.has_hash(sha256));
+        with_hash.or_else(|| files.iter().position(|file| fits(&file.filename)))
+    })?;
+    let file = found.ok_or_else(|| BuildError::NotUpstream { project: project.clone(), file: wanted.to_owned() })?;
     check_plain(&file.filename)?;
     let work = context.cache.work_directory("fetch")?;
     let path = work.path().join("file");
@@ -152,20 +147,26 @@ fn download(
 
 /// Checks the hash and moves the file to its place.
 fn keep(context: &Context, path: &Path, filename: &str, expected: &Digest) -> Result<Fetched, BuildError> {
-    let found = hash_file(path)?;
-    if found != *expected {
-        return Err(BuildError::WrongHash {
-            filename: filename.to_owned(),
-            found: found.to_string(),
-            expected: expected.to_string(),
-        });
-    }
+    check_hash(path, filename, expected)?;
     let finished = context.cache.work_directory("source")?;
     let place = finished.path().join(filename);
     fs::rename(path, &place).doing("move the fetched file to", &place)?;
     let directory = context.cache.sources().join(expected.to_string());
     crate::context::move_into_place(finished, &directory)?;
     Ok(Fetched { path: directory.join(filename), filename: filename.to_owned() })
+}
+
+/// Refuses a fetched file that is not the one that was pinned; `filename` is what it is called in the message.
+pub(crate) fn check_hash(path: &Path, filename: &str, expected: &Digest) -> Result<(), BuildError> {
+    let found = hash_file(path)?;
+    if found == *expected {
+        return Ok(());
+    }
+    Err(BuildError::WrongHash {
+        filename: filename.to_owned(),
+        found: found.to_string(),
+        expected: expected.to_string(),
+    })
 }
 
 /// SHA-256 of a file's bytes.

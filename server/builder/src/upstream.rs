@@ -65,13 +65,13 @@ impl Upstream {
         Ok(self.found.get_or_init(|| address))
     }
 
-    /// The file of `project` that `wanted` accepts.
+    /// The file of `project` at the place that `choose` answers.
     pub(crate) fn find(
         &self,
         client: &Client,
         context: &Context,
         project: &PackageName,
-        wanted: impl Fn(&UpstreamFile) -> bool,
+        choose: impl Fn(&[UpstreamFile]) -> Option<usize>,
     ) -> Result<Option<UpstreamFile>, BuildError> {
         let page = format!("{}/{project}/", self.address(context)?);
         let shown = without_password(&page);
@@ -83,8 +83,9 @@ impl Upstream {
             .and_then(reqwest::blocking::Response::error_for_status)
             .map_err(failed)?;
         let base = response.url().clone();
-        let page: ProjectPage = response.json().map_err(failed)?;
-        let Some(mut file) = page.files.into_iter().find(wanted) else { return Ok(None) };
+        let ProjectPage { mut files } = response.json().map_err(failed)?;
+        let Some(chosen) = choose(&files) else { return Ok(None) };
+        let mut file = files.swap_remove(chosen);
         let absolute = base.join(&file.url).map_err(|error| BuildError::Fetch {
             what: file.filename.clone(),
             reason: format!("its address {:?} is not one: {error}", file.url),

@@ -65,7 +65,7 @@ pub fn build(arguments: &LoaderArguments) -> Result<()> {
     let lock =
         fs::File::create(root.join("target/loader.lock")).context("cannot create a lock in the target directory")?;
     lock.lock().context("cannot lock the loader's build")?;
-    let stamp = Stamp::over(dist.join(".stamp"), &root, &INPUTS, "")?;
+    let stamp = Stamp::over(dist.join(".stamp"), &root, &INPUTS)?;
     if stamp.is_current() && !arguments.force {
         eprintln!("loader: up to date");
         return Ok(());
@@ -134,7 +134,7 @@ fn bind(wasm: &Path, build: &Path, dist: &Path) -> Result<()> {
 }
 
 fn typescript(js: &Path) -> Result<()> {
-    let installed = Stamp::over(js.join("node_modules/.pkgsrv-stamp"), js, &["package.json", "package-lock.json"], "")?;
+    let installed = Stamp::over(js.join("node_modules/.pkgsrv-stamp"), js, &["package.json", "package-lock.json"])?;
     if !installed.is_current() {
         let npm = ["ci", "--no-audit", "--no-fund", "--loglevel", "error"];
         prepare(Command::new("npm").args(npm).current_dir(js))?;

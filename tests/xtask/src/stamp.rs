@@ -16,14 +16,13 @@ pub struct Stamp {
 impl Stamp {
     /// Digests `inputs`, files or directories below `root`; a directory's hidden and generated
     /// files (`node_modules`, `dist`) do not count.
-    pub fn over(path: PathBuf, root: &Path, inputs: &[&str], also: &str) -> Result<Self> {
+    pub fn over(path: PathBuf, root: &Path, inputs: &[&str]) -> Result<Self> {
         let mut files = Vec::new();
         for input in inputs {
             collect(&root.join(input), &mut files)?;
         }
         files.sort();
         let mut hasher = Sha256::new();
-        hasher.update(also);
         for file in files {
             let contents = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
             let name = file.strip_prefix(root).unwrap_or(&file);
