@@ -45,22 +45,23 @@ impl DataDir {
         if place.is_dir() {
             return Ok(());
         }
-        self.copy_to_place(files, &place)
+        let lock = self.lock()?;
+        self.copy_to_place(&lock, files, &place)
     }
 
     /// Makes the npm build at `files`, which is called `build`, the one that is served. Readers see the old one or the
     /// new one.
     pub fn set_loader(&self, build: &str, files: &Path) -> Result<(), ServerError> {
         let builds = self.0.join("loader-builds");
-        let _lock = self.lock()?;
+        let lock = self.lock()?;
         let place = builds.join(build);
         if fs::read_link(self.loader()).is_ok_and(|current| current.ends_with(build)) && place.is_dir() {
             return Ok(());
         }
         if !place.is_dir() {
-            self.copy_to_place(files, &place)?;
+            self.copy_to_place(&lock, files, &place)?;
         }
-        let work = self.work_directory()?;
+        let work = self.work_directory(&lock)?;
         let link = work.path().join("loader");
         let swap =
             symlink(Path::new("loader-builds").join(build), &link).and_then(|()| fs::rename(&link, self.loader()));
@@ -75,8 +76,8 @@ impl DataDir {
     }
 
     /// Copies into a directory beside, then renames: there is never half of it at `place`.
-    fn copy_to_place(&self, files: &Path, place: &Path) -> Result<(), ServerError> {
-        let work = self.work_directory()?;
+    fn copy_to_place(&self, lock: &fs::File, files: &Path, place: &Path) -> Result<(), ServerError> {
+        let work = self.work_directory(lock)?;
         for entry in fs::read_dir(files).map_err(failed("read", files))? {
             let entry = entry.map_err(failed("read", files))?;
             if entry.path().is_file() {
@@ -103,9 +104,15 @@ impl DataDir {
         Ok(file)
     }
 
-    fn work_directory(&self) -> Result<TempDir, ServerError> {
-        fs::create_dir_all(&self.0).map_err(failed("create", &self.0))?;
-        tempfile::Builder::new().prefix(".work-").tempdir_in(&self.0).map_err(failed("write in", &self.0))
+    /// Made under the lock, so that one which is there already was left by a killed program: it is removed.
+    fn work_directory(&self, _lock: &fs::File) -> Result<TempDir, ServerError> {
+        const PREFIX: &str = ".work-";
+        for entry in fs::read_dir(&self.0).map_err(failed("read", &self.0))?.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+                let _kept_then = fs::remove_dir_all(entry.path());
+            }
+        }
+        tempfile::Builder::new().prefix(PREFIX).tempdir_in(&self.0).map_err(failed("write in", &self.0))
     }
 }
 
@@ -146,5 +153,15 @@ mod tests {
         data.add_runtime("pyodide", "1", files(&["b.wasm"]).path()).unwrap();
         let place = data.runtimes().join("pyodide/1");
         assert!(place.join("a.wasm").exists() && !place.join("b.wasm").exists());
+    }
+
+    #[test]
+    fn what_a_killed_program_left_is_removed() {
+        let home = tempfile::tempdir().unwrap();
+        let data = DataDir::new(home.path());
+        let left = home.path().join(".work-left");
+        fs::create_dir_all(&left).unwrap();
+        data.add_runtime("pyodide", "1", files(&["a.wasm"]).path()).unwrap();
+        assert!(!left.exists());
     }
 }

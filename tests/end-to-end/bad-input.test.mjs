@@ -165,7 +165,8 @@ test("a missing program is named with the command that installs it", async () =>
   assert.match(stderr, /mmdebstrap, bwrap not found on this machine[^]*apt-get install -y --no-install-recommends mmdebstrap bubblewrap/);
 });
 
-test("Ctrl-C stops the build's processes and keeps nothing half-done", async () => {
+/** A build of `demo` that has come to a program of its own, which would run for minutes. */
+async function longBuild() {
   const files = demo(unique(goodSource));
   const seconds = `600.${process.pid}${Date.now()}`;
   files["setup.py"] = `import subprocess\nsubprocess.run(["sleep", "${seconds}"])\n${files["setup.py"]}`;
@@ -174,14 +175,33 @@ test("Ctrl-C stops the build's processes and keeps nothing half-done", async () 
   const folder = recipes(directory.path, sha256(bytes));
   const { child, output } = start(["build", "demo", "--recipes", folder, "--upstream", server.url, "--out", out]);
   await until(child, () => processesWith(seconds) > 0);
+  const work = join(dirname(dirname(/^log: (.+)$/m.exec(output.stderr)[1])), "work");
+  const directories = () => readdirSync(work).filter((name) => name.startsWith("demo-"));
+  assert.notDeepEqual(directories(), []);
+  return { child, output, sleeping: () => processesWith(seconds), directories };
+}
+
+test("Ctrl-C stops the build's processes and keeps nothing half-done", async () => {
+  const { child, output, sleeping, directories } = await longBuild();
   child.kill("SIGINT");
   const [code] = await once(child, "close");
   assert.equal(code, 130, output.stderr);
   assert.match(output.stderr, /interrupted; nothing half-done was kept/);
-  assert.equal(processesWith(seconds), 0);
+  assert.equal(sleeping(), 0);
   assert.ok(!existsSync(out));
-  const work = join(dirname(dirname(/^log: (.+)$/m.exec(output.stderr)[1])), "work");
-  assert.deepEqual(readdirSync(work).filter((name) => name.startsWith("demo-")), []);
+  assert.deepEqual(directories(), []);
+});
+
+test("what a killed build leaves is removed by the next one", async () => {
+  const { child, directories } = await longBuild();
+  child.kill("SIGKILL");
+  await once(child, "close");
+  assert.equal(directories().length, 1);
+  const bytes = sdist("demo-1.0", demo(unique(goodSource)));
+  const { url } = await upstream(bytes);
+  const { code, stderr } = await build(recipes(join(directory.path, "next"), sha256(bytes)), url);
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(directories(), []);
 });
 
 test("Ctrl-C while the toolchain is installed leaves nothing that looks installed", async () => {

@@ -1,17 +1,16 @@
 //! What every step of the builder needs: where things are kept, where progress goes, how to stop, where to fetch.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
-
-use tempfile::TempDir;
 
 use crate::error::{BuildError, IoContext as _};
 use crate::interrupt::Interrupt;
 use crate::process::{self, Log};
 use crate::progress::Progress;
 use crate::upstream::Upstream;
+use crate::work_directory::WorkDirectory;
 
 /// The surroundings of one command.
 #[derive(Debug)]
@@ -104,10 +103,8 @@ impl Cache {
 
     /// A directory to work in, in the same file system as all of the cache, so that a finished one can be renamed to
     /// its place. Dropping it removes it.
-    pub fn work_directory(&self, purpose: &str) -> Result<TempDir, BuildError> {
-        let work = self.root.join("work");
-        fs::create_dir_all(&work).doing("create", &work)?;
-        tempfile::Builder::new().prefix(&format!("{purpose}-")).tempdir_in(&work).doing("create a directory in", &work)
+    pub fn work_directory(&self, purpose: &str) -> Result<WorkDirectory, BuildError> {
+        WorkDirectory::create(&self.root.join("work"), purpose)
     }
 
     /// Waits for the right to make the thing called `name`, and holds it until the file is dropped: two commands at
@@ -126,23 +123,5 @@ impl Cache {
             }
         }
         Ok(file)
-    }
-}
-
-/// Moves a finished directory to its place in one step, so that there is never a half one. Should another process have
-/// been faster, its equal result stays.
-pub(crate) fn move_into_place(finished: TempDir, place: &Path) -> Result<(), BuildError> {
-    if let Some(parent) = place.parent() {
-        fs::create_dir_all(parent).doing("create", parent)?;
-    }
-    let finished = finished.keep();
-    match fs::rename(&finished, place) {
-        Ok(()) => Ok(()),
-        Err(_) if place.is_dir() => fs::remove_dir_all(&finished).doing("remove", &finished),
-        Err(source) => {
-            // The error to tell is the rename's.
-            let _ = fs::remove_dir_all(&finished);
-            Err(BuildError::Io { doing: "move the finished directory to", path: place.to_owned(), source })
-        }
     }
 }

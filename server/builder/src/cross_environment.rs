@@ -8,7 +8,7 @@ use pkgsrv_index::{Abi, Digest};
 use sha2::{Digest as _, Sha256};
 
 use crate::abi_flags::{ABI_FLAGS, DEFAULT_FLAGS, SIDE_MODULE_FLAGS};
-use crate::context::{Context, move_into_place};
+use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
 use crate::runtime::Runtime;
 use crate::toolchain::Toolchain;
@@ -94,7 +94,7 @@ impl CrossEnvironment {
             &mut command,
             &mut context.log("cross-environment")?,
         )?;
-        move_into_place(work, &self.directory)
+        work.move_into_place(&self.directory)
     }
 
     /// The variables that make Python build tools work for the target.

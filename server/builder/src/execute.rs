@@ -8,7 +8,7 @@ use pkgsrv_recipe::{BuildKind, Exports};
 
 use crate::action::{Action, ActionResult, RESULT_FORMAT, ResultFile, sha256};
 use crate::admission;
-use crate::context::{Context, move_into_place};
+use crate::context::Context;
 use crate::cross_environment::{CrossEnvironment, MOUNT as CROSS};
 use crate::error::{BuildError, IoContext as _};
 use crate::process::Log;
@@ -90,7 +90,7 @@ pub(crate) fn execute(
     let kept_log = finished.path().join("build.log");
     fs::copy(&site.log.path, &kept_log).doing("keep the log in", &kept_log)?;
     ActionResult::write(finished.path(), &result)?;
-    move_into_place(finished, &context.cache.actions().join(action.digest.to_string()))?;
+    finished.move_into_place(&context.cache.actions().join(action.digest.to_string()))?;
     ActionResult::find(&context.cache, action.digest)?.ok_or_else(|| BuildError::Cache {
         what: "result",
         path: context.cache.actions(),

@@ -23,6 +23,7 @@ mod source;
 mod system_tools;
 mod toolchain;
 mod upstream;
+mod work_directory;
 
 pub use action::ActionResult;
 pub use builder::Builder;
@@ -36,3 +37,4 @@ pub use repack::with_build_number;
 pub use runtime::Runtime;
 pub use toolchain::{Manifest, Provider, Toolchain};
 pub use upstream::Upstream;
+pub use work_directory::WorkDirectory;

@@ -10,7 +10,7 @@ use pkgsrv_index::{Abi, Digest};
 use serde::{Deserialize, Serialize};
 
 use crate::action::sha256;
-use crate::context::{Context, move_into_place};
+use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
 use crate::process;
 use crate::source::check_hash;
@@ -81,7 +81,7 @@ impl Runtime {
         check_hash(&archive, &filename, &self.archive)?;
         let unpacked = context.cache.work_directory("runtime")?;
         unpack_npm(&archive, unpacked.path())?;
-        move_into_place(unpacked, &self.directory)?;
+        unpacked.move_into_place(&self.directory)?;
         stage.done("fetched");
         Ok(())
     }

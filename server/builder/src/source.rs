@@ -152,7 +152,7 @@ fn keep(context: &Context, path: &Path, filename: &str, expected: &Digest) -> Re
     let place = finished.path().join(filename);
     fs::rename(path, &place).doing("move the fetched file to", &place)?;
     let directory = context.cache.sources().join(expected.to_string());
-    crate::context::move_into_place(finished, &directory)?;
+    finished.move_into_place(&directory)?;
     Ok(Fetched { path: directory.join(filename), filename: filename.to_owned() })
 }
 

@@ -10,7 +10,7 @@ use pkgsrv_index::Abi;
 use super::{FORMAT, Manifest, Provider, Toolchain};
 use crate::abi_flags::{ABI_FLAGS, DEFAULT_FLAGS};
 use crate::action::sha256;
-use crate::context::{Context, move_into_place};
+use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
 use crate::process::Log;
 use crate::sandbox::Sandbox;
@@ -92,7 +92,7 @@ pub(super) fn install(context: &Context, abi: Abi, place: &Path) -> Result<(), B
     let text = serde_json::to_string_pretty(&manifest).expect("strings and maps of strings");
     let path = work.path().join("manifest.json");
     fs::write(&path, text).doing("write", &path)?;
-    move_into_place(work, place)
+    work.move_into_place(place)
 }
 
 fn bootstrap(context: &Context, abi: Abi, work: &Path, log: &mut Log) -> Result<(), BuildError> {
