@@ -10,6 +10,8 @@ pub struct Export {
     pub name: String,
     /// What is exported.
     pub kind: ExternalKind,
+    /// Its index among the module's things of this kind, imported ones first.
+    pub index: u32,
 }
 
 pub(crate) fn parse(mut reader: Reader<'_>) -> Result<Vec<Export>, SideModuleError> {
@@ -19,8 +21,8 @@ pub(crate) fn parse(mut reader: Reader<'_>) -> Result<Vec<Export>, SideModuleErr
         let name = reader.name("an export's name")?;
         let offset = reader.offset();
         let kind = ExternalKind::from_byte(reader.byte("an export's kind")?, offset)?;
-        reader.u32("an export's index")?;
-        exports.push(Export { name, kind });
+        let index = reader.u32("an export's index")?;
+        exports.push(Export { name, kind, index });
     }
     reader.finish("the export section")?;
     Ok(exports)

@@ -1,5 +1,6 @@
 //! The import section.
 
+use crate::function_types::ValueType;
 use crate::reader::Reader;
 use crate::{ExternalKind, SideModuleError};
 
@@ -60,12 +61,12 @@ fn import(reader: &mut Reader<'_>) -> Result<Import, SideModuleError> {
     let import_type = match kind {
         ExternalKind::Function => ImportType::Function(reader.u32("a function's type")?),
         ExternalKind::Table => {
-            value_type(reader)?;
+            ValueType::parse(reader)?;
             ImportType::Table(limits(reader)?)
         }
         ExternalKind::Memory => ImportType::Memory(limits(reader)?),
         ExternalKind::Global => {
-            value_type(reader)?;
+            ValueType::parse(reader)?;
             let offset = reader.offset();
             match reader.byte("a global's mutability")? {
                 0 => ImportType::Global { mutable: false },
@@ -87,19 +88,16 @@ fn import(reader: &mut Reader<'_>) -> Result<Import, SideModuleError> {
     Ok(Import { module, name, kind, import_type })
 }
 
-fn unknown(what: &'static str, offset: usize, value: u8) -> SideModuleError {
+pub(crate) fn unknown(what: &'static str, offset: usize, value: u8) -> SideModuleError {
     SideModuleError::UnknownEncoding { what, offset, value: u32::from(value) }
 }
 
-/// Passes over a value type: one byte, or a reference with a heap type after it.
-fn value_type(reader: &mut Reader<'_>) -> Result<(), SideModuleError> {
-    let offset = reader.offset();
-    match reader.byte("a value type")? {
-        // Numbers and vectors; then the short forms of nullable references (exn to nofunc).
-        0x7B..=0x7F | 0x69..=0x74 => Ok(()),
-        0x63 | 0x64 => reader.skip_s33("a heap type"),
-        value => Err(unknown("a value type", offset, value)),
-    }
+/// The memories of the memory section.
+pub(crate) fn memories(mut reader: Reader<'_>) -> Result<Vec<Limits>, SideModuleError> {
+    let count = reader.count("the number of memories", reader.limits.needed)?;
+    let memories = (0..count).map(|_| limits(&mut reader)).collect::<Result<Vec<_>, _>>()?;
+    reader.finish("the memory section")?;
+    Ok(memories)
 }
 
 fn limits(reader: &mut Reader<'_>) -> Result<Limits, SideModuleError> {

@@ -1,8 +1,8 @@
 //! A reader of side modules: WebAssembly shared libraries as Emscripten makes them ([dynamic
 //! linking conventions]).
 //!
-//! It reads what a linker needs before anything is compiled: `dylink.0`, imports, exports, target
-//! features. Code and data are skipped by their lengths, so that parsing takes microseconds
+//! It reads what a linker needs before anything is compiled: `dylink.0`, imports, exports, the types
+//! of functions, target features. Code and data are skipped by their lengths, so that parsing takes microseconds
 //! whatever the module's size; whether the module is valid is the engine's to say.
 //!
 //! ```
@@ -21,6 +21,7 @@
 mod dylink;
 mod error;
 mod exports;
+mod function_types;
 mod imports;
 mod kind;
 mod limits;
@@ -31,6 +32,7 @@ mod target_features;
 pub use dylink::{Dylink, ImportInfo, SymbolFlags, SymbolInfo};
 pub use error::SideModuleError;
 pub use exports::Export;
+pub use function_types::{FunctionType, ValueType};
 pub use imports::{Import, ImportType, Limits as MemoryLimits};
 pub use kind::ExternalKind;
 pub use limits::Limits;

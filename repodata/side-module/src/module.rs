@@ -2,12 +2,17 @@
 
 use crate::reader::Reader;
 use crate::{
-    Dylink, Export, ExternalKind, Import, ImportType, Limits, SideModuleError, exports, imports, target_features,
+    Dylink, Export, ExternalKind, FunctionType, Import, ImportType, Limits, MemoryLimits, SideModuleError, exports,
+    function_types, imports, target_features,
 };
 
 const HEADER: [u8; 8] = *b"\0asm\x01\0\0\0";
 const CUSTOM: u8 = 0;
+const TYPE: u8 = 1;
 const IMPORT: u8 = 2;
+const FUNCTION: u8 = 3;
+const TABLE: u8 = 4;
+const MEMORY: u8 = 5;
 const EXPORT: u8 = 7;
 
 /// A WebAssembly module with a `dylink.0` section.
@@ -19,6 +24,14 @@ pub struct SideModule {
     pub imports: Vec<Import>,
     /// What it exports, in order.
     pub exports: Vec<Export>,
+    /// Function types by index, up to the first type of another form, as later proposals have them.
+    pub types: Vec<FunctionType>,
+    /// The types, by index, of the functions that it defines, in order.
+    pub functions: Vec<u32>,
+    /// How many tables it defines; a side module imports the runtime's.
+    pub tables: u32,
+    /// The memories that it defines; a side module imports the runtime's.
+    pub memories: Vec<MemoryLimits>,
     /// The compiler's target features, sorted; empty if the section was stripped.
     pub target_features: Vec<String>,
 }
@@ -50,6 +63,19 @@ impl SideModule {
             }
             match id {
                 CUSTOM => module.custom(section, &mut seen, offset)?,
+                TYPE => {
+                    seen.mark(Once::Types, offset)?;
+                    module.types = function_types::parse(section)?;
+                }
+                FUNCTION => {
+                    seen.mark(Once::Functions, offset)?;
+                    module.functions = function_types::parse_functions(section)?;
+                }
+                TABLE => module.tables = section.count("the number of tables", section.limits.symbols)?,
+                MEMORY => {
+                    seen.mark(Once::Memories, offset)?;
+                    module.memories = imports::memories(section)?;
+                }
                 IMPORT => {
                     seen.mark(Once::Imports, offset)?;
                     module.imports = imports::parse(section)?;
@@ -86,6 +112,27 @@ impl SideModule {
             _ => {}
         }
         Ok(())
+    }
+
+    /// The type of the function that is imported; `None` for other imports and for unknown types.
+    pub fn imported_function_type(&self, import: &Import) -> Option<&FunctionType> {
+        let ImportType::Function(index) = import.import_type else { return None };
+        self.types.get(index as usize)
+    }
+
+    /// The type of the function that is exported; `None` for other exports and for unknown types.
+    pub fn exported_function_type(&self, export: &Export) -> Option<&FunctionType> {
+        if export.kind != ExternalKind::Function {
+            return None;
+        }
+        // Imported functions come first in the order that indices count.
+        let mut imported = self.imports.iter().filter(|import| import.kind == ExternalKind::Function);
+        let count = imported.clone().count();
+        let index = export.index as usize;
+        if index < count {
+            return self.imported_function_type(imported.nth(index)?);
+        }
+        self.types.get(*self.functions.get(index - count)? as usize)
     }
 
     /// Whether the import may stay undefined.
@@ -126,11 +173,14 @@ enum Once {
     TargetFeatures,
     Imports,
     Exports,
+    Types,
+    Functions,
+    Memories,
 }
 
 /// Which of them have been met, by bit.
 #[derive(Default)]
-struct Seen(u8);
+struct Seen(u16);
 
 impl Seen {
     fn has(&self, section: Once) -> bool {
@@ -144,6 +194,9 @@ impl Seen {
                 Once::TargetFeatures => "target_features section",
                 Once::Imports => "import section",
                 Once::Exports => "export section",
+                Once::Types => "type section",
+                Once::Functions => "function section",
+                Once::Memories => "memory section",
             };
             return Err(SideModuleError::Repeated { what, offset });
         }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use pkgsrv_side_module::{Limits, SideModule, SideModuleError};
-use wasmparser::{Dylink0Subsection, KnownCustom, Parser, Payload};
+use wasmparser::{Dylink0Subsection, KnownCustom, Parser, Payload, Validator};
 
 fn fixture(name: &str) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
@@ -140,6 +140,49 @@ fn both_readers_agree() {
     }
 }
 
+/// The type of each exported function, as wasmparser's validator has it.
+fn function_types_by_wasmparser(bytes: &[u8]) -> Vec<String> {
+    let module = Validator::new().validate_all(bytes).unwrap();
+    let module = module.as_ref();
+    let listed = |values: &[wasmparser::ValType]| values.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let mut types = Vec::new();
+    for payload in Parser::new(0).parse_all(bytes) {
+        let Payload::ExportSection(section) = payload.unwrap() else { continue };
+        for export in section.into_iter().map(Result::unwrap) {
+            if export.kind == wasmparser::ExternalKind::Func {
+                let found = module.get(module.core_function_at(export.index)).unwrap().unwrap_func();
+                types.push(format!("{} {:?} {:?}", export.name, listed(found.params()), listed(found.results())));
+            }
+        }
+    }
+    types
+}
+
+#[test]
+fn function_types_are_those_of_another_reader() {
+    let assembled = assembled(
+        r#"(module (@dylink.0)
+            (import "env" "from_elsewhere" (func (param f32 v128) (result i64)))
+            (import "env" "other" (global i32))
+            (func (export "own") (param i32 f64 externref) (result i32 funcref) unreachable)
+            (export "passed_on" (func 0)))"#,
+    );
+    for bytes in [fixture("full.wat"), assembled] {
+        let module = SideModule::parse(&bytes).unwrap();
+        let listed =
+            |values: &[pkgsrv_side_module::ValueType]| values.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let types: Vec<String> = module
+            .exports
+            .iter()
+            .filter_map(|export| Some((export, module.exported_function_type(export)?)))
+            .map(|(export, found)| {
+                format!("{} {:?} {:?}", export.name, listed(&found.parameters), listed(&found.results))
+            })
+            .collect();
+        assert_eq!(types, function_types_by_wasmparser(&bytes));
+    }
+}
+
 /// A module that begins with a custom section of this name and contents.
 fn with_section(name: &str, contents: &[u8]) -> Vec<u8> {
     let mut bytes = b"\0asm\x01\0\0\0\0".to_vec();
@@ -188,6 +231,13 @@ fn hostile() -> Vec<(&'static str, Vec<u8>)> {
         ("unknown limits", after(empty(), &[2, 6, 1, 0, 0, 2, 0x10, 0])),
         ("unknown kind of export", after(empty(), &[7, 4, 1, 0, 9, 0])),
         ("bytes left in the export section", after(empty(), &[7, 2, 0, 0])),
+        ("two type sections", after(empty(), &[1, 1, 0, 1, 1, 0])),
+        ("unknown value type of a parameter", after(empty(), &[1, 5, 1, 0x60, 1, 0x40, 0])),
+        ("more parameters than bytes", after(empty(), &[1, 4, 1, 0x60, 0x7F, 0x7F])),
+        ("parameters over the limit", after(empty(), &[1, 6, 1, 0x60, 0xFF, 0xFF, 0x7F, 0x7F])),
+        ("bytes left in the type section", after(empty(), &[1, 2, 0, 0])),
+        ("functions over the limit", after(empty(), &[3, 4, 0xFF, 0xFF, 0xFF, 0x7F])),
+        ("64-bit memory of its own", assembled("(module (@dylink.0) (memory i64 1))")),
         ("64-bit memory", assembled("(module (@dylink.0) (import \"env\" \"memory\" (memory i64 1)))")),
     ]
 }
