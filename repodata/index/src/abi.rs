@@ -31,6 +31,15 @@ pub struct AbiFacts {
     pub runtime: &'static str,
     /// Version of the runtime.
     pub runtime_version: &'static str,
+    /// End of an extension module's filename that names this interpreter and platform. `.abi3.so` and plain `.so` are
+    /// found too.
+    pub extension_suffix: &'static str,
+    /// WebAssembly features that the runtime itself uses, so that whatever runs it has them; named as the
+    /// [tool conventions](https://github.com/WebAssembly/tool-conventions/blob/main/Linking.md#target-features-section)
+    /// name them. `exception-handling` means its first form (`try`, `catch`); the later one is `exnref`.
+    pub runtime_features: &'static [&'static str],
+    /// Features that it does without, but that every engine has which people run it in.
+    pub engine_features: &'static [&'static str],
 }
 
 static TABLE: &[AbiFacts] = &[AbiFacts {
@@ -45,6 +54,18 @@ static TABLE: &[AbiFacts] = &[AbiFacts {
     admitted_emscripten: &["6.0.5"],
     runtime: "pyodide",
     runtime_version: "314.0.7",
+    extension_suffix: ".cpython-314-wasm32-emscripten.so",
+    // As a validator finds them in the runtime's own module.
+    runtime_features: &[
+        "bulk-memory",
+        "exception-handling",
+        "mutable-globals",
+        "nontrapping-fptoint",
+        "reference-types",
+        "sign-ext",
+    ],
+    // Node 18, and browsers since 2023. Not there: tail calls, extended constants, threads, anything newer.
+    engine_features: &["multivalue", "simd128"],
 }];
 
 /// A known ABI: `CPython` version and Emscripten version together. Written `2026_0`.
@@ -133,6 +154,8 @@ mod tests {
             assert_eq!(facts.python, format!("3.{}", facts.python_minor));
             assert_eq!(facts.interpreter_tag, format!("cp3{}", facts.python_minor));
             assert!(facts.python_full.starts_with(&format!("{}.", facts.python)));
+            assert_eq!(facts.extension_suffix, format!(".cpython-3{}-wasm32-emscripten.so", facts.python_minor));
+            assert!(facts.runtime_features.is_sorted() && facts.engine_features.is_sorted());
             assert_eq!(abi.as_str().parse::<Abi>().unwrap(), abi);
         }
     }

@@ -122,13 +122,14 @@ impl SideModule {
 
     /// The type of the function that is exported; `None` for other exports and for unknown types.
     pub fn exported_function_type(&self, export: &Export) -> Option<&FunctionType> {
-        if export.kind != ExternalKind::Function {
-            return None;
-        }
-        // Imported functions come first in the order that indices count.
+        (export.kind == ExternalKind::Function).then(|| self.function_type(export.index))?
+    }
+
+    /// The type of the function of this index, which counts imported functions first.
+    pub fn function_type(&self, index: u32) -> Option<&FunctionType> {
+        let index = index as usize;
         let mut imported = self.imports.iter().filter(|import| import.kind == ExternalKind::Function);
         let count = imported.clone().count();
-        let index = export.index as usize;
         if index < count {
             return self.imported_function_type(imported.nth(index)?);
         }

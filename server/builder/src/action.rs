@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use crate::context::Cache;
+use crate::admission::AdmissionReport;
+use crate::context::{Cache, Context};
 use crate::cross_environment::CrossEnvironment;
 use crate::error::{BuildError, IoContext as _};
 use crate::recipe_tree::RecipeTree;
@@ -57,6 +58,15 @@ pub(crate) struct ResultFile {
     pub wheel: Option<String>,
     /// SHA-256 of the wheel.
     pub sha256: Option<Digest>,
+}
+
+/// What admission said of the wheel. It is beside the result and not part of it: it can be made again.
+const ADMISSION: &str = "admission.json";
+
+/// Writes the report into a directory that is still being filled.
+pub(crate) fn write_admission(directory: &Path, report: &AdmissionReport) -> Result<(), BuildError> {
+    let path = directory.join(ADMISSION);
+    fs::write(&path, report.to_bytes()).doing("write", &path)
 }
 
 /// Version of `result.json`.
@@ -133,6 +143,22 @@ impl ActionResult {
             }
         }
         Ok(Some(Self { name: result.name, digest, directory, wheel: result.wheel }))
+    }
+
+    /// What admission said of the wheel. `None` for a library, and where it was never asked, or by an earlier version
+    /// that checked less.
+    pub fn admission(&self) -> Option<AdmissionReport> {
+        let bytes = fs::read(self.directory.join(ADMISSION)).ok()?;
+        let report = AdmissionReport::from_bytes(&bytes).ok()?;
+        report.is_current().then_some(report)
+    }
+
+    /// Puts a report beside the wheel, in one step.
+    pub(crate) fn write_admission(&self, context: &Context, report: &AdmissionReport) -> Result<(), BuildError> {
+        let work = context.cache.work_directory("admission")?;
+        write_admission(work.path(), report)?;
+        let place = self.directory.join(ADMISSION);
+        fs::rename(work.path().join(ADMISSION), &place).doing("write", &place)
     }
 
     /// Writes `result.json` into a directory that is still being filled.

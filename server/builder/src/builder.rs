@@ -1,13 +1,13 @@
 //! The front of the crate.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use pkgsrv_index::{Abi, PackageName};
 use pkgsrv_recipe::{BuildKind, Recipe};
 
 use crate::action::{Action, ActionResult};
-use crate::admission::{self, Candidate};
+use crate::admission;
 use crate::context::Context;
 use crate::cross_environment::CrossEnvironment;
 use crate::error::BuildError;
@@ -46,13 +46,7 @@ impl<'a> Builder<'a> {
         let order = plan::order(&recipes)?;
         check_host_requirements(&recipes)?;
         let cross = CrossEnvironment::ensure(self.context, self.abi, &self.toolchain, &self.runtime)?;
-        let shop = Workshop {
-            context: self.context,
-            abi: self.abi,
-            toolchain: &self.toolchain,
-            runtime: &self.runtime,
-            cross: &cross,
-        };
+        let shop = Workshop { context: self.context, abi: self.abi, toolchain: &self.toolchain, cross: &cross };
         let mut results = BTreeMap::new();
         let mut in_order = Vec::new();
         for recipe in order {
@@ -71,21 +65,21 @@ impl<'a> Builder<'a> {
         recipes: &BTreeMap<PackageName, Recipe>,
         results: &BTreeMap<PackageName, ActionResult>,
     ) -> Result<ActionResult, BuildError> {
-        if let Some(result) = ActionResult::find(&self.context.cache, action.digest)? {
+        let is_whole = |result: &ActionResult| result.wheel.is_none() || result.admission().is_some();
+        if let Some(result) = ActionResult::find(&self.context.cache, action.digest)?.filter(is_whole) {
             return Ok(result);
         }
         let _lock = self.context.cache.lock(&action.digest.to_string(), self.context)?;
-        if let Some(result) = ActionResult::find(&self.context.cache, action.digest)? {
-            return Ok(result);
-        }
         let companions = run_closure(action.recipe, recipes, results);
-        execute(shop, action, &companions)
-    }
-
-    /// Checks a wheel from elsewhere; see [`Candidate`].
-    pub fn admit(&self, path: &Path, companions: &[PathBuf], imports: &[String]) -> Result<(), BuildError> {
-        let candidate = Candidate { path, companions, imports };
-        admission::admit(self.context, &self.toolchain, &self.runtime, self.abi, &candidate)
+        let Some(result) = ActionResult::find(&self.context.cache, action.digest)? else {
+            return execute(shop, action, &companions);
+        };
+        // Built and admitted by an earlier version, whose checks were fewer.
+        if let Some(path) = result.wheel_path().filter(|_| !is_whole(&result)) {
+            let report = admission::admit_built(self.context, self.abi, action.recipe, &path, &companions)?;
+            result.write_admission(self.context, &report)?;
+        }
+        Ok(result)
     }
 }
 

@@ -6,14 +6,13 @@ use std::path::{Path, PathBuf};
 use pkgsrv_index::{Abi, WheelFilename};
 use pkgsrv_recipe::{BuildKind, Exports};
 
-use crate::action::{Action, ActionResult, RESULT_FORMAT, ResultFile, sha256};
+use crate::action::{Action, ActionResult, RESULT_FORMAT, ResultFile, sha256, write_admission};
 use crate::admission;
 use crate::context::Context;
 use crate::cross_environment::{CrossEnvironment, MOUNT as CROSS};
 use crate::error::{BuildError, IoContext as _};
 use crate::process::Log;
 use crate::repack::repack;
-use crate::runtime::Runtime;
 use crate::sandbox::Sandbox;
 use crate::source;
 use crate::toolchain::Toolchain;
@@ -35,7 +34,6 @@ pub(crate) struct Workshop<'a> {
     pub context: &'a Context,
     pub abi: Abi,
     pub toolchain: &'a Toolchain,
-    pub runtime: &'a Runtime,
     pub cross: &'a CrossEnvironment,
 }
 
@@ -76,13 +74,8 @@ pub(crate) fn execute(
             let (filename, bytes) = site.wheel()?;
             let path = finished.path().join(&filename);
             fs::write(&path, &bytes).doing("write", &path)?;
-            admission::admit(
-                shop.context,
-                shop.toolchain,
-                shop.runtime,
-                shop.abi,
-                &admission::Candidate { path: &path, companions, imports: &action.recipe.test_imports },
-            )?;
+            let report = admission::admit_built(shop.context, shop.abi, action.recipe, &path, companions)?;
+            write_admission(finished.path(), &report)?;
             result.sha256 = Some(sha256(&bytes));
             result.wheel = Some(filename);
         }

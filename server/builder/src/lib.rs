@@ -26,6 +26,10 @@ mod upstream;
 mod work_directory;
 
 pub use action::ActionResult;
+pub use admission::{
+    AdmissionCandidate, AdmissionCheck, AdmissionCheckName, AdmissionFinding, AdmissionReport, CheckedAs, ImportCounts,
+    ImportOutcome, ImportReport, ImportTest, NeededLibrary, Outcome, SideModuleReport, Verdict, admit,
+};
 pub use builder::Builder;
 pub use context::{Cache, Context};
 pub use error::BuildError;

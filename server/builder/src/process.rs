@@ -41,6 +41,27 @@ pub struct Failure {
     pub last_lines: Vec<String>,
 }
 
+/// What a program answered, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    program: String,
+    /// What it printed on standard output.
+    pub output: String,
+    /// `None` if it succeeded, else "exit status: 2" and its like, with what it printed on standard error, shortened.
+    pub failure: Option<(String, String)>,
+}
+
+impl Answer {
+    /// What it printed; `Err` if it failed.
+    pub(crate) fn successful(self) -> Result<String, BuildError> {
+        let Self { program, output, failure } = self;
+        match failure {
+            None => Ok(output),
+            Some((status, output)) => Err(BuildError::Program { program, status, output }),
+        }
+    }
+}
+
 impl Log {
     /// Creates (or empties) the log at `path`.
     pub fn create(path: PathBuf) -> Result<Self, BuildError> {
@@ -130,9 +151,13 @@ fn read_lines(
 /// Runs a command that answers on standard output; `Err` where it fails, with what it printed on standard error. One that
 /// runs longer than [`LONGEST_ANSWER`] or prints more than [`LARGEST_ANSWER`] is ended.
 pub fn run_for_output(command: &mut Command, interrupt: &Interrupt) -> Result<String, BuildError> {
+    run_for_answer(command, interrupt)?.successful()
+}
+
+/// As [`run_for_output`], for who can use the answer of a program that failed.
+pub(crate) fn run_for_answer(command: &mut Command, interrupt: &Interrupt) -> Result<Answer, BuildError> {
     interrupt.check()?;
     let program = command.get_program().to_string_lossy().into_owned();
-    let failed = |status: String, output: String| BuildError::Program { program: program.clone(), status, output };
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn().map_err(|source| BuildError::Start { program: program.clone(), source })?;
     let running = interrupt.started(child.id().cast_signed());
@@ -156,10 +181,12 @@ pub fn run_for_output(command: &mut Command, interrupt: &Interrupt) -> Result<St
     let status = child.wait().doing("wait for", Path::new(&program))?;
     drop(running);
     interrupt.check()?;
-    if late {
-        return Err(failed(format!("ended after {} s without an answer", LONGEST_ANSWER.as_secs()), shortened(&err)));
-    }
-    if status.success() { Ok(out) } else { Err(failed(status.to_string(), shortened(&err))) }
+    let failure = if late {
+        Some((format!("ended after {} s without an answer", LONGEST_ANSWER.as_secs()), shortened(&err)))
+    } else {
+        (!status.success()).then(|| (status.to_string(), shortened(&err)))
+    };
+    Ok(Answer { program, output: out, failure })
 }
 
 /// Reads a child's output to its end; a child that prints too much is ended.

@@ -1,21 +1,23 @@
 //! Runtimes: the interpreter that an ABI's wheels are for, fetched from npm by version and hash.
 
-use std::collections::BTreeSet;
+mod symbols;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use flate2::read::GzDecoder;
 use pkgsrv_index::{Abi, Digest};
-use serde::{Deserialize, Serialize};
 
 use crate::action::sha256;
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
-use crate::process;
+use crate::process::{self, Answer};
 use crate::source::check_hash;
 use crate::system_tools::{self, NPM};
 use crate::toolchain::Toolchain;
+
+pub(crate) use symbols::{RuntimeSymbol, RuntimeSymbols};
 
 /// npm archives by package and version, with the SHA-256 that they must have.
 const ARCHIVES: &[(&str, &str, &str)] =
@@ -34,13 +36,6 @@ pub struct Runtime {
     pub version: &'static str,
     /// SHA-256 of the archive that it was unpacked from.
     pub archive: Digest,
-}
-
-/// What side modules may import from a runtime.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RuntimeSymbols {
-    /// Functions and data by their C names, as the dynamic linker looks them up.
-    pub symbols: BTreeSet<String>,
 }
 
 impl Runtime {
@@ -87,21 +82,23 @@ impl Runtime {
     }
 
     /// What its side modules may import. The runtime itself is asked, once: some names are made by its JavaScript.
-    pub fn symbols(&self, context: &Context, toolchain: &Toolchain) -> Result<RuntimeSymbols, BuildError> {
+    pub(crate) fn symbols(&self, context: &Context, toolchain: &Toolchain) -> Result<RuntimeSymbols, BuildError> {
         let script = &sha256(SYMBOLS_SCRIPT.as_bytes()).to_string()[..8];
         let place = context.cache.runtimes().join(format!("{}-{}-{script}.symbols.json", self.name, self.version));
+        let module = self.directory.join(format!("{}.asm.wasm", self.name));
+        let wasm = fs::read(&module).doing("read", &module)?;
         if let Ok(text) = fs::read_to_string(&place) {
-            return serde_json::from_str(&text).map_err(|error| BuildError::Cache {
+            return RuntimeSymbols::read(&text, &wasm).map_err(|reason| BuildError::Cache {
                 what: "list of the runtime's symbols",
                 path: place,
-                reason: error.to_string(),
+                reason,
             });
         }
         let text = self.run_script(context, toolchain, SYMBOLS_SCRIPT, &[])?;
-        let symbols: RuntimeSymbols = serde_json::from_str(&text).map_err(|error| BuildError::Program {
+        let symbols = RuntimeSymbols::read(&text, &wasm).map_err(|reason| BuildError::Program {
             program: "node symbols.mjs".to_owned(),
-            status: "an answer that is not JSON".to_owned(),
-            output: format!("{error}: {text}"),
+            status: "an answer that cannot be used".to_owned(),
+            output: format!("{reason}: {}", text.chars().take(1_000).collect::<String>()),
         })?;
         let work = context.cache.work_directory("symbols")?;
         let path = work.path().join("symbols.json");
@@ -119,6 +116,17 @@ impl Runtime {
         script: &str,
         mounts: &[(&Path, String)],
     ) -> Result<String, BuildError> {
+        self.answer(context, toolchain, script, mounts)?.successful()
+    }
+
+    /// As [`Self::run_script`], whether it succeeds or fails.
+    pub(crate) fn answer(
+        &self,
+        context: &Context,
+        toolchain: &Toolchain,
+        script: &str,
+        mounts: &[(&Path, String)],
+    ) -> Result<Answer, BuildError> {
         let work = context.cache.work_directory("script")?;
         let path = work.path().join("script.mjs");
         fs::write(&path, script).doing("write", &path)?;
@@ -127,7 +135,7 @@ impl Runtime {
             sandbox = sandbox.read_only(from, to);
         }
         let mut command = sandbox.directory("/tmp").command(&["/usr/bin/node", "/script/script.mjs"]);
-        process::run_for_output(&mut command, &context.interrupt)
+        process::run_for_answer(&mut command, &context.interrupt)
     }
 }
 

@@ -24,8 +24,11 @@ pub struct Recipe {
     pub build: Build,
     /// What must be there before.
     pub requirements: Requirements,
-    /// Modules that must import in the runtime before the wheel is published.
+    /// Modules that must import in the runtime before the wheel is published, beside those at the wheel's top level.
     pub test_imports: Vec<String>,
+    /// Modules at the wheel's top level that are not imported, each with the reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub test_left_out: BTreeMap<String, String>,
     /// Home page, summary and licence, as far as given.
     #[serde(skip)]
     pub about: About,
@@ -135,7 +138,8 @@ impl Recipe {
                 host: check.values(&requirements.host, "recipe name")?,
                 run: check.values(&requirements.run, "recipe name")?,
             },
-            test_imports: check.imports(&name, &build, test.imports),
+            test_imports: test.imports,
+            test_left_out: check.left_out(test.leave_out)?,
             about: about.into(),
             build,
             name,
@@ -257,13 +261,13 @@ impl Check<'_> {
         }
     }
 
-    /// What to import: as the recipe says, else the module called as the package is.
-    #[expect(clippy::unused_self, reason = "stands with its siblings")]
-    fn imports(&self, name: &PackageName, build: &Build, imports: Vec<String>) -> Vec<String> {
-        if imports.is_empty() && build.kind == BuildKind::Package {
-            return vec![name.as_str().replace('-', "_")];
+    /// Modules that are not imported; what is left out must be explained.
+    fn left_out(&self, modules: BTreeMap<String, Spanned<String>>) -> Result<BTreeMap<String, String>, RecipeError> {
+        if let Some((name, reason)) = modules.iter().find(|(_, reason)| reason.get_ref().trim().is_empty()) {
+            let message = format!("`leave-out` gives no reason for {name}");
+            return Err(self.error(reason, &message, "expected a sentence", LEAVE_OUT_HELP));
         }
-        imports
+        Ok(modules.into_iter().map(|(name, reason)| (name, reason.into_inner())).collect())
     }
 }
 
@@ -271,3 +275,4 @@ const SOURCE_HELP: &str =
     "a source is either `pypi = \"PROJECT\"`, or `debian = \"SOURCE PACKAGE\"` with `file = \"TARBALL\"`";
 const FILE_HELP: &str = "name the upstream tarball, as in `file = \"libyaml_0.2.5.orig.tar.gz\"`";
 const SCRIPT_HELP: &str = "add `script`, which installs into \"$PREFIX\"";
+const LEAVE_OUT_HELP: &str = "such as `leave-out = { package_tests = \"needs pytest\" }`";

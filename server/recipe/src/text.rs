@@ -83,6 +83,8 @@ pub struct RequirementsText {
 pub struct TestText {
     #[serde(default)]
     pub imports: Vec<String>,
+    #[serde(default)]
+    pub leave_out: BTreeMap<String, Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

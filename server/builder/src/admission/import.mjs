@@ -1,21 +1,106 @@
 // Unpacks task.wheels into a fresh interpreter and imports task.imports, one after another.
-// The last line printed is JSON: {"error": null}, or the traceback of the first failure.
-import { readFileSync } from "node:fs";
-import { loadPyodide } from "/runtime/pyodide.mjs";
+//
+// Prints lines of JSON: {"begin": module} before each import, and at the end {"results": [{module, outcome, detail}]},
+// or {"no-start": reason} where the interpreter could not be made ready. The interpreter runs in a worker: an import that
+// never ends is given up after task.timeout milliseconds, and what one import destroys, the next does not meet.
+import { readFileSync, writeSync } from "node:fs";
+import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads";
 
-const pyodide = await loadPyodide({ indexURL: "/runtime/" });
-const run = `
-import importlib, json, traceback
+/** Interpreters that may die before the rest is not tried. */
+const MOST_DEATHS = 3;
+/** Milliseconds until an interpreter with its wheels must be ready. */
+const LONGEST_START = 300_000;
 
-def import_all(names):
-    for name in names:
-        try:
-            importlib.import_module(name)
-        except BaseException:
-            return f"import {name}\\n" + traceback.format_exc()
+// What is done in the interpreter, in order: each gives an outcome of its own.
+const steps = task.imports.map((module) => ({ module }));
+
+const print = (line) => writeSync(1, `\n${JSON.stringify(line)}\n`);
+
+const IMPORT = `
+import importlib, traceback
+
+def import_one(name):
+    try:
+        importlib.import_module(name)
+    except BaseException:
+        return traceback.format_exc()
 `;
-for (const path of task.wheels) pyodide.unpackArchive(new Uint8Array(readFileSync(path)), "wheel");
-pyodide.runPython(run);
-const names = pyodide.toPy(task.imports);
-const error = pyodide.globals.get("import_all")(names) ?? null;
-process.stdout.write(`\n${JSON.stringify({ error })}\n`);
+
+async function work(first) {
+  const { loadPyodide } = await import("/runtime/pyodide.mjs");
+  const pyodide = await loadPyodide({ indexURL: "/runtime/" });
+  for (const path of task.wheels) pyodide.unpackArchive(new Uint8Array(readFileSync(path)), "wheel");
+  const scope = pyodide.toPy({});
+  pyodide.runPython(IMPORT, { globals: scope });
+  const importOne = scope.get("import_one");
+  parentPort.postMessage({ ready: true });
+  for (let index = first; index < steps.length; index += 1) {
+    parentPort.postMessage({ begin: index });
+    let detail;
+    try {
+      detail = importOne(steps[index].module);
+    } catch (error) {
+      // Not Python's exception: the interpreter itself has failed, and cannot be used any more.
+      parentPort.postMessage({ end: index, outcome: "crashed", detail: String(error?.stack ?? error) });
+      return;
+    }
+    parentPort.postMessage({ end: index, outcome: detail === undefined ? "imported" : "failed", detail });
+  }
+}
+
+/** Runs an interpreter from this step on; resolves with the step it died at, or with undefined where all is done. */
+function interpreter(first, results) {
+  return new Promise((resolve) => {
+    // What packages print is theirs; our lines go past it.
+    const worker = new Worker(new URL(import.meta.url), { workerData: first, stdout: true, stderr: true });
+    let [current, ready, timer, over] = [first, false, undefined, false];
+    worker.stdout.resume();
+    worker.stderr.resume();
+    const finish = (outcome, detail) => {
+      if (over) return;
+      over = true;
+      clearTimeout(timer);
+      worker.terminate();
+      if (outcome === undefined) return resolve({});
+      if (!ready) return resolve({ reason: detail });
+      results[current] = { module: steps[current].module, outcome, detail };
+      resolve({ died: current });
+    };
+    const within = (milliseconds, detail) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => finish("timed-out", detail), milliseconds);
+    };
+    within(LONGEST_START, `the interpreter was not ready after ${LONGEST_START / 1000} s`);
+    worker.on("message", (message) => {
+      if (over) return;
+      if (message.ready) ready = true;
+      if (message.begin !== undefined) {
+        current = message.begin;
+        print({ begin: steps[current].module });
+        within(task.timeout);
+      }
+      if (message.end === undefined) return;
+      if (message.outcome === "crashed") return finish("crashed", message.detail);
+      results[message.end] = { module: steps[message.end].module, outcome: message.outcome, detail: message.detail };
+      if (message.end === steps.length - 1) finish();
+    });
+    worker.on("error", (error) => finish("crashed", String(error?.stack ?? error)));
+    worker.on("exit", (code) => finish("crashed", `it ended by itself with code ${code}`));
+  });
+}
+
+async function watch() {
+  const results = [];
+  let [next, deaths] = [0, 0];
+  while (next < steps.length && deaths < MOST_DEATHS) {
+    const { died, reason } = await interpreter(next, results);
+    if (reason !== undefined) return print({ "no-start": reason });
+    if (died === undefined) break;
+    deaths += 1;
+    next = died + 1;
+  }
+  const rest = `the interpreter ended ${deaths} times before`;
+  print({ results: steps.map(({ module }, index) => results[index] ?? { module, outcome: "not-tried", detail: rest }) });
+}
+
+await (isMainThread ? watch() : work(workerData));

@@ -1,7 +1,18 @@
-// Prints, as JSON, every name that a side module may import from the runtime.
+// Prints, as JSON, every name that a side module may import from the runtime, by what it is: functions of its wasm
+// module with their index there, functions of its JavaScript, data, and the few others with their kind.
 import { loadPyodide } from "/runtime/pyodide.mjs";
 
 const pyodide = await loadPyodide({ indexURL: "/runtime/" });
 const main = pyodide._module.LDSO.loadedLibsByHandle[0].exports;
-const symbols = Object.keys(main).filter((name) => main[name] && !main[name].stub);
-process.stdout.write(JSON.stringify({ symbols: symbols.sort() }));
+const symbols = { functions: {}, javascript: [], data: [], others: {} };
+for (const name of Object.keys(main).sort()) {
+  const value = main[name];
+  if (!value || value.stub) continue;
+  if (typeof value === "function") {
+    // The JavaScript interface of WebAssembly calls an exported function by its index.
+    if (/^\d+$/.test(value.name)) symbols.functions[name] = Number(value.name);
+    else symbols.javascript.push(name);
+  } else if (typeof value === "number" || value instanceof WebAssembly.Global) symbols.data.push(name);
+  else symbols.others[name] = value.constructor.name.toLowerCase();
+}
+process.stdout.write(JSON.stringify(symbols));
