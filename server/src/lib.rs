@@ -26,6 +26,8 @@ pub use home::{Snippet, snippets};
 pub use http::{Server, app, serve};
 pub use object::{CachePolicy, ChannelName, StoredObject};
 pub use publish::{Admission, Candidate, Publication, PublishedLine, publish};
-pub use settings::{BaseUrl, BuildArgs, DataArgs, FetchArgs, ListenArgs, ServeSettings, log_filter};
+pub use settings::{
+    BaseUrl, BuildArgs, DataArgs, FetchArgs, ListenArgs, ProviderArgs, ServeSettings, ToolchainArgs, log_filter,
+};
 pub use store::{PublishLock, Store, digest_of};
 pub use upload::Upload;

@@ -1,6 +1,7 @@
 //! Settings. The environment is read here and nowhere else.
 
 mod building;
+mod toolchain;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use axum::http::Uri;
 use crate::{DataDir, ServerError, Store};
 
 pub use building::{BuildArgs, FetchArgs};
+pub use toolchain::{ProviderArgs, ToolchainArgs};
 
 /// `--data`, for every command that touches published packages.
 #[derive(Debug, Clone, clap::Args)]

@@ -9,6 +9,7 @@ use crate::error::{BuildError, IoContext as _};
 use crate::interrupt::Interrupt;
 use crate::process::{self, Log};
 use crate::progress::Progress;
+use crate::toolchain::ToolchainChoice;
 use crate::upstream::Upstream;
 use crate::work_directory::WorkDirectory;
 
@@ -23,6 +24,8 @@ pub struct Context {
     pub interrupt: Interrupt,
     /// Where Python sources come from.
     pub upstream: Upstream,
+    /// What to build with.
+    pub toolchain: ToolchainChoice,
     /// Variables that tell programs in a sandbox with network which proxy to take, names and values.
     pub proxy: Vec<(String, String)>,
 }

@@ -113,11 +113,11 @@ impl CrossEnvironment {
     }
 
     /// Settings of the compiler wrapper that are the same for every package of this ABI.
-    pub(crate) fn compiler_settings(&self) -> Result<Vec<(&'static str, String)>, BuildError> {
+    pub(crate) fn compiler_settings(&self, toolchain: &Toolchain) -> Result<Vec<(&'static str, String)>, BuildError> {
         let python = self.abi.facts().python;
         let mut settings = vec![
-            ("emscripten", "/usr/bin".to_owned()),
-            ("build-python-include", format!("/usr/include/python{python}")),
+            ("emscripten", toolchain.emscripten().to_owned()),
+            ("build-python-include", toolchain.python_include()),
             ("target-python-include", format!("{MOUNT}/include/python{python}")),
         ];
         for key in ["clang", "clang++"] {

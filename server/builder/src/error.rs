@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use pkgsrv_index::PackageName;
 
+use crate::toolchain::Provider;
+
 /// An error of the builder. Every message says what was found, what was expected and what to do.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages are the documentation")]
@@ -73,6 +75,62 @@ pub enum BuildError {
          {admitted}"
     )]
     Emscripten { toolchain: String, found: String, abi: String, exact: String, admitted: String },
+
+    #[error("toolchain {toolchain} has Python {found}; ABI {abi} needs a build Python {expected}")]
+    BuildPython { toolchain: String, found: String, abi: String, expected: &'static str },
+
+    #[error("no toolchain {name} is installed; {there}. `pkgsrv toolchain install --help` tells how to make one")]
+    UnknownToolchain { name: String, there: String },
+
+    #[error("several toolchains of `{provider}` are installed: {names}; name one with --toolchain NAME")]
+    AmbiguousToolchain { provider: Provider, names: String },
+
+    #[error(
+        "no toolchain made of an emsdk directory is installed that fits ABI {abi} and is unchanged; run:\n  pkgsrv \
+         toolchain install {abi} --provider emsdk --emsdk DIR"
+    )]
+    NoEmsdkToolchain { abi: String },
+
+    #[error(
+        "toolchain {name} is not what it was: {path} has changed since it was installed; run `pkgsrv toolchain install \
+         --provider {provider}` again"
+    )]
+    ToolchainChanged { name: String, provider: Provider, path: PathBuf },
+
+    #[error("the provider `{provider}` lacks on this machine:\n  {missing}\nrun:\n  {remedy}")]
+    MissingParts { provider: Provider, missing: String, remedy: String },
+
+    #[error(
+        "{directory} is no emsdk directory with an active version: it has no {file}; run there:\n  ./emsdk install \
+         VERSION && ./emsdk activate VERSION"
+    )]
+    NoEmsdk { directory: PathBuf, file: &'static str },
+
+    #[error(
+        "{program} {key} printed {found:?}, expected an absolute path; set {key} in Emscripten's configuration file"
+    )]
+    EmscriptenSetting { program: String, key: &'static str, found: String },
+
+    #[error("{path} is Node {found}; the runtimes need {oldest} or newer")]
+    OldNode { path: String, found: String, oldest: u32 },
+
+    #[error(
+        "{program} is {path}; builds see nothing of the machine but /usr, Emscripten and the build Python: install it \
+         below /usr"
+    )]
+    ProgramElsewhere { program: String, path: PathBuf },
+
+    #[error(
+        "builds would see all of {path}, with the cache and what else is there; install that part of the toolchain in a \
+         directory of its own"
+    )]
+    WideMount { path: PathBuf },
+
+    #[error(
+        "{file} comes from Debian's source package {package}, and the toolchain {toolchain} has no apt to fetch it; \
+         run `pkgsrv toolchain install` once, its apt will be used"
+    )]
+    NoDebianSources { toolchain: String, package: String, file: String },
 
     #[error("{package}: step `{step}` failed ({status})\n{lines}\nfull log: {log}")]
     Step { package: String, step: &'static str, status: String, lines: String, log: PathBuf },

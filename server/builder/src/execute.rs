@@ -116,10 +116,13 @@ impl Site<'_> {
             let fetched = source::fetch_wheel(self.shop.context, wheel)?;
             sandbox = sandbox.read_only(&fetched.path, &format!("/wheels/{}", wheel.filename.as_str()));
         }
-        let script = "export PYTHONPATH=$(echo /usr/share/python-wheels/pip-*.whl); exec \"$0\" -m pip install --quiet \
-                      --no-index --no-deps --disable-pip-version-check --target \"$1\" /wheels/*.whl";
-        let python = self.shop.toolchain.python();
-        self.run("tools", sandbox, &["/bin/bash", "-c", script, &python, TOOLS])
+        let toolchain = self.shop.toolchain;
+        let script = format!(
+            "export PYTHONPATH=$(echo {}); exec \"$0\" -m pip install --quiet --no-index --no-deps \
+             --disable-pip-version-check --target \"$1\" /wheels/*.whl",
+            toolchain.pip_wheel()
+        );
+        self.run("tools", sandbox, &["/bin/bash", "-c", &script, &toolchain.python(), TOOLS])
     }
 
     fn patch(&mut self) -> Result<(), BuildError> {
@@ -131,7 +134,7 @@ impl Site<'_> {
         for (name, _) in &self.action.patches {
             let sandbox = self.sandbox().read_only(&patches, "/pkgsrv/patches");
             let path = format!("/pkgsrv/patches/{name}");
-            self.run("patch", sandbox, &["/usr/bin/patch", "-p1", "--binary", "--forward", "--input", &path])?;
+            self.run("patch", sandbox, &["patch", "-p1", "--binary", "--forward", "--input", &path])?;
         }
         Ok(())
     }
@@ -212,7 +215,7 @@ impl Site<'_> {
         sandbox
             .directory(SOURCE)
             .variable("JOBS", &jobs)
-            .variable("PATH", &format!("{CROSS}/bin:{TOOLS}/bin:/usr/bin:/bin"))
+            .variable("PATH", &format!("{CROSS}/bin:{TOOLS}/bin:{}", shop.toolchain.path()))
             .variable("PKG_CONFIG_LIBDIR", &pkg_config.join(":"))
             .variable("PREFIX", &prefix)
             // Else the log lags behind by a buffer.
@@ -226,7 +229,7 @@ impl Site<'_> {
         let build = &self.action.recipe.build;
         // The recipe's flags come after the package's own, the ABI's after all.
         let mut settings: Vec<(&str, String)> = build.cflags.iter().map(|flag| ("abi-flag", flag.clone())).collect();
-        settings.extend(self.shop.cross.compiler_settings()?);
+        settings.extend(self.shop.cross.compiler_settings(self.shop.toolchain)?);
         settings.extend(build.cxxflags.iter().map(|flag| ("default-cxx-flag", flag.clone())));
         for library in &self.action.host {
             settings.push(("default-flag", format!("-I{HOST}/{}/include", library.name)));

@@ -39,6 +39,6 @@ pub use progress::{Progress, Task};
 pub use recipe_tree::RecipeTree;
 pub use repack::with_build_number;
 pub use runtime::Runtime;
-pub use toolchain::{Manifest, Provider, Toolchain};
+pub use toolchain::{HostParts, HostSource, Manifest, Provider, Toolchain, ToolchainChoice};
 pub use upstream::Upstream;
 pub use work_directory::WorkDirectory;

@@ -134,7 +134,7 @@ impl Runtime {
         for (from, to) in mounts {
             sandbox = sandbox.read_only(from, to);
         }
-        let mut command = sandbox.directory("/tmp").command(&["/usr/bin/node", "/script/script.mjs"]);
+        let mut command = sandbox.directory("/tmp").command(&[toolchain.node(), "/script/script.mjs"]);
         process::run_for_answer(&mut command, &context.interrupt)
     }
 }

@@ -2,8 +2,33 @@
 //! but what is named.
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use crate::error::{BuildError, IoContext as _};
+
+/// What of the machine's `/etc` it takes to start programs: where they and their libraries are; and the certificates,
+/// which Debian's pip wants to have read even where it fetches nothing.
+const NEEDED_OF_ETC: &[&str] = &["alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "ssl/certs"];
+
+/// Files of `/etc` that programs expect and that would tell of the machine: what stands in them instead.
+const MADE_UP_FILES: &[(&str, &str)] = &[
+    ("group", "root:x:0:\nnogroup:x:65534:\n"),
+    ("hosts", "127.0.0.1 localhost pkgsrv\n::1 localhost\n"),
+    ("nsswitch.conf", "group: files\nhosts: files\npasswd: files\n"),
+    ("passwd", "root:x:0:0:root:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/tmp:/bin/sh\n"),
+];
+
+/// Writes what [`Sandbox::over_machine`] shows as `/etc`.
+pub(crate) fn write_made_up_files(etc: &Path) -> Result<(), BuildError> {
+    fs::create_dir_all(etc).doing("create", etc)?;
+    for (name, text) in MADE_UP_FILES {
+        let path = etc.join(name);
+        fs::write(&path, text).doing("write", &path)?;
+    }
+    Ok(())
+}
 
 /// A command inside a sandbox, described step by step.
 ///
@@ -17,15 +42,36 @@ pub struct Sandbox {
 
 impl Sandbox {
     /// A sandbox over the root directory of a toolchain.
-    pub fn new(root: &Path) -> Self {
+    pub fn over_root(root: &Path) -> Self {
+        Self::over_programs(root).read_only(&root.join("etc"), "/etc")
+    }
+
+    /// A sandbox over the machine's own programs. Of its `/etc` there is only what starting them takes; `etc` holds what
+    /// is made up instead.
+    pub fn over_machine(etc: &Path) -> Self {
+        let mut sandbox = Self::over_programs(Path::new("/"));
+        for name in NEEDED_OF_ETC {
+            sandbox.mount("--ro-bind-try", &Path::new("/etc").join(name), &format!("/etc/{name}"));
+        }
+        for (name, _) in MADE_UP_FILES {
+            sandbox.mount("--ro-bind", &etc.join(name), &format!("/etc/{name}"));
+        }
+        sandbox
+    }
+
+    /// `/usr`, the directories that are links into it today and were none once, and what every process expects.
+    fn over_programs(root: &Path) -> Self {
         let mut sandbox = Self { arguments: Vec::new(), network: false };
         sandbox.add(["--tmpfs", "/"]);
-        for directory in ["usr", "etc"] {
-            sandbox = sandbox.read_only(&root.join(directory), &format!("/{directory}"));
-        }
-        for (target, link) in [("usr/bin", "/bin"), ("usr/sbin", "/sbin"), ("usr/lib", "/lib"), ("usr/lib64", "/lib64")]
-        {
-            sandbox.add(["--symlink", target, link]);
+        sandbox = sandbox.read_only(&root.join("usr"), "/usr");
+        for name in ["bin", "lib", "lib32", "lib64", "libx32", "sbin"] {
+            let (path, inside) = (root.join(name), format!("/{name}"));
+            // Not every architecture has all of them.
+            match path.read_link() {
+                Ok(target) => sandbox.arguments.extend(["--symlink".into(), target.into(), inside.into()]),
+                Err(_) if path.is_dir() => sandbox = sandbox.read_only(&path, &inside),
+                Err(_) => {}
+            }
         }
         sandbox.add(["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--dir", "/var", "--tmpfs", "/run"]);
         sandbox.add(["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"]);
@@ -43,6 +89,12 @@ impl Sandbox {
     /// Mounts a directory that may be written.
     pub fn writable(mut self, from: &Path, to: &str) -> Self {
         self.mount("--bind", from, to);
+        self
+    }
+
+    /// Puts an empty directory over one of the machine's.
+    pub fn hidden(mut self, path: &str) -> Self {
+        self.add(["--tmpfs", path]);
         self
     }
 

@@ -1,6 +1,6 @@
 //! Programs that must be on the machine: found, installed by apt where we are root, or named with the exact command.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::context::Context;
@@ -34,7 +34,7 @@ pub fn ensure(context: &Context, tools: &[SystemTool]) -> Result<(), BuildError>
         return Ok(());
     }
     let packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
-    let command = format!("sudo apt-get install -y --no-install-recommends {}", packages.join(" "));
+    let command = installing_command(&packages);
     let programs = missing.iter().map(|tool| tool.program).collect::<Vec<_>>().join(", ");
     let told = BuildError::MissingTools { programs, command };
     if !is_root() || !on_path("apt-get") {
@@ -67,8 +67,22 @@ pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
-/// Whether a program of this name is on `PATH`, by which the system finds what we start: no setting of ours.
+/// Whether a program of this name is on `PATH`.
 fn on_path(program: &str) -> bool {
+    find_program(program).is_some()
+}
+
+/// The program of this name on `PATH`, by which the system finds what we start: no setting of ours. Links are followed.
+pub fn find_program(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|directory| Path::new(&directory).join(program).is_file())
+    std::env::split_paths(&path)
+        .map(|directory| directory.join(program))
+        .find(|path| path.is_file())
+        .and_then(|path| path.canonicalize().ok())
+}
+
+/// The command that installs Debian packages.
+pub fn installing_command<T: AsRef<str>>(packages: &[T]) -> String {
+    let packages: Vec<&str> = packages.iter().map(AsRef::as_ref).collect();
+    format!("sudo apt-get install -y --no-install-recommends {}", packages.join(" "))
 }

@@ -1,45 +1,41 @@
 //! Toolchains: compiler, linker, build Python and build tools for an ABI, installed once and never changed.
 
 mod debian;
+mod host;
+mod manifest;
+mod system_libraries;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use pkgsrv_index::Abi;
-use serde::{Deserialize, Serialize};
 
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
 use crate::sandbox::Sandbox;
-use crate::system_tools::{self, BUBBLEWRAP};
+use crate::system_tools::{self, BUBBLEWRAP, SystemTool};
+use host::Machine;
 
-/// Version of the manifest's format.
-const FORMAT: u32 = 1;
+pub use host::HostSource;
+pub use manifest::{HostParts, Manifest, Provider, ToolchainChoice};
 
-/// Where a toolchain comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Provider {
-    /// A Debian root directory made by mmdebstrap.
-    Debian,
-}
+/// What a build may start, and the Debian packages that bring it: what every provider has, sorted by package.
+const BUILD_TOOLS: &[SystemTool] = &[
+    SystemTool { program: "autoconf", package: "autoconf" },
+    SystemTool { program: "automake", package: "automake" },
+    SystemTool { program: "cmake", package: "cmake" },
+    SystemTool { program: "emcc", package: "emscripten" },
+    SystemTool { program: "libtoolize", package: "libtool" },
+    SystemTool { program: "make", package: "make" },
+    SystemTool { program: "ninja", package: "ninja-build" },
+    SystemTool { program: "node", package: "nodejs" },
+    SystemTool { program: "patch", package: "patch" },
+    SystemTool { program: "pkg-config", package: "pkgconf" },
+];
 
-/// What an installed toolchain consists of. Its text is part of every action digest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Manifest {
-    format: u32,
-    /// Where it comes from.
-    pub provider: Provider,
-    /// Directory name, `debian-forky`.
-    pub name: String,
-    /// Emscripten's version.
-    pub emscripten: String,
-    /// Minor version of the build Python, `3.14`.
-    pub python: String,
-    /// Every installed package and its version.
-    pub packages: BTreeMap<String, String>,
+/// The packages of the build Python: headers, and pip's wheel.
+fn python_packages(abi: Abi) -> [String; 2] {
+    ["dev", "venv"].map(|part| format!("python{}-{part}", abi.facts().python))
 }
 
 /// An installed toolchain.
@@ -48,29 +44,55 @@ pub struct Toolchain {
     directory: PathBuf,
     /// What it consists of.
     pub manifest: Manifest,
+    /// Where its parts are on this machine, unless all of it is in its directory.
+    machine: Option<Machine>,
 }
 
 impl Toolchain {
-    /// The toolchain for an ABI: the installed one, else a new one.
+    /// The toolchain that the context asks for. One that is not there is installed, if its provider can tell from where.
     pub fn ensure(context: &Context, abi: Abi) -> Result<Self, BuildError> {
+        let found = match &context.toolchain {
+            ToolchainChoice::Of(Provider::Debian) => Self::ensure_debian(context, abi)?,
+            ToolchainChoice::Of(provider) => match Self::current(context, abi, *provider)? {
+                Some(found) => found,
+                None if *provider == Provider::System => host::install(context, abi, &HostSource::system(None))?,
+                None => return Err(BuildError::NoEmsdkToolchain { abi: abi.to_string() }),
+            },
+            ToolchainChoice::Named(name) => Self::named(context, name)?,
+        };
+        found.check(abi)?;
+        system_tools::ensure(context, &[BUBBLEWRAP])?;
+        Ok(found)
+    }
+
+    fn ensure_debian(context: &Context, abi: Abi) -> Result<Self, BuildError> {
         let name = debian::name(abi);
         let directory = context.cache.toolchains().join(&name);
         if let Some(found) = Self::open(&directory)? {
-            found.check(abi)?;
-            system_tools::ensure(context, &[BUBBLEWRAP])?;
             return Ok(found);
         }
         let _lock = context.cache.lock(&name, context)?;
         if Self::open(&directory)?.is_none() {
             debian::install(context, abi, &directory)?;
         }
-        let installed = Self::open(&directory)?.ok_or_else(|| BuildError::Cache {
-            what: "toolchain",
-            path: directory.clone(),
-            reason: "it has no manifest although it was just installed".to_owned(),
-        })?;
-        installed.check(abi)?;
-        Ok(installed)
+        Self::open_installed(&directory)
+    }
+
+    /// Makes a toolchain of what is on the machine already. The result is the same as before if nothing has changed.
+    pub fn install_from_host(context: &Context, abi: Abi, source: &HostSource) -> Result<Self, BuildError> {
+        host::install(context, abi, source)
+    }
+
+    /// The Debian packages that the provider `debian` installs, sorted; `docker/` installs the same.
+    pub fn debian_packages(abi: Abi) -> Vec<String> {
+        let mut packages = debian::packages(abi);
+        packages.sort();
+        packages
+    }
+
+    /// The Debian suite that they come from.
+    pub fn debian_suite() -> &'static str {
+        debian::SUITE
     }
 
     /// Every installed toolchain, sorted by name.
@@ -85,20 +107,73 @@ impl Toolchain {
         Ok(found)
     }
 
+    /// The installed toolchain of a name; the error names those that there are.
+    pub fn named(context: &Context, name: &str) -> Result<Self, BuildError> {
+        let mut installed = Self::installed(context)?;
+        if let Some(found) = installed.iter().position(|toolchain| toolchain.manifest.name == name) {
+            return Ok(installed.swap_remove(found));
+        }
+        let names: Vec<&str> = installed.iter().map(|toolchain| toolchain.manifest.name.as_str()).collect();
+        let there = if names.is_empty() { "none is".to_owned() } else { format!("{} are", names.join(", ")) };
+        Err(BuildError::UnknownToolchain { name: name.to_owned(), there })
+    }
+
+    /// The one of a provider whose parts are still what they were when it was installed, and fit the ABI.
+    fn current(context: &Context, abi: Abi, provider: Provider) -> Result<Option<Self>, BuildError> {
+        let mut found = Self::installed(context)?;
+        found.retain(|toolchain| toolchain.manifest.provider == provider && toolchain.check(abi).is_ok());
+        if found.len() > 1 {
+            let names: Vec<&str> = found.iter().map(|toolchain| toolchain.manifest.name.as_str()).collect();
+            return Err(BuildError::AmbiguousToolchain { provider, names: names.join(", ") });
+        }
+        Ok(found.pop())
+    }
+
+    fn open_installed(directory: &Path) -> Result<Self, BuildError> {
+        Self::open(directory)?.ok_or_else(|| BuildError::Cache {
+            what: "toolchain",
+            path: directory.to_owned(),
+            reason: "it has no manifest although it was just installed".to_owned(),
+        })
+    }
+
     fn open(directory: &Path) -> Result<Option<Self>, BuildError> {
         let path = directory.join("manifest.json");
         let Ok(text) = fs::read_to_string(&path) else { return Ok(None) };
         let damaged = |reason: String| BuildError::Cache { what: "toolchain", path: directory.to_owned(), reason };
         let manifest: Manifest = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
-        if manifest.format != FORMAT {
-            return Err(damaged(format!("its format is {}, expected {FORMAT}", manifest.format)));
+        if manifest.format != manifest::FORMAT {
+            return Err(damaged(format!("its format is {}, expected {}", manifest.format, manifest::FORMAT)));
         }
-        Ok(Some(Self { directory: directory.to_owned(), manifest }))
+        let machine = match manifest.host {
+            Some(_) => Some(Machine::read(directory).map_err(damaged)?),
+            None => None,
+        };
+        Ok(Some(Self { directory: directory.to_owned(), manifest, machine }))
     }
 
-    /// Refuses an Emscripten that the ABI's table does not name.
+    /// Refuses an Emscripten that the ABI's table does not name, another Python, and parts that are not what they were.
     fn check(&self, abi: Abi) -> Result<(), BuildError> {
-        check_emscripten(&self.manifest.name, &self.manifest.emscripten, abi)
+        let Manifest { name, emscripten, python, .. } = &self.manifest;
+        check_emscripten(name, emscripten, abi)?;
+        let expected = abi.facts().python;
+        if python != expected {
+            let (toolchain, found) = (name.clone(), python.clone());
+            return Err(BuildError::BuildPython { toolchain, found, abi: abi.to_string(), expected });
+        }
+        match self.changed() {
+            None => Ok(()),
+            Some(path) => Err(BuildError::ToolchainChanged {
+                name: name.clone(),
+                provider: self.manifest.provider,
+                path: path.to_owned(),
+            }),
+        }
+    }
+
+    /// A part of the machine's that is not what it was at the installation; `None` if there is none.
+    pub fn changed(&self) -> Option<&Path> {
+        self.machine.as_ref().and_then(Machine::changed)
     }
 
     /// Where it is installed.
@@ -106,18 +181,48 @@ impl Toolchain {
         &self.directory
     }
 
-    /// A sandbox over its root directory, with the system libraries that Emscripten links.
+    /// A sandbox over its programs, with the system libraries that Emscripten links.
     pub fn sandbox(&self) -> Sandbox {
-        debian::sandbox(&self.directory)
+        match &self.machine {
+            None => debian::sandbox(&self.directory),
+            Some(machine) => host::sandbox(&self.directory, machine),
+        }
+    }
+
+    /// `PATH` inside, but for what a build puts before it.
+    pub fn path(&self) -> &'static str {
+        if self.machine.is_some() { host::PATH } else { "/usr/bin:/bin" }
     }
 
     /// Path of the build Python inside.
     pub fn python(&self) -> String {
-        format!("/usr/bin/python{}", self.manifest.python)
+        let in_root = || format!("/usr/bin/python{}", self.manifest.python);
+        self.manifest.host.as_ref().map_or_else(in_root, |host| host.python.clone())
     }
 
-    /// Fetches one file of a Debian source package into `directory`, by the toolchain's own apt, which checks the
-    /// archive's signatures. Returns its path.
+    /// Directory of its headers inside.
+    pub fn python_include(&self) -> String {
+        let in_root = || format!("/usr/include/python{}", self.manifest.python);
+        self.manifest.host.as_ref().map_or_else(in_root, |host| host.python_include.clone())
+    }
+
+    /// The wheel of pip inside, as a shell finds it.
+    pub fn pip_wheel(&self) -> &str {
+        self.manifest.host.as_ref().map_or("/usr/share/python-wheels/pip-*.whl", |host| &host.pip)
+    }
+
+    /// Directory of Emscripten's programs inside.
+    pub fn emscripten(&self) -> &str {
+        self.manifest.host.as_ref().map_or("/usr/bin", |host| &host.emscripten)
+    }
+
+    /// Path of Node inside.
+    pub fn node(&self) -> &str {
+        self.manifest.host.as_ref().map_or("/usr/bin/node", |host| &host.node)
+    }
+
+    /// Fetches one file of a Debian source package into `directory`, by the apt of this toolchain, or of the installed
+    /// one that has an apt; it checks the archive's signatures. Returns the file's path.
     pub fn fetch_debian_source(
         &self,
         context: &Context,
@@ -125,7 +230,16 @@ impl Toolchain {
         file: &str,
         directory: &Path,
     ) -> Result<PathBuf, BuildError> {
-        debian::fetch_source(self, context, package, file, directory)
+        if self.manifest.provider == Provider::Debian {
+            return debian::fetch_source(self, context, package, file, directory);
+        }
+        let mut installed = Self::installed(context)?;
+        installed.retain(|toolchain| toolchain.manifest.provider == Provider::Debian);
+        let Some(with_apt) = installed.last() else {
+            let (toolchain, package) = (self.manifest.name.clone(), package.to_owned());
+            return Err(BuildError::NoDebianSources { toolchain, package, file: file.to_owned() });
+        };
+        debian::fetch_source(with_apt, context, package, file, directory)
     }
 }
 

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
-use pkgsrv::{AdmissionError, Candidate, ChannelName, DataArgs, FetchArgs, PublishedLine, Store, StoredObject, Upload};
+use pkgsrv::{
+    AdmissionError, Candidate, ChannelName, DataArgs, FetchArgs, PublishedLine, Store, StoredObject, ToolchainArgs,
+    Upload,
+};
 use pkgsrv_builder::{Builder, Context, Interrupt};
 use pkgsrv_index::{Abi, FileEntry, WheelFilename};
 
@@ -20,6 +23,8 @@ pub(crate) struct Publish {
     data: DataArgs,
     #[command(flatten)]
     fetch: FetchArgs,
+    #[command(flatten)]
+    toolchain: ToolchainArgs,
     /// Channel to publish to
     #[arg(long, value_name = "NAME", default_value = "main")]
     channel: ChannelName,
@@ -42,7 +47,7 @@ impl Publish {
         let paths = uploads.iter().map(|upload| upload.filename.clone()).zip(self.wheels).collect();
         let abis = if self.abis.is_empty() { Abi::known().collect() } else { self.abis };
         let store = self.data.data_dir().store();
-        let gate = Gate { context: self.fetch.context(interrupt), store: &store, paths };
+        let gate = Gate { context: self.toolchain.context(&self.fetch, interrupt), store: &store, paths };
         pkgsrv::publish(&store, &self.channel, &abis, &uploads, SystemTime::now(), &|candidate| gate.admit(candidate))
             .with_context(|| format!("nothing was published to {}", store.root().display()))
     }

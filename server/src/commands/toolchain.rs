@@ -1,11 +1,21 @@
 //! `pkgsrv toolchain`.
 
-use anyhow::{Result, bail};
-use pkgsrv::FetchArgs;
-use pkgsrv_builder::{Interrupt, Toolchain};
+use anyhow::{Result, anyhow};
+use pkgsrv::{FetchArgs, ProviderArgs};
+use pkgsrv_builder::{Interrupt, Manifest, Toolchain};
 use pkgsrv_index::Abi;
 
 use super::working::interruptible;
+
+const INSTALL_EXAMPLES: &str = "\
+Examples:
+  pkgsrv toolchain install
+      A Debian root directory with Emscripten, as `pkgsrv build` makes it when there is none.
+  pkgsrv toolchain install --provider emsdk --emsdk ~/emsdk
+      An emsdk directory in which a version is installed and active, and the machine's build tools. Then:
+      pkgsrv build numpy --toolchain emsdk
+  pkgsrv toolchain install --provider system --python ~/python/bin/python3.14
+      The emcc on PATH, and a build Python that is not on PATH. Then: pkgsrv build numpy --toolchain system";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ToolchainCommand {
@@ -18,52 +28,93 @@ pub(crate) struct ToolchainCommand {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// Install the toolchain of an ABI, if it is not there
+    #[command(after_help = INSTALL_EXAMPLES)]
     Install {
         /// ABI that it is for [default: the newest]
         abi: Option<Abi>,
+        #[command(flatten)]
+        provider: ProviderArgs,
     },
     /// List the installed toolchains
     List,
-    /// Show what an installed toolchain consists of, as JSON
+    /// Show what an installed toolchain consists of
     Show {
         /// Its name, as `list` prints it
         name: String,
+        /// Print its manifest, as it enters the digest of every build
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the Debian packages that the provider debian installs, for images that are made of the same
+    Packages {
+        /// ABI that they are for [default: the newest]
+        abi: Option<Abi>,
+        /// Print the Debian suite instead that they come from
+        #[arg(long)]
+        suite: bool,
     },
 }
 
 impl ToolchainCommand {
     pub(crate) async fn run(self) -> Result<()> {
+        let fetch = self.fetch;
         match self.action {
-            Action::Install { abi } => {
-                let abi = abi.unwrap_or_else(Abi::newest);
-                let install = move |interrupt: &Interrupt| Ok(Toolchain::ensure(&self.fetch.context(interrupt), abi)?);
-                let toolchain = interruptible(install).await?;
-                println!("{}", described(&toolchain));
+            Action::Install { abi, provider } => {
+                println!("{}", described(&install(fetch, abi.unwrap_or_else(Abi::newest), &provider).await?));
             }
             Action::List => {
-                for toolchain in Toolchain::installed(&self.fetch.context(&Interrupt::default()))? {
+                for toolchain in Toolchain::installed(&fetch.context(&Interrupt::default()))? {
                     println!("{}", described(&toolchain));
                 }
             }
-            Action::Show { name } => show(&self.fetch, &name)?,
+            Action::Show { name, json } => {
+                let toolchain = Toolchain::named(&fetch.context(&Interrupt::default()), &name)?;
+                if json {
+                    println!("{}", serde_json::to_string_pretty(&toolchain.manifest)?);
+                } else {
+                    print!("{}\n{}", described(&toolchain), parts(&toolchain.manifest));
+                }
+            }
+            Action::Packages { suite: true, .. } => println!("{}", Toolchain::debian_suite()),
+            Action::Packages { abi, suite: false } => {
+                println!("{}", Toolchain::debian_packages(abi.unwrap_or_else(Abi::newest)).join("\n"));
+            }
         }
         Ok(())
     }
 }
 
+async fn install(fetch: FetchArgs, abi: Abi, provider: &ProviderArgs) -> Result<Toolchain> {
+    let source = provider.source().map_err(|missing| anyhow!(missing))?;
+    let install = move |interrupt: &Interrupt| {
+        let context = fetch.context(interrupt);
+        Ok(match source {
+            Some(source) => Toolchain::install_from_host(&context, abi, &source)?,
+            None => Toolchain::ensure(&context, abi)?,
+        })
+    };
+    interruptible(install).await
+}
+
 fn described(toolchain: &Toolchain) -> String {
     let manifest = &toolchain.manifest;
     let (name, directory) = (&manifest.name, toolchain.directory().display());
-    format!("{name}  Emscripten {}, Python {}  {directory}", manifest.emscripten, manifest.python)
+    let line = format!("{name}  Emscripten {}, Python {}  {directory}", manifest.emscripten, manifest.python);
+    match toolchain.changed() {
+        None => line,
+        Some(path) => format!("{line}  unusable: {} has changed since", path.display()),
+    }
 }
 
-fn show(fetch: &FetchArgs, name: &str) -> Result<()> {
-    let installed = Toolchain::installed(&fetch.context(&Interrupt::default()))?;
-    let Some(toolchain) = installed.iter().find(|toolchain| toolchain.manifest.name == name) else {
-        let names: Vec<&str> = installed.iter().map(|toolchain| toolchain.manifest.name.as_str()).collect();
-        let there = if names.is_empty() { "none is".to_owned() } else { format!("{} are", names.join(", ")) };
-        bail!("no toolchain {name} is installed; {there}");
-    };
-    println!("{}", serde_json::to_string_pretty(&toolchain.manifest)?);
-    Ok(())
+/// What it consists of, a line each.
+fn parts(manifest: &Manifest) -> String {
+    let host = manifest.host.iter().flat_map(|host| {
+        let contents = host.contents.to_string();
+        let paths = [&host.emscripten, &host.node, &host.python, &host.python_include, &host.pip];
+        let names = ["Emscripten", "Node", "build Python", "its headers", "its pip"];
+        let paths = names.into_iter().zip(paths).map(|(name, path)| format!("  {name}: {path}\n"));
+        paths.chain([format!("  contents: {contents}\n")]).collect::<Vec<String>>()
+    });
+    let packages = manifest.packages.iter().map(|(name, version)| format!("  {name} {version}\n"));
+    host.chain(packages).collect()
 }

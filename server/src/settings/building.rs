@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use pkgsrv_builder::{Cache, Context, Interrupt, Progress, Upstream};
+use pkgsrv_builder::{Cache, Context, Interrupt, Progress, ToolchainChoice, Upstream};
 use pkgsrv_index::Abi;
 
-use super::user_directory;
+use super::{ToolchainArgs, user_directory};
 
 /// `--cache` and `--upstream`, for every command that fetches or builds.
 #[derive(Debug, Clone, clap::Args)]
@@ -23,6 +23,8 @@ pub struct FetchArgs {
 pub struct BuildArgs {
     #[command(flatten)]
     fetch: FetchArgs,
+    #[command(flatten)]
+    toolchain: ToolchainArgs,
     /// Directory of recipes
     #[arg(long, value_name = "DIR", env = "PKGSRV_RECIPES", default_value = "recipes")]
     pub recipes: PathBuf,
@@ -44,6 +46,7 @@ impl FetchArgs {
             progress: Progress::stderr(),
             interrupt: interrupt.clone(),
             upstream: Upstream::new(self.upstream.clone()),
+            toolchain: ToolchainChoice::default(),
             proxy: PROXY_VARIABLES
                 .iter()
                 .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
@@ -55,7 +58,7 @@ impl FetchArgs {
 impl BuildArgs {
     /// The builder's surroundings.
     pub fn context(&self, interrupt: &Interrupt) -> Context {
-        self.fetch.context(interrupt)
+        self.toolchain.context(&self.fetch, interrupt)
     }
 
     /// The ABI asked for, or the newest.

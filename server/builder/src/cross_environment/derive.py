@@ -13,6 +13,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 
 NAME = "_sysconfigdata__emscripten_wasm32-emscripten"
@@ -68,8 +69,11 @@ def main(stdlib: str, python: str, *flags: str) -> None:
         pathlib.Path(name).write_text("".join(f"{argument}\n" for argument in clang(driver, source, list(flags))))
     variables = target_variables(stdlib)
     include = pathlib.Path("include", f"python{python}")
-    shutil.copytree(f"/usr/include/python{python}", include)
-    (native,) = pathlib.Path("/usr/include").glob(f"*/python{python}/pyconfig.h")
+    headers = pathlib.Path(sysconfig.get_path("include"))
+    shutil.copytree(headers, include)
+    # Debian keeps it apart for each architecture, and leaves a header in its place that includes the right one.
+    apart = headers.parent / str(sysconfig.get_config_var("MULTIARCH")) / headers.name / "pyconfig.h"
+    native = apart if apart.is_file() else headers / "pyconfig.h"
     lines = [target_line(line, variables) for line in joined(native.read_text()).splitlines()]
     (include / "pyconfig.h").write_text("\n".join([*lines, ""]))
 

@@ -7,8 +7,9 @@ use std::process::Command;
 
 use pkgsrv_index::Abi;
 
-use super::{FORMAT, Manifest, Provider, Toolchain};
-use crate::abi_flags::{ABI_FLAGS, DEFAULT_FLAGS};
+use super::manifest::{FORMAT, Manifest, Provider};
+use super::system_libraries::{self, EMSCRIPTEN_CACHE, PROGRAM_C, PROGRAM_CXX, SCRIPT_NAME};
+use super::{BUILD_TOOLS, Toolchain};
 use crate::action::sha256;
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
@@ -16,58 +17,32 @@ use crate::process::Log;
 use crate::sandbox::Sandbox;
 use crate::system_tools::{self, BUBBLEWRAP, MMDEBSTRAP, UIDMAP};
 
-const SUITE: &str = "forky";
-
-/// What is installed besides the suite's essential packages. `python3.N-venv` brings pip's wheel.
-const PACKAGES: &[&str] =
-    &["autoconf", "automake", "cmake", "emscripten", "libtool", "make", "ninja-build", "nodejs", "patch", "pkgconf"];
+/// The suite whose Emscripten is used.
+pub(super) const SUITE: &str = "forky";
 
 /// How the root directory is made. A testing suite's Release file may be past its date; signatures are checked all the
 /// same.
 const BOOTSTRAP: &[&str] = &["--variant=apt", "--aptopt=Acquire::Check-Valid-Until \"false\""];
 
-/// Where Emscripten keeps the system libraries that it has compiled.
-const EMSCRIPTEN_CACHE: &str = "/var/cache/emscripten";
-
-/// Uses what a configure check links, so that every system library for it is compiled once, at installation.
-const PROGRAM_C: &str = "#include <math.h>\n#include <setjmp.h>\n#include <stdio.h>\nstatic jmp_buf b;\n\
-    int main(int argc, char **argv) { if (!setjmp(b)) longjmp(b, 1); printf(\"%f\", sin(argc)); return 0; }\n";
-const PROGRAM_CXX: &str = "#include <iostream>\n#include <mutex>\n#include <stdexcept>\n#include <string>\n\
-    int main(int argc, char **) { try { if (argc > 1) throw std::runtime_error(\"x\"); } \
-    catch (std::exception &e) { std::cout << e.what(); } return 0; }\n";
-
 /// The suite, the build Python, and a digest of all else that the installation depends on: another list of packages or
 /// other flags are another toolchain.
 pub(super) fn name(abi: Abi) -> String {
     let python = abi.facts().python;
-    let texts = [&packages(abi).join(" "), &system_library_script(), PROGRAM_C, PROGRAM_CXX, &BOOTSTRAP.join(" ")];
+    let texts = [&packages(abi).join(" "), &system_libraries::script(), PROGRAM_C, PROGRAM_CXX, &BOOTSTRAP.join(" ")];
     let decides = texts.join("\n");
     let digest = sha256(decides.as_bytes()).to_string();
     format!("debian-{SUITE}-python{python}-{}", &digest[..8])
 }
 
-fn packages(abi: Abi) -> Vec<String> {
-    let python = abi.facts().python;
-    let mut packages: Vec<String> = PACKAGES.iter().map(|&package| package.to_owned()).collect();
-    packages.extend([format!("python{python}-dev"), format!("python{python}-venv")]);
+/// What is installed besides the suite's essential packages.
+pub(super) fn packages(abi: Abi) -> Vec<String> {
+    let mut packages: Vec<String> = BUILD_TOOLS.iter().map(|tool| tool.package.to_owned()).collect();
+    packages.extend(super::python_packages(abi));
     packages
 }
 
-fn system_library_script() -> String {
-    let flags = [DEFAULT_FLAGS, ABI_FLAGS].concat().join(" ");
-    format!(
-        "emcc {flags} program.c -o c.js -O1 -sASSERTIONS=0\nem++ {flags} program.cpp -o cxx.js -O1 -sASSERTIONS=0\n\
-         node c.js\nnode cxx.js\n"
-    )
-}
-
 pub(super) fn sandbox(directory: &Path) -> Sandbox {
-    Sandbox::new(&directory.join("root"))
-        .read_only(&directory.join("emscripten-cache"), EMSCRIPTEN_CACHE)
-        .variable("EM_CACHE", EMSCRIPTEN_CACHE)
-        .variable("EM_FROZEN_CACHE", "1")
-        // The installation has compiled and run programs; no need to ask clang for its version at every link.
-        .variable("EMCC_SKIP_SANITY_CHECK", "1")
+    system_libraries::mounted(Sandbox::over_root(&directory.join("root")), &directory.join("emscripten-cache"))
 }
 
 /// Installs into a directory beside, then renames: an interrupted installation leaves nothing at `place`.
@@ -86,6 +61,7 @@ pub(super) fn install(context: &Context, abi: Abi, place: &Path) -> Result<(), B
         emscripten: emscripten_version(&root)?,
         python: abi.facts().python.to_owned(),
         packages: installed_packages(&root)?,
+        host: None,
     };
     super::check_emscripten(&manifest.name, &manifest.emscripten, abi)?;
     compile_system_libraries(context, work.path(), &mut log)?;
@@ -125,19 +101,14 @@ fn bootstrap(context: &Context, abi: Abi, work: &Path, log: &mut Log) -> Result<
 fn compile_system_libraries(context: &Context, work: &Path, log: &mut Log) -> Result<(), BuildError> {
     let cache = work.join("emscripten-cache");
     let programs = work.join("programs");
-    for directory in [&cache, &programs] {
-        fs::create_dir(directory).doing("create", directory)?;
-    }
-    for (file, text) in [("program.c", PROGRAM_C), ("program.cpp", PROGRAM_CXX), ("script", &system_library_script())] {
-        let path = programs.join(file);
-        fs::write(&path, text).doing("write", &path)?;
-    }
-    let mut command = Sandbox::new(&work.join("root"))
+    fs::create_dir(&cache).doing("create", &cache)?;
+    system_libraries::write_programs(&programs)?;
+    let mut command = Sandbox::over_root(&work.join("root"))
         .writable(&cache, EMSCRIPTEN_CACHE)
         .writable(&programs, "/programs")
         .directory("/programs")
         .variable("EM_CACHE", EMSCRIPTEN_CACHE)
-        .command(&["/bin/bash", "-eux", "script"]);
+        .command(&["/bin/bash", "-eux", SCRIPT_NAME]);
     context.run_step("toolchain", "compiling Emscripten's system libraries", &mut command, log)?;
     fs::remove_dir_all(&programs).doing("remove", &programs)
 }
@@ -180,7 +151,7 @@ pub(super) fn fetch_source(
     let apt = "apt-get -o APT::Sandbox::User=root -o Acquire::Check-Valid-Until=false";
     let script = format!("{apt} update && {apt} source --download-only --yes -- \"$0\"");
     let sandbox =
-        context.proxy.iter().fold(Sandbox::new(&root), |sandbox, (name, value)| sandbox.variable(name, value));
+        context.proxy.iter().fold(Sandbox::over_root(&root), |sandbox, (name, value)| sandbox.variable(name, value));
     let mut command = sandbox
         .read_only(&sources, "/etc/apt/sources.list")
         .writable(&var, "/var")
