@@ -6,6 +6,7 @@
 //!
 //! The formats themselves are in `pkgsrv-index`, the reader of wheels in `pkgsrv-wheel`.
 
+mod carried;
 mod channel;
 mod data_dir;
 mod error;
@@ -19,6 +20,7 @@ mod store;
 mod upload;
 mod views;
 
+pub use carried::{LOADER, RECIPES, formats, long_version};
 pub use channel::{Line, read_line};
 pub use data_dir::DataDir;
 pub use error::{AdmissionError, ServerError};

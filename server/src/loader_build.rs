@@ -1,38 +1,38 @@
-//! Where the loader that is served comes from: built by the checkout we stand in, else carried by the program.
+//! Where the loader that is served comes from: carried by the program; for a debug build, which carries none, built by
+//! the checkout we stand in.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
-use pkgsrv::DataDir;
-use pkgsrv_builder::Context;
-
-include!(concat!(env!("OUT_DIR"), "/loader_files.rs"));
+use pkgsrv::{DataDir, LOADER, ServerError};
+use pkgsrv_builder::{Context, WorkDirectory};
 
 /// The file of an npm build that tells what it was made from.
 const STAMP: &str = ".stamp";
 
 /// Makes sure that the data directory has the newest loader.
 pub(crate) fn bring(context: &Context, data: &DataDir) -> Result<()> {
+    if let Some((_, stamp)) = LOADER.iter().find(|(name, _)| *name == STAMP) {
+        return Ok(data.set_loader(String::from_utf8_lossy(stamp).trim(), unpacked(context)?.path())?);
+    }
     let current = std::env::current_dir().context("the current directory is gone")?;
-    if let Some(root) = current.ancestors().find(|directory| is_checkout(directory)) {
-        let dist = build(context, root)?;
-        let stamp = fs::read_to_string(dist.join(STAMP)).context("the loader's build left no stamp")?;
-        return Ok(data.set_loader(stamp.trim(), &dist)?);
-    }
-    let Some((_, stamp)) = FILES.iter().find(|(name, _)| *name == STAMP) else {
-        bail!(
-            "this program was installed without the loader; run it in a checkout, or install it with \
-             `cargo xtask loader && cargo install --path server --features embed-loader`"
-        );
+    let Some(root) = current.ancestors().find(|directory| is_checkout(directory)) else {
+        bail!("this program was compiled without the loader; run it in a checkout, or compile it with `--release`");
     };
+    let dist = build(context, root)?;
+    let stamp = fs::read_to_string(dist.join(STAMP)).context("the loader's build left no stamp")?;
+    Ok(data.set_loader(stamp.trim(), &dist)?)
+}
+
+fn unpacked(context: &Context) -> Result<WorkDirectory> {
     let work = context.cache.work_directory("loader")?;
-    for (name, bytes) in FILES {
+    for (name, bytes) in LOADER {
         let path = work.path().join(name);
-        fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+        fs::write(&path, bytes).map_err(|source| ServerError::Write { path, source })?;
     }
-    Ok(data.set_loader(String::from_utf8_lossy(stamp).trim(), work.path())?)
+    Ok(work)
 }
 
 fn is_checkout(directory: &Path) -> bool {

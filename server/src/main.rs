@@ -9,7 +9,7 @@ use clap::Parser;
 
 /// Builds, publishes and serves Python packages for WebAssembly.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, long_version = pkgsrv::long_version())]
 struct Arguments {
     #[command(subcommand)]
     command: commands::Command,

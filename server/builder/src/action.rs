@@ -70,7 +70,7 @@ pub(crate) fn write_admission(directory: &Path, report: &AdmissionReport) -> Res
 }
 
 /// Version of `result.json`.
-pub(crate) const RESULT_FORMAT: u32 = 1;
+pub const RESULT_FORMAT: u32 = 1;
 
 impl<'a> Action<'a> {
     pub(crate) fn new(

@@ -99,6 +99,11 @@ impl Cache {
         self.root.join("actions")
     }
 
+    /// Recipes that a program carries, by the digest of them all.
+    pub fn recipes(&self) -> PathBuf {
+        self.root.join("recipes")
+    }
+
     /// Logs, by what they tell of.
     pub fn logs(&self) -> PathBuf {
         self.root.join("logs")

@@ -25,7 +25,7 @@ mod toolchain;
 mod upstream;
 mod work_directory;
 
-pub use action::ActionResult;
+pub use action::{ActionResult, RESULT_FORMAT};
 pub use admission::{
     AdmissionCandidate, AdmissionCheck, AdmissionCheckName, AdmissionFinding, AdmissionReport, CheckedAs, ImportCounts,
     ImportOutcome, ImportReport, ImportTest, NeededLibrary, Outcome, SideModuleReport, Verdict, admit,
@@ -39,6 +39,6 @@ pub use progress::{Progress, Task};
 pub use recipe_tree::RecipeTree;
 pub use repack::with_build_number;
 pub use runtime::Runtime;
-pub use toolchain::{HostParts, HostSource, Manifest, Provider, Toolchain, ToolchainChoice};
+pub use toolchain::{FORMAT as MANIFEST_FORMAT, HostParts, HostSource, Manifest, Provider, Toolchain, ToolchainChoice};
 pub use upstream::Upstream;
 pub use work_directory::WorkDirectory;

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pkgsrv_index::PackageName;
+use pkgsrv_index::{Digest, PackageName};
 use pkgsrv_recipe::{BuildRequirements, LockedWheel, Recipe};
+use sha2::{Digest as _, Sha256};
 
+use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
 
 /// Name of the file with the pinned build tools.
@@ -23,12 +25,47 @@ impl RecipeTree {
     /// Opens the folder.
     pub fn open(directory: &Path) -> Result<Self, BuildError> {
         let path = directory.join(BUILD_REQUIREMENTS);
-        if !path.is_file() {
+        if !Self::is_at(directory) {
             return Err(BuildError::NoRecipes { directory: directory.to_owned() });
         }
         let text = fs::read_to_string(&path).doing("read", &path)?;
         let tools = BuildRequirements::parse(&path.display().to_string(), &text)?;
         Ok(Self { directory: directory.to_owned(), tools })
+    }
+
+    /// Whether there is something that [`Self::open`] would open.
+    pub fn is_at(directory: &Path) -> bool {
+        directory.join(BUILD_REQUIREMENTS).is_file()
+    }
+
+    /// Opens recipes that the program carries, `files` by path below the folder. They are laid out in the cache, since
+    /// messages show where in a file a mistake is.
+    pub fn carried(context: &Context, files: &[(&str, &[u8])]) -> Result<Self, BuildError> {
+        let mut hasher = Sha256::new();
+        for (path, bytes) in files {
+            for part in [path.as_bytes(), bytes] {
+                hasher.update((part.len() as u64).to_le_bytes());
+                hasher.update(part);
+            }
+        }
+        let digest = Digest::from_bytes(hasher.finalize().into()).to_string();
+        let directory = context.cache.recipes().join(&digest[..16]);
+        // Few and small: reading them all is the surest way to know that they are whole.
+        let whole = files.iter().all(|(path, bytes)| fs::read(directory.join(path)).is_ok_and(|there| there == *bytes));
+        if !whole {
+            let work = context.cache.work_directory("recipes")?;
+            for (path, bytes) in files {
+                let path = work.path().join(path);
+                let folder = path.parent().unwrap_or(work.path());
+                fs::create_dir_all(folder).doing("create", folder)?;
+                fs::write(&path, bytes).doing("write", &path)?;
+            }
+            if directory.exists() {
+                fs::remove_dir_all(&directory).doing("remove the damaged", &directory)?;
+            }
+            work.move_into_place(&directory)?;
+        }
+        Self::open(&directory)
     }
 
     /// The recipes of `wanted` and of all that these need, directly or not.

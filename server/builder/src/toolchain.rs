@@ -17,7 +17,7 @@ use crate::system_tools::{self, BUBBLEWRAP, SystemTool};
 use host::Machine;
 
 pub use host::HostSource;
-pub use manifest::{HostParts, Manifest, Provider, ToolchainChoice};
+pub use manifest::{FORMAT, HostParts, Manifest, Provider, ToolchainChoice};
 
 /// What a build may start, and the Debian packages that bring it: what every provider has, sorted by package.
 const BUILD_TOOLS: &[SystemTool] = &[
@@ -142,8 +142,8 @@ impl Toolchain {
         let Ok(text) = fs::read_to_string(&path) else { return Ok(None) };
         let damaged = |reason: String| BuildError::Cache { what: "toolchain", path: directory.to_owned(), reason };
         let manifest: Manifest = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
-        if manifest.format != manifest::FORMAT {
-            return Err(damaged(format!("its format is {}, expected {}", manifest.format, manifest::FORMAT)));
+        if manifest.format != FORMAT {
+            return Err(damaged(format!("its format is {}, expected {}", manifest.format, FORMAT)));
         }
         let machine = match manifest.host {
             Some(_) => Some(Machine::read(directory).map_err(damaged)?),

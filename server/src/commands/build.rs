@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use pkgsrv::BuildArgs;
-use pkgsrv_builder::{ActionResult, Builder, Interrupt, RecipeTree};
+use pkgsrv_builder::{ActionResult, Builder, Interrupt};
 use pkgsrv_index::PackageName;
 
 use super::working::interruptible;
@@ -37,9 +37,9 @@ impl Build {
 
 fn build(settings: &BuildArgs, names: &[PackageName], interrupt: &Interrupt) -> Result<Vec<ActionResult>> {
     // Mistakes in names and recipes show before anything is fetched.
-    let tree = RecipeTree::open(&settings.recipes)?;
-    tree.closure(names)?;
     let context = settings.context(interrupt);
+    let tree = settings.recipe_tree(&context)?;
+    tree.closure(names)?;
     Ok(Builder::new(&context, settings.abi())?.build(&tree, names)?)
 }
 

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use pkgsrv::{BuildArgs, ChannelName, DataArgs, DataDir, ListenArgs, ServeSettings, Server, Upload, read_line};
-use pkgsrv_builder::{Builder, Interrupt, RecipeTree};
+use pkgsrv_builder::{Builder, Interrupt};
 use pkgsrv_index::{Abi, PackageName};
 
 use super::rebuilt::named_for;
@@ -44,9 +44,9 @@ impl Up {
 
 /// Everything that must be there before the server answers.
 fn prepare(settings: &BuildArgs, names: &[PackageName], data: &DataDir, interrupt: &Interrupt) -> Result<()> {
-    let tree = RecipeTree::open(&settings.recipes)?;
-    tree.closure(names)?;
     let context = settings.context(interrupt);
+    let tree = settings.recipe_tree(&context)?;
+    tree.closure(names)?;
     let builder = Builder::new(&context, settings.abi())?;
     let results = builder.build(&tree, names)?;
     let wheels: Vec<PathBuf> = results.iter().filter_map(pkgsrv_builder::ActionResult::wheel_path).collect();

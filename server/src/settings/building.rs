@@ -1,11 +1,12 @@
 //! Settings of the commands that build.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use pkgsrv_builder::{Cache, Context, Interrupt, Progress, ToolchainChoice, Upstream};
+use pkgsrv_builder::{BuildError, Cache, Context, Interrupt, Progress, RecipeTree, ToolchainChoice, Upstream};
 use pkgsrv_index::Abi;
 
 use super::{ToolchainArgs, user_directory};
+use crate::RECIPES;
 
 /// `--cache` and `--upstream`, for every command that fetches or builds.
 #[derive(Debug, Clone, clap::Args)]
@@ -25,9 +26,9 @@ pub struct BuildArgs {
     fetch: FetchArgs,
     #[command(flatten)]
     toolchain: ToolchainArgs,
-    /// Directory of recipes
-    #[arg(long, value_name = "DIR", env = "PKGSRV_RECIPES", default_value = "recipes")]
-    pub recipes: PathBuf,
+    /// Directory of recipes [default: ./recipes if it is one, else those that the program carries]
+    #[arg(long, value_name = "DIR", env = "PKGSRV_RECIPES")]
+    recipes: Option<PathBuf>,
     /// ABI to build for [default: the newest]
     #[arg(long, value_name = "ABI")]
     abi: Option<Abi>,
@@ -59,6 +60,16 @@ impl BuildArgs {
     /// The builder's surroundings.
     pub fn context(&self, interrupt: &Interrupt) -> Context {
         self.toolchain.context(&self.fetch, interrupt)
+    }
+
+    /// The recipes asked for; else those of the current directory, if it has any; else those that the program carries.
+    pub fn recipe_tree(&self, context: &Context) -> Result<RecipeTree, BuildError> {
+        let here = Path::new("recipes");
+        match &self.recipes {
+            Some(named) => RecipeTree::open(named),
+            None if RecipeTree::is_at(here) || RECIPES.is_empty() => RecipeTree::open(here),
+            None => RecipeTree::carried(context, RECIPES),
+        }
     }
 
     /// The ABI asked for, or the newest.

@@ -18,7 +18,7 @@ use super::manifest::{FORMAT, HostParts, Manifest, Provider};
 use super::system_libraries::{self, SCRIPT_NAME};
 use super::{Toolchain, check_emscripten};
 use crate::action::sha256;
-use crate::context::{Context, move_into_place};
+use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
 use crate::process::Log;
 use crate::sandbox::{Sandbox, write_made_up_files};
@@ -88,7 +88,7 @@ pub(super) fn install(context: &Context, abi: Abi, source: &HostSource) -> Resul
     let text = serde_json::to_string_pretty(&manifest).expect("strings and maps of strings");
     let path = work.path().join("manifest.json");
     fs::write(&path, text).doing("write", &path)?;
-    move_into_place(work, &place)?;
+    work.move_into_place(&place)?;
     Toolchain::open_installed(&place)
 }
 

@@ -8,7 +8,7 @@ use pkgsrv_index::Digest;
 use serde::{Deserialize, Serialize};
 
 /// Version of the manifest's format.
-pub(super) const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 1;
 
 /// Where a toolchain comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
