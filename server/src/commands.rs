@@ -1,17 +1,25 @@
 //! The commands, one file each.
 
 mod build;
+mod completions;
+mod doctor;
+mod examples;
 mod publish;
 mod rebuilt;
+mod remedy;
 mod serve;
 mod toolchain;
 mod up;
 mod working;
 
 use std::fmt::Write;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use pkgsrv_builder::BuildError;
+use serde::Serialize;
+
+pub(crate) use examples::with_examples;
 
 /// What the program can be told to do.
 #[derive(Debug, clap::Subcommand)]
@@ -26,21 +34,46 @@ pub(crate) enum Command {
     Serve(serve::Serve),
     /// Publish wheels that were built elsewhere
     Publish(publish::Publish),
+    /// Tell what this machine lacks, and the command that brings it
+    Doctor(doctor::Doctor),
+    /// Print the completions of a shell
+    Completions(completions::Completions),
+    /// Print or write the manual pages
+    Man(completions::Man),
 }
 
 impl Command {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Up(command) => on_runtime(command.run()),
-            Self::Build(command) => on_runtime(command.run()),
-            Self::Toolchain(command) => on_runtime(command.run()),
-            Self::Serve(command) => command.run(),
-            Self::Publish(command) => on_runtime(command.run()),
+            Self::Up(command) => on_runtime(command.run())?,
+            Self::Build(command) => on_runtime(command.run())?,
+            Self::Toolchain(command) => on_runtime(command.run())?,
+            Self::Serve(command) => command.run()?,
+            Self::Publish(command) => on_runtime(command.run())?,
+            Self::Doctor(command) => return on_runtime(command.run()),
+            Self::Completions(command) => command.run()?,
+            Self::Man(command) => command.run()?,
         }
+        Ok(ExitCode::SUCCESS)
     }
 }
 
-fn on_runtime(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+/// `--json`, for every command whose result a script may want.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct JsonArgs {
+    /// Print the result as one line of JSON, and nothing else, on standard output
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+/// The result of a command for a script: one line.
+fn print_json(result: &impl Serialize) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    std::io::Write::write_all(&mut stdout, format!("{}\n", serde_json::to_string(result)?).as_bytes())?;
+    Ok(std::io::Write::flush(&mut stdout)?)
+}
+
+fn on_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Runtime::new()?;
     let result = runtime.block_on(work);
     // Work that was interrupted and does not end would keep the program from ending.
@@ -58,7 +91,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         }
         Some(BuildError::Recipe(recipe)) => {
             let mut text = String::new();
-            let _infallible = miette::GraphicalReportHandler::new().render_report(&mut text, recipe);
+            let _infallible = recipe_report().render_report(&mut text, recipe);
             eprint!("{text}");
             return ExitCode::FAILURE;
         }
@@ -68,6 +101,18 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     for cause in error.chain().skip(1) {
         let _infallible = writeln!(text, "  caused by: {cause}");
     }
+    if let Some(remedy) = remedy::remedy(error) {
+        let _infallible = writeln!(text, "{remedy}");
+    }
     eprint!("{text}");
     ExitCode::FAILURE
+}
+
+/// Lines as wide as the terminal; elsewhere they are not broken, since a program may look for words in them.
+fn recipe_report() -> miette::GraphicalReportHandler {
+    let handler = miette::GraphicalReportHandler::new();
+    if !std::io::stderr().is_terminal() {
+        return handler.with_wrap_lines(false);
+    }
+    handler.with_width(pkgsrv_builder::terminal_width())
 }

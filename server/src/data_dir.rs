@@ -9,6 +9,9 @@ use tempfile::TempDir;
 
 use crate::{ServerError, Store};
 
+/// How the names of directories begin that are being filled.
+const WORK: &str = ".work-";
+
 /// The data directory: the store of all channels, and the files that are served as they are.
 #[derive(Debug, Clone)]
 pub struct DataDir(PathBuf);
@@ -39,29 +42,43 @@ impl DataDir {
         self.0.join("loader")
     }
 
-    /// Copies a runtime's files to where they are served; nothing is done if they are there.
+    /// Copies a runtime's files to where they are served; nothing is done if they are there, of the sizes they have.
     pub fn add_runtime(&self, name: &str, version: &str, files: &Path) -> Result<(), ServerError> {
         let place = self.runtimes().join(name).join(version);
-        if place.is_dir() {
+        if place.is_dir() && same_sizes(files, &place)? {
             return Ok(());
         }
-        let lock = self.lock()?;
-        self.copy_to_place(&lock, files, &place)
+        let _lock = self.lock()?;
+        // Another program may have been faster.
+        if place.is_dir() && same_sizes(files, &place)? {
+            return Ok(());
+        }
+        self.copy_anew(files, &place)
+    }
+
+    /// Copies, and takes away what is there in part; what is being read of that stays readable.
+    fn copy_anew(&self, files: &Path, place: &Path) -> Result<(), ServerError> {
+        let aside = self.work_directory()?;
+        match fs::rename(place, aside.path().join("damaged")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove the damaged", place)(error)),
+            _ => self.copy_to_place(files, place),
+        }
     }
 
     /// Makes the npm build at `files`, which is called `build`, the one that is served. Readers see the old one or the
     /// new one.
     pub fn set_loader(&self, build: &str, files: &Path) -> Result<(), ServerError> {
         let builds = self.0.join("loader-builds");
-        let lock = self.lock()?;
+        let _lock = self.lock()?;
         let place = builds.join(build);
-        if fs::read_link(self.loader()).is_ok_and(|current| current.ends_with(build)) && place.is_dir() {
+        let is_copied = place.is_dir() && same_sizes(files, &place)?;
+        if is_copied && fs::read_link(self.loader()).is_ok_and(|current| current.ends_with(build)) {
             return Ok(());
         }
-        if !place.is_dir() {
-            self.copy_to_place(&lock, files, &place)?;
+        if !is_copied {
+            self.copy_anew(files, &place)?;
         }
-        let work = self.work_directory(&lock)?;
+        let work = self.work_directory()?;
         let link = work.path().join("loader");
         let swap =
             symlink(Path::new("loader-builds").join(build), &link).and_then(|()| fs::rename(&link, self.loader()));
@@ -76,14 +93,11 @@ impl DataDir {
     }
 
     /// Copies into a directory beside, then renames: there is never half of it at `place`.
-    fn copy_to_place(&self, lock: &fs::File, files: &Path, place: &Path) -> Result<(), ServerError> {
-        let work = self.work_directory(lock)?;
-        for entry in fs::read_dir(files).map_err(failed("read", files))? {
-            let entry = entry.map_err(failed("read", files))?;
-            if entry.path().is_file() {
-                let copy = work.path().join(entry.file_name());
-                fs::copy(entry.path(), &copy).map_err(failed("copy to", &copy))?;
-            }
+    fn copy_to_place(&self, files: &Path, place: &Path) -> Result<(), ServerError> {
+        let work = self.work_directory()?;
+        for file in served_files(files)? {
+            let copy = work.path().join(file.file_name().unwrap_or_default());
+            fs::copy(&file, &copy).map_err(failed("copy to", &copy))?;
         }
         if let Some(parent) = place.parent() {
             fs::create_dir_all(parent).map_err(failed("create", parent))?;
@@ -95,25 +109,43 @@ impl DataDir {
         }
     }
 
-    /// Held until dropped: two commands at once must not remove what the other has just copied.
+    /// Held until dropped: two commands at once must not remove what the other has just copied. What is half done when
+    /// the lock is free was left by a killed program: it is removed.
     fn lock(&self) -> Result<fs::File, ServerError> {
         fs::create_dir_all(&self.0).map_err(failed("create", &self.0))?;
         let path = self.0.join(".lock");
         let file = fs::File::create(&path).map_err(failed("create", &path))?;
         file.lock().map_err(failed("lock", &path))?;
-        Ok(file)
-    }
-
-    /// Made under the lock, so that one which is there already was left by a killed program: it is removed.
-    fn work_directory(&self, _lock: &fs::File) -> Result<TempDir, ServerError> {
-        const PREFIX: &str = ".work-";
         for entry in fs::read_dir(&self.0).map_err(failed("read", &self.0))?.flatten() {
-            if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            if entry.file_name().to_string_lossy().starts_with(WORK) {
                 let _kept_then = fs::remove_dir_all(entry.path());
             }
         }
-        tempfile::Builder::new().prefix(PREFIX).tempdir_in(&self.0).map_err(failed("write in", &self.0))
+        Ok(file)
     }
+
+    /// Made under the lock only.
+    fn work_directory(&self) -> Result<TempDir, ServerError> {
+        tempfile::Builder::new().prefix(WORK).tempdir_in(&self.0).map_err(failed("write in", &self.0))
+    }
+}
+
+/// The files of a directory that are served; a hidden one is its maker's.
+fn served_files(directory: &Path) -> Result<Vec<PathBuf>, ServerError> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).map_err(failed("read", directory))? {
+        let entry = entry.map_err(failed("read", directory))?;
+        if !entry.file_name().as_encoded_bytes().starts_with(b".") && entry.path().is_file() {
+            files.push(entry.path());
+        }
+    }
+    Ok(files)
+}
+
+fn same_sizes(files: &Path, copies: &Path) -> Result<bool, ServerError> {
+    let size = |path: &Path| fs::metadata(path).ok().map(|metadata| metadata.len());
+    let is_copied = |file: &PathBuf| size(file) == size(&copies.join(file.file_name().unwrap_or_default()));
+    Ok(served_files(files)?.iter().all(is_copied))
 }
 
 fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ServerError {
@@ -150,9 +182,22 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let data = DataDir::new(home.path());
         data.add_runtime("pyodide", "1", files(&["a.wasm"]).path()).unwrap();
-        data.add_runtime("pyodide", "1", files(&["b.wasm"]).path()).unwrap();
         let place = data.runtimes().join("pyodide/1");
-        assert!(place.join("a.wasm").exists() && !place.join("b.wasm").exists());
+        let copied = || fs::metadata(place.join("a.wasm")).unwrap().modified().unwrap();
+        let before = copied();
+        data.add_runtime("pyodide", "1", files(&["a.wasm"]).path()).unwrap();
+        assert_eq!(copied(), before);
+    }
+
+    #[test]
+    fn a_runtime_with_half_a_file_is_copied_again() {
+        let home = tempfile::tempdir().unwrap();
+        let data = DataDir::new(home.path());
+        data.add_runtime("pyodide", "1", files(&["a.wasm"]).path()).unwrap();
+        let copy = data.runtimes().join("pyodide/1/a.wasm");
+        fs::write(&copy, "a").unwrap();
+        data.add_runtime("pyodide", "1", files(&["a.wasm"]).path()).unwrap();
+        assert_eq!(fs::read_to_string(copy).unwrap(), "a.wasm");
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub use object::{CachePolicy, ChannelName, StoredObject};
 pub use publish::{Admission, Candidate, Publication, PublishedLine, publish};
 pub use settings::{
     BaseUrl, BuildArgs, DataArgs, FetchArgs, ListenArgs, ProviderArgs, ServeSettings, ToolchainArgs, log_filter,
+    wants_colour,
 };
 pub use store::{PublishLock, Store, digest_of};
 pub use upload::Upload;

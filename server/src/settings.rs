@@ -87,6 +87,11 @@ pub fn log_filter() -> tracing_subscriber::EnvFilter {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"))
 }
 
+/// Whether a terminal may be given colours: <https://no-color.org>. clap, the bars and recipe errors ask for themselves.
+pub fn wants_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 /// Scheme, host and path that clients reach the server at; written without a slash at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BaseUrl(Box<str>);

@@ -11,7 +11,8 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::admission::AdmissionReport;
-use crate::context::{Cache, Context};
+use crate::contents;
+use crate::context::Context;
 use crate::cross_environment::CrossEnvironment;
 use crate::error::{BuildError, IoContext as _};
 use crate::recipe_tree::RecipeTree;
@@ -56,7 +57,7 @@ pub(crate) struct ResultFile {
     pub format: u32,
     pub name: PackageName,
     pub wheel: Option<String>,
-    /// SHA-256 of the wheel.
+    /// SHA-256 of the wheel, or [`contents::digest`] of a library's `prefix`; older ones of libraries have none.
     pub sha256: Option<Digest>,
 }
 
@@ -71,6 +72,36 @@ pub(crate) fn write_admission(directory: &Path, report: &AdmissionReport) -> Res
 
 /// Version of `result.json`.
 pub const RESULT_FORMAT: u32 = 1;
+
+impl ResultFile {
+    /// Reads it and checks what it tells of. The inner error is what is damaged.
+    fn read(directory: &Path) -> Result<Result<Self, String>, BuildError> {
+        let Ok(text) = fs::read_to_string(directory.join("result.json")) else {
+            return Ok(Err("it has no result.json that can be read".to_owned()));
+        };
+        let result: Self = match serde_json::from_str(&text) {
+            Ok(result) => result,
+            Err(error) => return Ok(Err(format!("result.json: {error}"))),
+        };
+        if result.format != RESULT_FORMAT {
+            let reason = format!("its format is {}, expected {RESULT_FORMAT}", result.format);
+            return Err(BuildError::Cache { what: "result", path: directory.to_owned(), reason });
+        }
+        let (name, path) = match &result.wheel {
+            Some(wheel) => (wheel.as_str(), directory.join(wheel)),
+            None => ("prefix", directory.join("prefix")),
+        };
+        let found = match &result.wheel {
+            Some(_) if path.is_file() => crate::source::hash_file(&path)?,
+            None if path.is_dir() => contents::digest(&path)?,
+            _ => return Ok(Err(format!("{name} is missing"))),
+        };
+        Ok(match result.sha256 {
+            Some(expected) if expected != found => Err(format!("{name} has SHA-256 {found}, expected {expected}")),
+            _ => Ok(result),
+        })
+    }
+}
 
 impl<'a> Action<'a> {
     pub(crate) fn new(
@@ -126,23 +157,16 @@ impl ActionResult {
         self.wheel.as_ref().map(|name| self.directory.join(name))
     }
 
-    /// The result of an action, if it is in the cache. A wheel whose bytes are not what was written is an error.
-    pub(crate) fn find(cache: &Cache, digest: Digest) -> Result<Option<Self>, BuildError> {
-        let directory = cache.actions().join(digest.to_string());
-        let path = directory.join("result.json");
-        let Ok(text) = fs::read_to_string(&path) else { return Ok(None) };
-        let damaged = |reason: String| BuildError::Cache { what: "result", path: directory.clone(), reason };
-        let result: ResultFile = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
-        if result.format != RESULT_FORMAT {
-            return Err(damaged(format!("its format is {}, expected {RESULT_FORMAT}", result.format)));
+    /// The result of an action, if it is in the cache. One whose bytes are not what was written is taken out.
+    pub(crate) fn find(context: &Context, digest: Digest) -> Result<Option<Self>, BuildError> {
+        let directory = context.cache.actions().join(digest.to_string());
+        if !directory.is_dir() {
+            return Ok(None);
         }
-        if let (Some(wheel), Some(expected)) = (&result.wheel, result.sha256) {
-            let found = crate::source::hash_file(&directory.join(wheel))?;
-            if found != expected {
-                return Err(damaged(format!("{wheel} has SHA-256 {found}, expected {expected}")));
-            }
+        match ResultFile::read(&directory)? {
+            Ok(result) => Ok(Some(Self { name: result.name, digest, directory, wheel: result.wheel })),
+            Err(reason) => context.discard("result", &directory, &reason).map(|()| None),
         }
-        Ok(Some(Self { name: result.name, digest, directory, wheel: result.wheel }))
     }
 
     /// What admission said of the wheel. `None` for a library, and where it was never asked, or by an earlier version

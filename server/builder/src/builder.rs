@@ -66,12 +66,12 @@ impl<'a> Builder<'a> {
         results: &BTreeMap<PackageName, ActionResult>,
     ) -> Result<ActionResult, BuildError> {
         let is_whole = |result: &ActionResult| result.wheel.is_none() || result.admission().is_some();
-        if let Some(result) = ActionResult::find(&self.context.cache, action.digest)?.filter(is_whole) {
+        if let Some(result) = ActionResult::find(self.context, action.digest)?.filter(is_whole) {
             return Ok(result);
         }
         let _lock = self.context.cache.lock(&action.digest.to_string(), self.context)?;
         let companions = run_closure(action.recipe, recipes, results);
-        let Some(result) = ActionResult::find(&self.context.cache, action.digest)? else {
+        let Some(result) = ActionResult::find(self.context, action.digest)? else {
             return execute(shop, action, &companions);
         };
         // Built and admitted by an earlier version, whose checks were fewer.

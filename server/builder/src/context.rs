@@ -1,7 +1,7 @@
 //! What every step of the builder needs: where things are kept, where progress goes, how to stop, where to fetch.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use crate::error::{BuildError, IoContext as _};
 use crate::interrupt::Interrupt;
 use crate::process::{self, Log};
 use crate::progress::Progress;
+use crate::space::{Space, tells_of_a_full_disk};
 use crate::toolchain::ToolchainChoice;
 use crate::upstream::Upstream;
 use crate::work_directory::WorkDirectory;
@@ -41,15 +42,44 @@ impl Context {
     ) -> Result<(), BuildError> {
         let stage = self.progress.stage(label, step);
         let result = process::run_logged(command, &self.interrupt, log, |line| stage.message(line))?;
-        result.map_err(|failure| BuildError::Step {
-            package: label.to_owned(),
-            step,
-            lines: failure.telling_lines().join("\n"),
-            status: failure.status,
-            log: log.path.clone(),
+        result.map_err(|failure| {
+            let (package, log) = (label.to_owned(), log.path.clone());
+            if let Some(line) = failure.last_lines.iter().find(|line| tells_of_a_full_disk(line)) {
+                return self.disk_full(package, step, line.trim(), log);
+            }
+            let lines = failure.telling_lines().join("\n");
+            BuildError::Step { package, step, lines, status: failure.status, log }
         })?;
         stage.done(&format!("{step}: done"));
         Ok(())
+    }
+
+    /// The error of a step in which some program met a full disk; `line` is what it said.
+    pub(crate) fn disk_full(&self, package: String, step: &'static str, line: &str, log: PathBuf) -> BuildError {
+        let path = self.cache.root.as_path();
+        let space =
+            Space::of(path).map_or_else(|error| format!("an unknown room ({error})"), |space| space.to_string());
+        let line: String = line.chars().take(200).collect();
+        BuildError::DiskFull {
+            package,
+            step,
+            line: line.into(),
+            path: path.into(),
+            space: space.into(),
+            log: log.into(),
+        }
+    }
+
+    /// Takes something damaged out of the cache, and says so: what can be made again is, and nobody uses it until then.
+    pub(crate) fn discard(&self, what: &str, place: &Path, reason: &str) -> Result<(), BuildError> {
+        self.progress
+            .line(&format!("the {what} in the cache is damaged ({reason}); making it anew: {}", place.display()));
+        let aside = self.cache.work_directory("damaged")?;
+        match fs::rename(place, aside.path().join("it")) {
+            // Another process was faster.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            renamed => renamed.doing("remove the damaged", place),
+        }
     }
 
     /// A fresh log called `name`.
@@ -72,6 +102,11 @@ impl Cache {
     /// A cache at `root`, which is created when it is first written.
     pub fn new(root: PathBuf) -> Self {
         Self { root }
+    }
+
+    /// The directory of it all.
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Installed toolchains.

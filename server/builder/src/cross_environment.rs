@@ -8,6 +8,7 @@ use pkgsrv_index::{Abi, Digest};
 use sha2::{Digest as _, Sha256};
 
 use crate::abi_flags::{ABI_FLAGS, DEFAULT_FLAGS, SIDE_MODULE_FLAGS};
+use crate::contents;
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
 use crate::runtime::Runtime;
@@ -15,6 +16,9 @@ use crate::toolchain::Toolchain;
 
 /// Where it is mounted in a build.
 pub(crate) const MOUNT: &str = "/pkgsrv/cross";
+
+/// Raised when other files are kept of the same environment.
+const LAYOUT: u32 = 1;
 
 /// Reads the target's sysconfig data, which is Python code, and writes what is derived from it.
 const SCRIPT: &str = include_str!("cross_environment/derive.py");
@@ -61,8 +65,13 @@ impl CrossEnvironment {
     /// The one of an ABI; made if it is not there.
     pub fn ensure(context: &Context, abi: Abi, toolchain: &Toolchain, runtime: &Runtime) -> Result<Self, BuildError> {
         let digest = digest(abi, toolchain, runtime);
-        let directory = context.cache.cross_environments().join(digest.to_string());
+        let directory = context.cache.cross_environments().join(format!("{digest}-{LAYOUT}"));
         let environment = Self { directory, digest, abi };
+        if environment.directory.is_dir()
+            && let Some(reason) = contents::damage(&environment.directory)?
+        {
+            context.discard("cross environment", &environment.directory, &reason)?;
+        }
         if !environment.directory.is_dir() {
             environment.derive(context, toolchain, runtime)?;
         }
@@ -94,6 +103,7 @@ impl CrossEnvironment {
             &mut command,
             &mut context.log("cross-environment")?,
         )?;
+        contents::record(work.path())?;
         work.move_into_place(&self.directory)
     }
 

@@ -135,6 +135,13 @@ pub enum BuildError {
     #[error("{package}: step `{step}` failed ({status})\n{lines}\nfull log: {log}")]
     Step { package: String, step: &'static str, status: String, lines: String, log: PathBuf },
 
+    #[error(
+        "{package}: step `{step}` failed, since a disk is full ({line})\nThat of {} has {space}: free some space \
+         there, or choose another one with --cache; then run the same command again. Should it have room, then it is \
+         the machine's memory that is full, which holds /tmp in a build.\nfull log: {}", path.display(), log.display()
+    )]
+    DiskFull { package: String, step: &'static str, line: Box<str>, path: Box<Path>, space: Box<str>, log: Box<Path> },
+
     #[error("{package}: {reason}")]
     Package { package: String, reason: String },
 

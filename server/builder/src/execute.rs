@@ -8,6 +8,7 @@ use pkgsrv_recipe::{BuildKind, Exports};
 
 use crate::action::{Action, ActionResult, RESULT_FORMAT, ResultFile, sha256, write_admission};
 use crate::admission;
+use crate::contents;
 use crate::context::Context;
 use crate::cross_environment::{CrossEnvironment, MOUNT as CROSS};
 use crate::error::{BuildError, IoContext as _};
@@ -65,6 +66,7 @@ pub(crate) fn execute(
             site.script()?;
             let prefix = finished.path().join("prefix");
             fs::rename(site.work.join("prefix"), &prefix).doing("keep the library in", &prefix)?;
+            result.sha256 = Some(contents::digest(&prefix)?);
         }
         BuildKind::Package => {
             if action.recipe.build.script.is_some() {
@@ -84,7 +86,7 @@ pub(crate) fn execute(
     fs::copy(&site.log.path, &kept_log).doing("keep the log in", &kept_log)?;
     ActionResult::write(finished.path(), &result)?;
     finished.move_into_place(&context.cache.actions().join(action.digest.to_string()))?;
-    ActionResult::find(&context.cache, action.digest)?.ok_or_else(|| BuildError::Cache {
+    ActionResult::find(context, action.digest)?.ok_or_else(|| BuildError::Cache {
         what: "result",
         path: context.cache.actions(),
         reason: "what was just written is gone".to_owned(),

@@ -27,6 +27,19 @@ impl Interrupt {
         if self.0.stopping.load(Ordering::SeqCst) { Err(BuildError::Interrupted) } else { Ok(()) }
     }
 
+    /// Waits; `Err` as soon as [`Self::stop`] is called.
+    pub(crate) fn sleep(&self, time: Duration) -> Result<(), BuildError> {
+        let end = Instant::now() + time;
+        loop {
+            self.check()?;
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            std::thread::sleep(left.min(Duration::from_millis(50)));
+        }
+    }
+
     /// Ends every child's process group: SIGTERM, and SIGKILL for what is there after three seconds.
     pub fn stop(&self) {
         self.0.stopping.store(true, Ordering::SeqCst);

@@ -77,6 +77,11 @@ impl Progress {
     }
 }
 
+/// Columns of the terminal that standard error is; 80 where it is none.
+pub fn terminal_width() -> usize {
+    usize::from(console::Term::stderr().size().1)
+}
+
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the two templates above are valid")
 }

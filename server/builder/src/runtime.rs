@@ -10,10 +10,12 @@ use flate2::read::GzDecoder;
 use pkgsrv_index::{Abi, Digest};
 
 use crate::action::sha256;
+use crate::contents;
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
 use crate::process::{self, Answer};
 use crate::source::check_hash;
+use crate::space::tells_of_a_full_disk;
 use crate::system_tools::{self, NPM};
 use crate::toolchain::Toolchain;
 
@@ -41,9 +43,13 @@ pub struct Runtime {
 impl Runtime {
     /// The runtime of an ABI: the unpacked one, else fetched by npm, from wherever npm is set up to fetch.
     pub fn ensure(context: &Context, abi: Abi) -> Result<Self, BuildError> {
-        let (name, version) = (abi.facts().runtime, abi.facts().runtime_version);
-        let directory = context.cache.runtimes().join(format!("{name}-{version}"));
-        let runtime = Self { directory, name, version, archive: archive(abi) };
+        let runtime = Self::of(context, abi);
+        let (name, version) = (runtime.name, runtime.version);
+        if runtime.directory.is_dir()
+            && let Some(reason) = contents::damage(&runtime.directory)?
+        {
+            context.discard("runtime", &runtime.directory, &reason)?;
+        }
         if !runtime.directory.is_dir() {
             let _lock = context.cache.lock(&format!("{name}-{version}"), context)?;
             if !runtime.directory.is_dir() {
@@ -51,6 +57,14 @@ impl Runtime {
             }
         }
         Ok(runtime)
+    }
+
+    /// The runtime of an ABI, be it there or not.
+    pub(crate) fn of(context: &Context, abi: Abi) -> Self {
+        let (name, version) = (abi.facts().runtime, abi.facts().runtime_version);
+        let archive = archive(abi);
+        let directory = context.cache.runtimes().join(format!("{name}-{version}-{}", &archive.to_string()[..8]));
+        Self { directory, name, version, archive }
     }
 
     fn install(&self, context: &Context) -> Result<(), BuildError> {
@@ -64,6 +78,10 @@ impl Runtime {
             .arg(&wanted)
             .current_dir(work.path());
         let printed = process::run_for_output(&mut npm, &context.interrupt).map_err(|error| match error {
+            BuildError::Program { output, .. } if tells_of_a_full_disk(&output) => {
+                let line = output.lines().find(|line| tells_of_a_full_disk(line)).unwrap_or_default();
+                context.disk_full(wanted.clone(), "fetching by npm", line, context.cache.runtimes())
+            }
             BuildError::Program { status, output, .. } => BuildError::Fetch {
                 what: format!("{wanted} by npm"),
                 reason: format!("npm failed ({status}); is there a network, and is npm set up right?\n{output}"),
@@ -76,6 +94,7 @@ impl Runtime {
         check_hash(&archive, &filename, &self.archive)?;
         let unpacked = context.cache.work_directory("runtime")?;
         unpack_npm(&archive, unpacked.path())?;
+        contents::record(unpacked.path())?;
         unpacked.move_into_place(&self.directory)?;
         stage.done("fetched");
         Ok(())
@@ -88,11 +107,10 @@ impl Runtime {
         let module = self.directory.join(format!("{}.asm.wasm", self.name));
         let wasm = fs::read(&module).doing("read", &module)?;
         if let Ok(text) = fs::read_to_string(&place) {
-            return RuntimeSymbols::read(&text, &wasm).map_err(|reason| BuildError::Cache {
-                what: "list of the runtime's symbols",
-                path: place,
-                reason,
-            });
+            match RuntimeSymbols::read(&text, &wasm) {
+                Ok(symbols) => return Ok(symbols),
+                Err(reason) => context.discard("list of the runtime's symbols", &place, &reason)?,
+            }
         }
         let text = self.run_script(context, toolchain, SYMBOLS_SCRIPT, &[])?;
         let symbols = RuntimeSymbols::read(&text, &wasm).map_err(|reason| BuildError::Program {

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use flate2::read::GzDecoder;
 use pkgsrv_index::{Digest, PackageName};
@@ -12,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
 use crate::toolchain::Toolchain;
-use crate::upstream;
+use crate::upstream::{self, Failed, UpstreamFile};
 
 /// A file of this size is larger than any sdist; reading on would only fill the disk.
 const LARGEST_SOURCE: u64 = 2 << 30;
@@ -61,15 +62,20 @@ pub fn fetch_wheel(context: &Context, wheel: &LockedWheel) -> Result<Fetched, Bu
 
 fn cached(context: &Context, sha256: &Digest) -> Result<Option<Fetched>, BuildError> {
     let directory = context.cache.sources().join(sha256.to_string());
-    let Some(entry) = fs::read_dir(&directory).ok().and_then(|mut entries| entries.next()) else { return Ok(None) };
-    let entry = entry.doing("read", &directory)?;
-    let filename = entry.file_name().to_string_lossy().into_owned();
-    let found = hash_file(&entry.path())?;
-    if found != *sha256 {
-        let reason = format!("{filename} has SHA-256 {found}, expected {sha256}");
-        return Err(BuildError::Cache { what: "source", path: directory, reason });
-    }
-    Ok(Some(Fetched { path: entry.path(), filename }))
+    let Ok(entries) = fs::read_dir(&directory) else { return Ok(None) };
+    let files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+    let reason = if let [path] = files.as_slice() {
+        let filename = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let found = hash_file(path)?;
+        if found == *sha256 {
+            return Ok(Some(Fetched { path: path.clone(), filename }));
+        }
+        format!("{filename} has SHA-256 {found}, expected {sha256}")
+    } else {
+        format!("it has {} files, expected one", files.len())
+    };
+    context.discard("source", &directory, &reason)?;
+    Ok(None)
 }
 
 /// The file with this hash; where the index has none, the one of this name is fetched all the same, so that the error
@@ -81,7 +87,7 @@ fn fetch_upstream(
     wanted: &str,
     fits: impl Fn(&str) -> bool,
 ) -> Result<Fetched, BuildError> {
-    let client = upstream::client()?;
+    let client = context.upstream.client()?;
     let found = context.upstream.find(&client, context, project, |files| {
         let with_hash = files.iter().position(|file| file.has_hash(sha256));
         with_hash.or_else(|| files.iter().position(|file| fits(&file.filename)))
@@ -90,7 +96,7 @@ fn fetch_upstream(
     check_plain(&file.filename)?;
     let work = context.cache.work_directory("fetch")?;
     let path = work.path().join("file");
-    download(context, &client, &file, &path)?;
+    upstream::persistently(context, || download(context, &client, &file, &path))?;
     keep(context, &path, &file.filename, sha256)
 }
 
@@ -108,10 +114,10 @@ fn check_plain(filename: &str) -> Result<(), BuildError> {
 fn download(
     context: &Context,
     client: &reqwest::blocking::Client,
-    file: &upstream::UpstreamFile,
+    file: &UpstreamFile,
     path: &Path,
-) -> Result<(), BuildError> {
-    let failed = |source| upstream::fetch_error(file.filename.clone(), source);
+) -> Result<(), Failed> {
+    let failed = |source| context.upstream.failed(file.filename.clone(), source);
     let mut response =
         client.get(file.address()).send().and_then(reqwest::blocking::Response::error_for_status).map_err(failed)?;
     let length = response.content_length().or(file.size);
@@ -121,28 +127,40 @@ fn download(
     let mut total = 0;
     loop {
         context.interrupt.check()?;
-        let count = response.read(&mut buffer).map_err(|error| BuildError::Fetch {
-            what: file.filename.clone(),
-            reason: format!("the transfer broke after {total} bytes: {error}"),
-            source: None,
-        })?;
+        let count = response.read(&mut buffer).map_err(|error| broken(context, file, total, &error))?;
         if count == 0 {
             break;
         }
         total += count as u64;
         if total > LARGEST_SOURCE {
             let reason = format!("it is larger than {LARGEST_SOURCE} bytes");
-            return Err(BuildError::Fetch { what: file.filename.clone(), reason, source: None });
+            return Err(BuildError::Fetch { what: file.filename.clone(), reason, source: None }.into());
         }
         out.write_all(&buffer[..count]).doing("write", path)?;
         bar.advance(count as u64);
     }
     if let Some(length) = length.filter(|length| *length != total) {
-        let reason = format!("the transfer ended after {total} of {length} bytes; try again");
-        return Err(BuildError::Fetch { what: file.filename.clone(), reason, source: None });
+        let reason = format!("the transfer ended after {total} of {length} bytes");
+        return Err(Failed::ForNow(BuildError::Fetch { what: file.filename.clone(), reason, source: None }));
     }
     bar.done(&format!("{total} bytes"));
     Ok(())
+}
+
+/// The error of a transfer that began; one that stalled is not tried again.
+fn broken(context: &Context, file: &UpstreamFile, total: u64, error: &std::io::Error) -> Failed {
+    let failed = |reason| BuildError::Fetch { what: file.filename.clone(), reason, source: None };
+    let causes = std::iter::successors(error.get_ref().map(|inner| inner as &dyn std::error::Error), |e| e.source());
+    let stalled = error.kind() == std::io::ErrorKind::TimedOut
+        || causes.filter_map(|cause| cause.downcast_ref::<reqwest::Error>()).any(reqwest::Error::is_timeout);
+    if !stalled {
+        return Failed::ForNow(failed(format!("the transfer broke after {total} bytes: {error}")));
+    }
+    let wait = context.upstream.patience().as_secs_f32();
+    Failed::ForGood(failed(format!(
+        "the server stalled: {total} bytes came, then nothing for {wait} s; try again, or wait longer with \
+         --upstream-timeout SECONDS"
+    )))
 }
 
 /// Checks the hash and moves the file to its place.
@@ -202,11 +220,38 @@ pub fn unpack(archive: &Fetched, into: &Path) -> Result<PathBuf, BuildError> {
         }
     }
     directories.iter_mut().try_for_each(place)?;
+    bring_to_the_past(into)?;
     let mut tops = fs::read_dir(into).doing("read", into)?;
     match (tops.next(), tops.next()) {
         (Some(Ok(top)), None) if top.path().is_dir() => Ok(top.path()),
         _ => Err(bad("expected one directory at the top".to_owned())),
     }
+}
+
+/// Moves all times back by the same, if some are in the future: a clock that is wrong, here or where the archive was
+/// made, would stop build systems, and their order tells what is made from what.
+fn bring_to_the_past(top: &Path) -> Result<(), BuildError> {
+    let mut times = Vec::new();
+    let mut pending = vec![top.to_owned()];
+    while let Some(path) = pending.pop() {
+        let metadata = fs::symlink_metadata(&path).doing("read", &path)?;
+        if metadata.is_dir() {
+            for entry in fs::read_dir(&path).doing("read", &path)? {
+                pending.push(entry.doing("read", &path)?.path());
+            }
+        } else if metadata.is_file() {
+            let modified = metadata.modified().doing("read the time of", &path)?;
+            times.push((path, modified));
+        }
+    }
+    let newest = times.iter().map(|(_, time)| *time).max();
+    let Some(ahead) = newest.and_then(|newest| newest.duration_since(SystemTime::now()).ok()) else { return Ok(()) };
+    for (path, time) in times {
+        // Before what a file system can hold there is nothing to keep in order.
+        let time = time.checked_sub(ahead).unwrap_or(SystemTime::UNIX_EPOCH);
+        File::open(&path).and_then(|file| file.set_modified(time)).doing("set the time of", &path)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -239,6 +284,21 @@ mod tests {
         let into = tempfile::tempdir().unwrap();
         let top = unpack(&archive, into.path()).unwrap();
         assert_eq!(fs::read(top.join("setup.py")).unwrap(), b"x");
+    }
+
+    #[test]
+    fn times_in_the_future_are_moved_and_keep_their_order() {
+        let directory = tempfile::tempdir().unwrap();
+        let now = SystemTime::now();
+        let day = std::time::Duration::from_hours(24);
+        for (name, time) in [("configure.ac", now + day), ("configure", now + 2 * day), ("old", now - 400 * day)] {
+            File::create(directory.path().join(name)).unwrap().set_modified(time).unwrap();
+        }
+        bring_to_the_past(directory.path()).unwrap();
+        let time = |name: &str| fs::metadata(directory.path().join(name)).unwrap().modified().unwrap();
+        assert!(time("configure") <= SystemTime::now());
+        assert!(time("configure.ac") < time("configure"));
+        assert!(time("old") < now - 401 * day);
     }
 
     #[test]

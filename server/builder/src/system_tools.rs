@@ -22,6 +22,8 @@ pub const MMDEBSTRAP: SystemTool = SystemTool { program: "mmdebstrap", package: 
 pub const BUBBLEWRAP: SystemTool = SystemTool { program: "bwrap", package: "bubblewrap" };
 /// Lets an ordinary user make a root directory in a user namespace.
 pub const UIDMAP: SystemTool = SystemTool { program: "newuidmap", package: "uidmap" };
+/// Runs pip, which tells which index the machine is set up with.
+pub const PYTHON: SystemTool = SystemTool { program: "python3", package: "python3-pip" };
 /// Tells which index the machine is set up with.
 pub const PIP: SystemTool = SystemTool { program: "pip3", package: "python3-pip" };
 /// Fetches runtimes.
@@ -29,15 +31,15 @@ pub const NPM: SystemTool = SystemTool { program: "npm", package: "npm" };
 
 /// Makes sure that all of `tools` are there.
 pub fn ensure(context: &Context, tools: &[SystemTool]) -> Result<(), BuildError> {
-    let missing: Vec<SystemTool> = tools.iter().copied().filter(|tool| !on_path(tool.program)).collect();
+    let missing: Vec<SystemTool> = tools.iter().copied().filter(|tool| place(tool.program).is_none()).collect();
     if missing.is_empty() {
         return Ok(());
     }
     let packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
-    let command = installing_command(&packages);
+    let command = install_command(&packages);
     let programs = missing.iter().map(|tool| tool.program).collect::<Vec<_>>().join(", ");
     let told = BuildError::MissingTools { programs, command };
-    if !is_root() || !on_path("apt-get") {
+    if !can_install() {
         return Err(told);
     }
     let mut log = context.log("apt")?;
@@ -62,27 +64,30 @@ pub fn ensure(context: &Context, tools: &[SystemTool]) -> Result<(), BuildError>
     Ok(())
 }
 
+/// The command that installs Debian packages.
+pub fn install_command<T: AsRef<str>>(packages: &[T]) -> String {
+    let packages: Vec<&str> = packages.iter().map(AsRef::as_ref).collect();
+    let sudo = if is_root() { "" } else { "sudo " };
+    format!("{sudo}apt-get install -y --no-install-recommends {}", packages.join(" "))
+}
+
+/// Whether [`ensure`] installs what is missing.
+pub fn can_install() -> bool {
+    is_root() && place("apt-get").is_some()
+}
+
 /// Whether we are root.
 pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
-/// Whether a program of this name is on `PATH`.
-fn on_path(program: &str) -> bool {
-    find_program(program).is_some()
-}
-
-/// The program of this name on `PATH`, by which the system finds what we start: no setting of ours. Links are followed.
-pub fn find_program(program: &str) -> Option<PathBuf> {
+/// Where on `PATH`, by which the system finds what we start, a program is: no setting of ours.
+pub fn place(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .map(|directory| directory.join(program))
-        .find(|path| path.is_file())
-        .and_then(|path| path.canonicalize().ok())
+    std::env::split_paths(&path).map(|directory| directory.join(program)).find(|path| path.is_file())
 }
 
-/// The command that installs Debian packages.
-pub fn installing_command<T: AsRef<str>>(packages: &[T]) -> String {
-    let packages: Vec<&str> = packages.iter().map(AsRef::as_ref).collect();
-    format!("sudo apt-get install -y --no-install-recommends {}", packages.join(" "))
+/// Like [`place`], with links followed: the directory that its program was installed in.
+pub fn find_program(program: &str) -> Option<PathBuf> {
+    place(program).and_then(|path| path.canonicalize().ok())
 }

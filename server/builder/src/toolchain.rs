@@ -73,6 +73,9 @@ impl Toolchain {
         }
         let _lock = context.cache.lock(&name, context)?;
         if Self::open(&directory)?.is_none() {
+            if directory.is_dir() {
+                context.discard("toolchain", &directory, "it has no manifest that can be read")?;
+            }
             debian::install(context, abi, &directory)?;
         }
         Self::open_installed(&directory)

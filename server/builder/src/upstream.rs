@@ -2,7 +2,7 @@
 
 use std::process::Command;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use pkgsrv_index::{Digest, PackageName};
 use reqwest::blocking::Client;
@@ -18,6 +18,22 @@ use crate::system_tools::{self, PIP};
 pub struct Upstream {
     named: Option<String>,
     found: OnceLock<String>,
+    /// How long a server may send nothing.
+    patience: Duration,
+}
+
+/// How often a transfer is tried that a server refuses for now or that breaks off.
+const TRIES: u32 = 3;
+
+/// The wait after the first failure; it doubles.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+
+/// Why a try failed.
+pub(crate) enum Failed {
+    /// Another try may help.
+    ForNow(BuildError),
+    /// It will not.
+    ForGood(BuildError),
 }
 
 /// A file on the upstream index.
@@ -45,8 +61,60 @@ const ASK_PIP: &str = "from pip._internal.commands import create_command\n\
 
 impl Upstream {
     /// The index that the user named with `--upstream`, else the one that pip is set up with.
-    pub fn new(named: Option<String>) -> Self {
-        Self { named, found: OnceLock::new() }
+    /// A server that sends nothing for `patience` is given up.
+    pub fn new(named: Option<String>, patience: Duration) -> Self {
+        Self { named, found: OnceLock::new(), patience }
+    }
+
+    /// The client for all fetching. A whole transfer may take as long as it takes, if only bytes keep coming.
+    pub(crate) fn client(&self) -> Result<Client, BuildError> {
+        // An error means that a provider is installed already, which is what is wanted.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let waiting = reqwest::Client::builder()
+            .user_agent(concat!("pkgsrv/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(self.patience)
+            .read_timeout(self.patience);
+        reqwest::blocking::ClientBuilder::from(waiting)
+            .timeout(None)
+            .build()
+            .map_err(|source| self.failed("anything".to_owned(), source).into_inner())
+    }
+
+    /// What failed, and whether another try may help: a server that does not answer in time is not asked again, since
+    /// that takes too long.
+    pub(crate) fn failed(&self, what: String, source: reqwest::Error) -> Failed {
+        let told = std::iter::successors(std::error::Error::source(&source), |cause| cause.source())
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(": ");
+        let passing = source.status().is_some_and(|status| status.is_server_error() || status.as_u16() == 429);
+        let wait = self.patience.as_secs_f32();
+        let reason = if ["certificate expired", "certificate not valid yet", "Expired", "NotValidYet"]
+            .iter()
+            .any(|words| told.contains(words))
+        {
+            "the server's certificate is not valid at the time that this machine's clock tells; is the clock right?"
+                .to_owned()
+        } else if source.is_timeout() {
+            format!("the server sent nothing for {wait} s; try again, or wait longer with --upstream-timeout SECONDS")
+        } else if source.is_connect() {
+            "no answer; is there a network, and is the index that pip is set up with (or --upstream) right?".to_owned()
+        } else if source.is_decode() {
+            "the answer is not the JSON form of the Simple API, which this index must offer".to_owned()
+        } else if let Some(status) = source.status() {
+            format!("the server answered {status}")
+        } else {
+            "the transfer broke".to_owned()
+        };
+        let again =
+            passing || !(source.is_timeout() || source.is_connect() || source.is_decode() || source.is_status());
+        let error = BuildError::Fetch { what, reason, source: Some(source) };
+        if again { Failed::ForNow(error) } else { Failed::ForGood(error) }
+    }
+
+    /// How long a server may send nothing.
+    pub(crate) const fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// Its address, without a slash at the end.
@@ -65,6 +133,25 @@ impl Upstream {
         Ok(self.found.get_or_init(|| address))
     }
 
+    /// Its address as it may be shown, and what named it.
+    pub(crate) fn shown_address(&self, context: &Context) -> Result<(String, &'static str), BuildError> {
+        let by = if self.named.is_some() { "named by --upstream" } else { "what pip is set up with" };
+        Ok((without_password(self.address(context)?), by))
+    }
+
+    /// Asks for some project, and returns when the server says it is. An answer that there is none is one, too.
+    pub(crate) fn date(&self, context: &Context) -> Result<Option<SystemTime>, BuildError> {
+        let address = self.address(context)?;
+        let what = || without_password(address);
+        let failed = |source| self.failed(what(), source).into_inner();
+        let response = self.client()?.get(format!("{address}/pip/")).send().map_err(failed)?;
+        if response.status().as_u16() != 404 {
+            response.error_for_status_ref().map_err(failed)?;
+        }
+        let date = response.headers().get("date").and_then(|value| value.to_str().ok());
+        Ok(date.and_then(|text| httpdate::parse_http_date(text).ok()))
+    }
+
     /// The file of `project` at the place that `choose` answers.
     pub(crate) fn find(
         &self,
@@ -75,15 +162,21 @@ impl Upstream {
     ) -> Result<Option<UpstreamFile>, BuildError> {
         let page = format!("{}/{project}/", self.address(context)?);
         let shown = without_password(&page);
-        let failed = |source: reqwest::Error| fetch_error(format!("the file list of {project} ({shown})"), source);
-        let response = client
-            .get(&page)
-            .header("Accept", "application/vnd.pypi.simple.v1+json")
-            .send()
-            .and_then(reqwest::blocking::Response::error_for_status)
-            .map_err(failed)?;
-        let base = response.url().clone();
-        let ProjectPage { mut files } = response.json().map_err(failed)?;
+        let (base, bytes) = persistently(context, || {
+            let failed = |source| self.failed(format!("the file list of {project} ({shown})"), source);
+            let response = client
+                .get(&page)
+                .header("Accept", "application/vnd.pypi.simple.v1+json")
+                .send()
+                .and_then(reqwest::blocking::Response::error_for_status)
+                .map_err(failed)?;
+            Ok((response.url().clone(), response.bytes().map_err(failed)?))
+        })?;
+        let ProjectPage { mut files } = serde_json::from_slice(&bytes).map_err(|error| BuildError::Fetch {
+            what: format!("the file list of {project} ({shown})"),
+            reason: format!("the answer is not the JSON form of the Simple API, which this index must offer: {error}"),
+            source: None,
+        })?;
         let Some(chosen) = choose(&files) else { return Ok(None) };
         let mut file = files.swap_remove(chosen);
         let absolute = base.join(&file.url).map_err(|error| BuildError::Fetch {
@@ -124,32 +217,43 @@ impl UpstreamFile {
     }
 }
 
-/// The client for all fetching: a stalled server fails after a minute without a byte.
-pub(crate) fn client() -> Result<Client, BuildError> {
-    // An error means that a provider is installed already, which is what is wanted.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let waiting = reqwest::Client::builder()
-        .user_agent(concat!("pkgsrv/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(Duration::from_secs(20))
-        .read_timeout(Duration::from_mins(1));
-    // A whole transfer may take as long as it takes, if only bytes keep coming.
-    reqwest::blocking::ClientBuilder::from(waiting)
-        .timeout(None)
-        .build()
-        .map_err(|source| fetch_error("anything".to_owned(), source))
+impl Failed {
+    fn into_inner(self) -> BuildError {
+        match self {
+            Self::ForNow(error) | Self::ForGood(error) => error,
+        }
+    }
 }
 
-pub(crate) fn fetch_error(what: String, source: reqwest::Error) -> BuildError {
-    let reason = if source.is_connect() || source.is_timeout() {
-        "no answer; is there a network, and is the index that pip is set up with (or --upstream) right?".to_owned()
-    } else if source.is_decode() {
-        "the answer is not the JSON form of the Simple API, which this index must offer".to_owned()
-    } else if let Some(status) = source.status() {
-        format!("the server answered {status}")
-    } else {
-        "the transfer broke".to_owned()
-    };
-    BuildError::Fetch { what, reason, source: Some(source) }
+/// Errors of this machine (its disk, Ctrl-C) are the same at the next try.
+impl From<BuildError> for Failed {
+    fn from(error: BuildError) -> Self {
+        Self::ForGood(error)
+    }
+}
+
+/// Tries up to [`TRIES`] times, with longer and longer waits between.
+pub(crate) fn persistently<T>(
+    context: &Context,
+    mut attempt: impl FnMut() -> Result<T, Failed>,
+) -> Result<T, BuildError> {
+    let mut wait = FIRST_WAIT;
+    for number in 1.. {
+        context.interrupt.check()?;
+        match attempt() {
+            Ok(done) => return Ok(done),
+            Err(Failed::ForNow(error)) if number < TRIES => {
+                context.progress.line(&format!("{error}; trying again in {} s", wait.as_secs_f32()));
+            }
+            Err(Failed::ForNow(BuildError::Fetch { what, reason, source })) => {
+                return Err(BuildError::Fetch { what, reason: format!("{reason} ({number} tries)"), source });
+            }
+            Err(failed) => return Err(failed.into_inner()),
+        }
+        context.interrupt.sleep(wait)?;
+        wait *= 2;
+    }
+    unreachable!("the last try returns")
 }
 
 #[cfg(test)]

@@ -11,8 +11,10 @@ use pkgsrv::{
 };
 use pkgsrv_builder::{Builder, Context, Interrupt};
 use pkgsrv_index::{Abi, FileEntry, WheelFilename};
+use serde_json::json;
 
 use super::working::interruptible;
+use super::{JsonArgs, print_json};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Publish {
@@ -31,12 +33,20 @@ pub(crate) struct Publish {
     /// ABI to publish for, may be repeated [default: every ABI that a wheel fits]
     #[arg(long = "abi", value_name = "ABI")]
     abis: Vec<Abi>,
+    #[command(flatten)]
+    output: JsonArgs,
 }
 
 impl Publish {
     pub(crate) async fn run(self) -> Result<()> {
         let channel = self.channel.clone();
-        for line in interruptible(move |interrupt| self.publish(interrupt)).await? {
+        let json = self.output.json;
+        let lines = interruptible(move |interrupt| self.publish(interrupt)).await?;
+        if json {
+            let lines: Vec<_> = lines.iter().map(as_json).collect();
+            return print_json(&json!({ "channel": channel.to_string(), "lines": lines }));
+        }
+        for line in lines {
             print!("{}", described(&channel, &line));
         }
         Ok(())
@@ -77,6 +87,13 @@ impl Gate<'_> {
         let stored = || StoredObject::Wheel { sha256: entry.sha256, filename: entry.filename.clone() };
         self.paths.get(&entry.filename).cloned().unwrap_or_else(|| self.store.file(&stored()))
     }
+}
+
+/// One line of a channel for `--json`.
+fn as_json(line: &PublishedLine) -> serde_json::Value {
+    let names = |files: &[WheelFilename]| files.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let PublishedLine { abi, serial, added, already_there } = line;
+    json!({ "abi": abi.to_string(), "added": names(added), "already_there": names(already_there), "serial": serial })
 }
 
 fn described(channel: &ChannelName, line: &PublishedLine) -> String {

@@ -1,9 +1,14 @@
 //! `pkgsrv serve`.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use pkgsrv::{DataArgs, ListenArgs, ServeSettings, Server};
+use pkgsrv_index::Abi;
+use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
+
+use super::{JsonArgs, print_json};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Serve {
@@ -11,21 +16,65 @@ pub(crate) struct Serve {
     listen: ListenArgs,
     #[command(flatten)]
     data: DataArgs,
+    #[command(flatten)]
+    output: JsonArgs,
 }
 
 impl Serve {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let settings = ServeSettings::new(&self.listen, &self.data.data_dir());
         let runtime = tokio::runtime::Runtime::new()?;
-        runtime.block_on(async { Ok(pkgsrv::serve(settings, interrupted(), announce).await?) })
+        runtime.block_on(async {
+            Ok(pkgsrv::serve(settings, interrupted(), |server| announce(server, self.output)).await?)
+        })
+    }
+}
+
+/// What `--json` prints when a server answers: addresses.
+#[derive(Debug, Serialize)]
+struct Listening {
+    /// Address and port of the socket.
+    address: String,
+    base_url: String,
+    /// By ABI.
+    lines: BTreeMap<String, LineAddresses>,
+    loader: String,
+    simple: String,
+}
+
+#[derive(Debug, Serialize)]
+struct LineAddresses {
+    lockfile: String,
+    repodata: String,
+}
+
+impl Listening {
+    fn new(server: &Server) -> Self {
+        let base = server.base_url();
+        let addresses = |abi: Abi| LineAddresses {
+            lockfile: format!("{base}/pyodide/{abi}/pyodide-lock.json"),
+            repodata: format!("{base}/repodata/{abi}/"),
+        };
+        Self {
+            address: server.address().to_string(),
+            base_url: base.to_string(),
+            lines: Abi::known().map(|abi| (abi.to_string(), addresses(abi))).collect(),
+            loader: format!("{base}/loader/index.js"),
+            simple: format!("{base}/simple/"),
+        }
     }
 }
 
 /// The first line on stdout, for people and for scripts that asked for port 0.
-pub(crate) fn announce(server: &Server) {
-    let mut stdout = std::io::stdout().lock();
+pub(crate) fn announce(server: &Server, output: JsonArgs) {
     // A closed pipe is no reason not to serve.
-    let _closed = writeln!(stdout, "listening on http://{}", server.address()).and_then(|()| stdout.flush());
+    let _closed = if output.json {
+        print_json(&Listening::new(server))
+    } else {
+        let mut stdout = std::io::stdout().lock();
+        let line = format!("listening on http://{}\n", server.address());
+        stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush()).map_err(anyhow::Error::from)
+    };
 }
 
 /// Completes when the process is asked to end: Ctrl-C, SIGTERM, or a terminal that goes away.

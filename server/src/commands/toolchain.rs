@@ -4,8 +4,10 @@ use anyhow::{Result, anyhow};
 use pkgsrv::{FetchArgs, ProviderArgs};
 use pkgsrv_builder::{Interrupt, Manifest, Toolchain};
 use pkgsrv_index::Abi;
+use serde_json::json;
 
 use super::working::interruptible;
+use super::{JsonArgs, print_json};
 
 const INSTALL_EXAMPLES: &str = "\
 Examples:
@@ -23,6 +25,8 @@ pub(crate) struct ToolchainCommand {
     action: Action,
     #[command(flatten)]
     fetch: FetchArgs,
+    #[command(flatten)]
+    output: JsonArgs,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -37,13 +41,10 @@ enum Action {
     },
     /// List the installed toolchains
     List,
-    /// Show what an installed toolchain consists of
+    /// Show what an installed toolchain consists of; with --json its manifest, as it enters the digest of every build
     Show {
         /// Its name, as `list` prints it
         name: String,
-        /// Print its manifest, as it enters the digest of every build
-        #[arg(long)]
-        json: bool,
     },
     /// Print the Debian packages that the provider debian installs, for images that are made of the same
     Packages {
@@ -60,16 +61,12 @@ impl ToolchainCommand {
         let fetch = self.fetch;
         match self.action {
             Action::Install { abi, provider } => {
-                println!("{}", described(&install(fetch, abi.unwrap_or_else(Abi::newest), &provider).await?));
+                print(&[install(fetch, abi.unwrap_or_else(Abi::newest), &provider).await?], self.output)?;
             }
-            Action::List => {
-                for toolchain in Toolchain::installed(&fetch.context(&Interrupt::default()))? {
-                    println!("{}", described(&toolchain));
-                }
-            }
-            Action::Show { name, json } => {
+            Action::List => print(&Toolchain::installed(&fetch.context(&Interrupt::default()))?, self.output)?,
+            Action::Show { name } => {
                 let toolchain = Toolchain::named(&fetch.context(&Interrupt::default()), &name)?;
-                if json {
+                if self.output.json {
                     println!("{}", serde_json::to_string_pretty(&toolchain.manifest)?);
                 } else {
                     print!("{}\n{}", described(&toolchain), parts(&toolchain.manifest));
@@ -94,6 +91,26 @@ async fn install(fetch: FetchArgs, abi: Abi, provider: &ProviderArgs) -> Result<
         })
     };
     interruptible(install).await
+}
+
+/// One line each, or all in one line of JSON.
+fn print(toolchains: &[Toolchain], output: JsonArgs) -> Result<()> {
+    if output.json {
+        let entry = |toolchain: &Toolchain| {
+            let manifest = &toolchain.manifest;
+            json!({
+                "directory": toolchain.directory(),
+                "emscripten": manifest.emscripten,
+                "name": manifest.name,
+                "python": manifest.python,
+            })
+        };
+        return print_json(&json!({ "toolchains": toolchains.iter().map(entry).collect::<Vec<_>>() }));
+    }
+    for toolchain in toolchains {
+        println!("{}", described(toolchain));
+    }
+    Ok(())
 }
 
 fn described(toolchain: &Toolchain) -> String {

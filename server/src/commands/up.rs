@@ -9,6 +9,7 @@ use pkgsrv::{BuildArgs, ChannelName, DataArgs, DataDir, ListenArgs, ServeSetting
 use pkgsrv_builder::{Builder, Interrupt};
 use pkgsrv_index::{Abi, PackageName};
 
+use super::JsonArgs;
 use super::rebuilt::named_for;
 use super::serve::{announce, interrupted};
 use super::working::interruptible;
@@ -25,6 +26,8 @@ pub(crate) struct Up {
     data: DataArgs,
     #[command(flatten)]
     listen: ListenArgs,
+    #[command(flatten)]
+    output: JsonArgs,
 }
 
 impl Up {
@@ -36,8 +39,10 @@ impl Up {
         let package = self.names[0].clone();
         let prepare = move |interrupt: &Interrupt| prepare(&self.build, &self.names, &data, interrupt);
         interruptible(prepare).await?;
-        announce(&server);
-        print!("{}", what_is_served(&server, abi, &package));
+        announce(&server, self.output);
+        if !self.output.json {
+            print!("{}", what_is_served(&server, abi, &package));
+        }
         Ok(server.run(interrupted()).await?)
     }
 }

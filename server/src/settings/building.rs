@@ -1,6 +1,7 @@
 //! Settings of the commands that build.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use pkgsrv_builder::{BuildError, Cache, Context, Interrupt, Progress, RecipeTree, ToolchainChoice, Upstream};
 use pkgsrv_index::Abi;
@@ -17,6 +18,10 @@ pub struct FetchArgs {
     /// Simple index that sources come from [default: the one that pip is set up with]
     #[arg(long, value_name = "URL", env = "PKGSRV_UPSTREAM", global = true)]
     upstream: Option<String>,
+    /// How long that index may send nothing before it is given up
+    #[arg(long, value_name = "SECONDS", env = "PKGSRV_UPSTREAM_TIMEOUT", global = true, default_value = "30",
+          value_parser = clap::value_parser!(u64).range(1..=3600))]
+    upstream_timeout: u64,
 }
 
 /// What to build from and for.
@@ -46,7 +51,7 @@ impl FetchArgs {
             cache: Cache::new(std::path::absolute(&cache).unwrap_or(cache)),
             progress: Progress::stderr(),
             interrupt: interrupt.clone(),
-            upstream: Upstream::new(self.upstream.clone()),
+            upstream: Upstream::new(self.upstream.clone(), Duration::from_secs(self.upstream_timeout)),
             toolchain: ToolchainChoice::default(),
             proxy: PROXY_VARIABLES
                 .iter()

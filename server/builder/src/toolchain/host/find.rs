@@ -13,7 +13,7 @@ use super::{EMSDK, HostSource};
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
 use crate::process;
-use crate::system_tools::{BUBBLEWRAP, find_program, installing_command};
+use crate::system_tools::{BUBBLEWRAP, find_program, install_command};
 use crate::toolchain::{BUILD_TOOLS, python_packages};
 
 const PYTHON_SCRIPT: &str = include_str!("python.py");
@@ -95,7 +95,7 @@ pub(super) fn find(context: &Context, abi: Abi, source: &HostSource) -> Result<F
         return Err(BuildError::MissingParts {
             provider: source.provider(),
             missing: missing.lines.join("\n  "),
-            remedy: installing_command(&missing.packages),
+            remedy: install_command(&missing.packages),
         });
     };
     links.retain(|(name, _)| name != BUBBLEWRAP.program);

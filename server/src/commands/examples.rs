@@ -1,0 +1,136 @@
+//! What the help of each command shows as examples. One table, so that a test can walk it: every command has one, and
+//! every one parses.
+
+use clap::Command;
+
+/// Command and its examples: what to type, and what that does.
+type Examples = (&'static str, &'static [(&'static str, &'static str)]);
+
+/// By the words after `pkgsrv`.
+const TABLE: &[Examples] = &[
+    (
+        "",
+        &[
+            ("pkgsrv up numpy", "from a name to a working import"),
+            ("pkgsrv doctor", "what this machine lacks for that, and the command that brings it"),
+        ],
+    ),
+    (
+        "build",
+        &[
+            ("pkgsrv build numpy", "numpy and what it needs, into ./dist"),
+            ("pkgsrv build pyyaml --out wheels --json", "for a script: one line of JSON"),
+        ],
+    ),
+    (
+        "completions",
+        &[
+            ("pkgsrv completions bash > ~/.local/share/bash-completion/completions/pkgsrv", "for bash"),
+            ("pkgsrv completions fish > ~/.config/fish/completions/pkgsrv.fish", "for fish"),
+        ],
+    ),
+    (
+        "doctor",
+        &[
+            ("pkgsrv doctor", "what is there, what is missing, and the command that brings it"),
+            ("pkgsrv doctor --json", "the same for a script"),
+        ],
+    ),
+    ("man", &[("pkgsrv man --out man1", "writes man1/pkgsrv.1 and one page for each command")]),
+    (
+        "publish",
+        &[
+            ("pkgsrv publish demo-1.0-py3-none-any.whl", "into the channel main"),
+            ("pkgsrv publish demo-1.0-py3-none-any.whl --channel nightly", "into another one"),
+        ],
+    ),
+    (
+        "serve",
+        &[
+            ("pkgsrv serve", "at http://127.0.0.1:8417/"),
+            ("pkgsrv serve --listen 0.0.0.0:80 --base-url https://packages.example", "behind a proxy"),
+        ],
+    ),
+    (
+        "toolchain",
+        &[
+            ("pkgsrv toolchain install", "what `build` and `up` would do first"),
+            ("pkgsrv toolchain list", "what is installed"),
+        ],
+    ),
+    ("toolchain install", &[("pkgsrv toolchain install 2026_0", "the toolchain for this ABI")]),
+    ("toolchain list", &[("pkgsrv toolchain list", "name, versions, directory")]),
+    ("toolchain show", &[("pkgsrv toolchain show debian-forky-python3.14-12345678", "every package in it")]),
+    (
+        "up",
+        &[
+            ("pkgsrv up numpy", "builds and serves at http://127.0.0.1:8417/"),
+            ("pkgsrv up numpy pyyaml --listen 127.0.0.1:0 --json", "on any free port, told as JSON"),
+        ],
+    ),
+];
+
+/// The command with its examples below its help, and so all commands below it.
+pub(crate) fn with_examples(command: Command) -> Command {
+    with_examples_of(command, "")
+}
+
+fn with_examples_of(mut command: Command, path: &str) -> Command {
+    if let Some((_, examples)) = TABLE.iter().find(|(of, _)| *of == path) {
+        command = command.after_help(shown(examples));
+    }
+    let names: Vec<String> = command.get_subcommands().map(|inner| inner.get_name().to_owned()).collect();
+    for name in names {
+        let inner = format!("{path} {name}").trim().to_owned();
+        command = command.mut_subcommand(name, |command| with_examples_of(command, &inner));
+    }
+    command
+}
+
+fn shown(examples: &[(&str, &str)]) -> String {
+    let lines = examples.iter().map(|(typed, does)| format!("  # {does}\n  {typed}"));
+    format!("Examples:\n{}", lines.collect::<Vec<_>>().join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every command but clap's own `help`, by its words.
+    fn all(command: &Command, path: &str, found: &mut Vec<(String, Command)>) {
+        found.push((path.to_owned(), command.clone()));
+        for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
+            all(inner, format!("{path} {}", inner.get_name()).trim(), found);
+        }
+    }
+
+    #[test]
+    fn the_help_of_every_command_shows_examples_that_parse() {
+        let whole = crate::command_line();
+        let mut commands = Vec::new();
+        all(&whole, "", &mut commands);
+        assert!(commands.len() > 8, "{}", commands.len());
+        for (path, command) in &mut commands {
+            let help = command.render_help().to_string();
+            let shown = help.split_once("Examples:\n").map(|(_, rest)| rest).unwrap_or_default();
+            let typed: Vec<&str> = shown.lines().filter_map(|line| line.trim().strip_prefix("pkgsrv")).collect();
+            assert!(!typed.is_empty(), "`pkgsrv {path} --help` shows no example:\n{help}");
+            for example in typed {
+                // What a shell does with the output is no part of the command line.
+                let words = example.split(" > ").next().unwrap_or_default().split_whitespace();
+                let parsed = whole.clone().try_get_matches_from(["pkgsrv"].into_iter().chain(words));
+                assert!(parsed.is_ok(), "pkgsrv{example}: {}", parsed.unwrap_err());
+                assert!(example.trim().starts_with(path.as_str()), "{example} is shown for `{path}`");
+            }
+        }
+    }
+
+    #[test]
+    fn every_row_belongs_to_a_command() {
+        let mut commands = Vec::new();
+        all(&crate::command_line(), "", &mut commands);
+        for (path, _) in TABLE {
+            assert!(commands.iter().any(|(known, _)| known == path), "there is no command `{path}`");
+        }
+    }
+}
