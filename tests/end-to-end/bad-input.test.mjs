@@ -5,8 +5,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
+import { processesWith, until } from "../support/processes.mjs";
 import { run, start } from "../support/program.mjs";
-import { demo, goodSource, recipes, sdist, sha256, startUpstream, temporaryDirectory } from "../support/upstream.mjs";
+import { demo, goodSource, recipes, sdist, sha256, startUpstream, temporaryDirectory, unique } from "../support/upstream.mjs";
 
 let directory, out;
 const cleanups = [];
@@ -29,9 +30,6 @@ async function upstream(bytes) {
   cleanups.push(server.stop);
   return { url: server.url, answerWith: (next) => (answer = next) };
 }
-
-/** The same thing made unique, so that no cache has it. */
-const unique = (text) => `${text}\n// ${process.pid} ${Date.now()} ${Math.random()}\n`;
 
 test("an unknown name is answered with the nearest names", async () => {
   const { code, stderr } = await run(["build", "nunpy", "--out", out]);
@@ -239,23 +237,3 @@ test("a build that leaves a link in place of its pyproject.toml is refused", asy
   assert.equal(code, 1);
   assert.match(stderr, /demo 1\.0: its build left .*pyproject\.toml that is no regular file/);
 });
-
-/** Waits for a condition, as long as the program runs. */
-async function until(child, condition) {
-  while (!condition()) {
-    assert.equal(child.exitCode, null, "the program ended early");
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-/** How many processes of the machine have `text` in their command line. */
-function processesWith(text) {
-  const commands = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, "utf8");
-    } catch {
-      return "";
-    }
-  });
-  return commands.filter((command) => command.includes(text)).length;
-}

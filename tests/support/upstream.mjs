@@ -43,6 +43,9 @@ static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "demo", NULL, -1, NUL
 PyMODINIT_FUNC PyInit_demo(void) { return PyModule_Create(&module); }
 `;
 
+/** The same thing made unique, so that no cache has it. */
+export const unique = (text) => `${text}\n// ${process.pid} ${Date.now()} ${Math.random()}\n`;
+
 /** A recipe folder with the recipe \`demo\`; `text` may change its text. */
 export function recipes(directory, hash, text = (recipe) => recipe) {
   const folder = join(directory, "recipes");
@@ -53,10 +56,12 @@ export function recipes(directory, hash, text = (recipe) => recipe) {
   return folder;
 }
 
-/** A Simple index with the one file demo-1.0.tar.gz; `answer(response)` sends its bytes. */
-export async function startUpstream(hash, answer) {
+/** A Simple index with the one file demo-1.0.tar.gz; `answer(response)` sends its bytes. `page(response)` may answer
+ * for the file list, and returns whether it did. */
+export async function startUpstream(hash, answer, page = () => false) {
   const server = createServer((request, response) => {
     if (request.url === "/simple/demo/") {
+      if (page(response)) return;
       response.setHeader("Content-Type", "application/vnd.pypi.simple.v1+json");
       const file = { filename: "demo-1.0.tar.gz", url: "/files/demo-1.0.tar.gz", hashes: { sha256: hash } };
       response.end(JSON.stringify({ meta: { "api-version": "1.4" }, name: "demo", files: [file] }));

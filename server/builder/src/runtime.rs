@@ -14,7 +14,7 @@ use crate::contents;
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
 use crate::process::{self, Answer};
-use crate::source::check_hash;
+use crate::source::{check_hash, not_unpacked};
 use crate::space::tells_of_a_full_disk;
 use crate::system_tools::{self, NPM};
 use crate::toolchain::Toolchain;
@@ -176,7 +176,8 @@ fn unpack_npm(archive: &Path, into: &Path) -> Result<(), BuildError> {
         let plain = path.strip_prefix("package").ok().filter(|inside| inside.components().count() == 1);
         // The runtimes are flat; what lies deeper is not part of them.
         let Some(name) = plain else { continue };
-        entry.unpack(into.join(name)).map_err(|error| bad(error.to_string()))?;
+        let failed = |error| not_unpacked(&archive.display().to_string(), &name.display().to_string(), into, error);
+        entry.unpack(into.join(name)).map_err(failed)?;
     }
     Ok(())
 }

@@ -206,7 +206,7 @@ pub fn unpack(archive: &Fetched, into: &Path) -> Result<PathBuf, BuildError> {
         match entry.unpack_in(into) {
             Ok(true) => Ok(()),
             Ok(false) => Err(bad(format!("{name} leads out of the archive"))),
-            Err(error) => Err(bad(format!("{name}: {error}"))),
+            Err(error) => Err(not_unpacked(&archive.filename, &name, into, error)),
         }
     };
     let mut directories = Vec::new();
@@ -226,6 +226,15 @@ pub fn unpack(archive: &Fetched, into: &Path) -> Result<PathBuf, BuildError> {
         (Some(Ok(top)), None) if top.path().is_dir() => Ok(top.path()),
         _ => Err(bad("expected one directory at the top".to_owned())),
     }
+}
+
+/// The error of one entry: the archive's, unless it is the disk's.
+pub(crate) fn not_unpacked(archive: &str, entry: &str, into: &Path, error: std::io::Error) -> BuildError {
+    use std::io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    if matches!(error.kind(), PermissionDenied | QuotaExceeded | ReadOnlyFilesystem | StorageFull) {
+        return BuildError::Io { doing: "unpack to", path: into.join(entry), source: error };
+    }
+    BuildError::Archive { filename: archive.to_owned(), reason: format!("{entry}: {error}") }
 }
 
 /// Moves all times back by the same, if some are in the future: a clock that is wrong, here or where the archive was

@@ -88,22 +88,25 @@ fn loader() -> Finding {
 
 fn shown(report: &Report) -> String {
     let mut text = String::new();
+    let mut told = None;
     for Finding { subject, state, found, remedy } in &report.findings {
         let mark = match state {
             State::Good => "ok      ",
             State::Later => "later   ",
             State::Warning => "warning ",
-            State::Bad => "MISSING ",
+            State::Bad => "PROBLEM ",
         };
         let _infallible = writeln!(text, "{mark} {subject}: {found}");
-        if let Some(remedy) = remedy {
-            let _infallible = writeln!(text, "           {remedy}");
+        // One command may help several things in a row.
+        if let Some(remedy) = remedy.as_ref().filter(|remedy| told != Some(*remedy)) {
+            let _infallible = writeln!(text, "             {remedy}");
         }
+        told = remedy.as_ref();
     }
     text.push_str(if report.ready {
         "\n`pkgsrv up NAME` can do its work here.\n"
     } else {
-        "\n`pkgsrv up NAME` cannot do its work here before what is MISSING is there.\n"
+        "\n`pkgsrv up NAME` cannot do its work here before each PROBLEM is solved.\n"
     });
     text
 }

@@ -3,6 +3,7 @@
 mod apt;
 mod bench;
 mod command;
+mod dist;
 mod loader;
 mod stamp;
 mod test;
@@ -29,7 +30,9 @@ enum Task {
     /// Checks that the crates the browser shares with the server compile for wasm32.
     CheckShared(loader::CheckArguments),
     /// Installs what the tests need and runs them all.
-    Test,
+    Test(test::TestArguments),
+    /// Packs a release: program, completions, manual pages, checksums.
+    Dist(dist::DistArguments),
     /// Measures, side by side with the peers, and prints a table.
     Bench(bench::BenchArguments),
 }
@@ -48,7 +51,8 @@ fn run(task: Task) -> Result<()> {
     match task {
         Task::Loader(arguments) => loader::build(&arguments),
         Task::CheckShared(arguments) => loader::check_shared(&arguments),
-        Task::Test => test::run_all(),
+        Task::Test(arguments) => test::run_all(&arguments),
+        Task::Dist(arguments) => dist::make(&arguments),
         Task::Bench(arguments) => bench::run_one(&arguments),
     }
 }

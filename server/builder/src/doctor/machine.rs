@@ -14,14 +14,17 @@ use crate::system_tools::{self, BUBBLEWRAP, MMDEBSTRAP, NPM, PYTHON, SystemTool,
 pub(super) fn programs(context: &Context) -> Vec<Finding> {
     let for_ordinary_users = if system_tools::is_root() { &[][..] } else { &[UIDMAP] };
     let tools = [&[MMDEBSTRAP, BUBBLEWRAP, NPM, PYTHON], for_ordinary_users].concat();
-    tools.into_iter().map(|tool| program(context, tool)).collect()
+    // One command for all: who installs them by hand should do it once.
+    let is_missing = |tool: &&SystemTool| system_tools::place(tool.program).is_none();
+    let missing: Vec<&str> = tools.iter().filter(is_missing).map(|tool| tool.package).collect();
+    tools.into_iter().map(|tool| program(context, tool, &missing)).collect()
 }
 
-fn program(context: &Context, tool: SystemTool) -> Finding {
+fn program(context: &Context, tool: SystemTool, missing: &[&str]) -> Finding {
     let Some(path) = system_tools::place(tool.program) else {
         let state = if system_tools::can_install() { State::Later } else { State::Bad };
         let found = if state == State::Later { "not there; it is installed when it is needed" } else { "not there" };
-        return Finding::other(state, tool.program, found, system_tools::install_command(&[tool.package]));
+        return Finding::other(state, tool.program, found, system_tools::install_command(missing));
     };
     let version = match tool {
         // It knows no --version.
