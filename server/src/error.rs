@@ -38,6 +38,32 @@ pub enum ServerError {
         /// The text as given.
         found: String,
     },
+    /// `--prompt-listen` with something else than an address or `off`.
+    #[error(
+        "`{found}` is no address for the prompt: expected an IP address and port, for example 127.0.0.1:8418, or `off`"
+    )]
+    InvalidPromptListen {
+        /// The text as given.
+        found: String,
+    },
+    /// `--prompt-url` with something else than an origin.
+    #[error(
+        "`{found}` is not an origin for the prompt: expected http:// or https:// and a host without a path, \
+         for example https://prompt.example"
+    )]
+    InvalidPromptUrl {
+        /// The text as given.
+        found: String,
+    },
+    /// A prompt that would share its origin with the packages.
+    #[error(
+        "the prompt cannot be at {url}, which is also the origin of --base-url: it runs packages' code and needs a host \
+         or port of its own"
+    )]
+    PromptNotApart {
+        /// The value of `--prompt-url`.
+        url: String,
+    },
     /// A file of the store, or one to be published, that cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
@@ -151,9 +177,11 @@ pub enum ServerError {
     /// The address to listen on is in use.
     #[error(
         "cannot listen on {address}: another program does, perhaps a pkgsrv that is already running; \
-         stop it or choose another port, for example --listen {}:0 for any free one", address.ip()
+         stop it or choose another port, for example {option} {}:0 for any free one", address.ip()
     )]
     PortTaken {
+        /// The option that names it.
+        option: &'static str,
         /// The address.
         address: SocketAddr,
         /// The system's words.

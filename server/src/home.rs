@@ -1,4 +1,4 @@
-//! The page at `/`, and the snippets that it shows.
+//! The list of packages at `/packages/`, and the snippets that it shows.
 
 use std::fmt::Write;
 
@@ -73,9 +73,10 @@ pub(crate) fn page(base: &BaseUrl, channel: &ChannelName, abi: Abi, packages: &[
         let _infallible = write!(text, "<h2>{title}</h2>\n<pre>{code}</pre>\n");
     }
     text.push_str("<h2>Packages</h2>\n<ul>\n");
+    let prefix = channel.prefix();
     for name in packages {
         let name = Escaped(name);
-        let _infallible = writeln!(text, "<li><a href=\"simple/{name}/\">{name}</a></li>");
+        let _infallible = writeln!(text, "<li><a href=\"{base}/{prefix}simple/{name}/\">{name}</a></li>");
     }
     text.push_str("</ul>\n</body>\n</html>\n");
     text

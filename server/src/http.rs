@@ -16,7 +16,7 @@ use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{Any, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -24,7 +24,7 @@ use tower_http::trace::TraceLayer;
 
 use crate::http::assets::Assets;
 use crate::views::Channels;
-use crate::{BaseUrl, ServeSettings, ServerError, routes};
+use crate::{BaseUrl, PromptListen, ServeSettings, ServerError, prompt_app, routes};
 
 /// How long downloads may go on after the server was told to stop.
 const LAST_DOWNLOADS: Duration = Duration::from_secs(5);
@@ -41,7 +41,7 @@ pub fn app(settings: ServeSettings) -> Router {
     let channels = Channels::new(settings.store.clone());
     let app = Arc::new(App { settings, channels, assets: Arc::default() });
     let answering = routes::router().with_state(app).layer(CatchPanicLayer::new()).layer(cors());
-    with_headers_for_all(answering).layer(TraceLayer::new_for_http())
+    with_headers(answering, FOR_ALL).layer(TraceLayer::new_for_http())
 }
 
 /// Everything here is public, errors included: a page that cannot read an error cannot report it.
@@ -70,37 +70,43 @@ const FOR_ALL: &[(&str, &str)] = &[
     ("x-content-type-options", "nosniff"),
 ];
 
-fn with_headers_for_all(router: Router) -> Router {
-    FOR_ALL.iter().fold(router, |router, (name, value)| {
+/// Sets headers on every response.
+pub(crate) fn with_headers(router: Router, headers: &[(&'static str, &'static str)]) -> Router {
+    headers.iter().fold(router, |router, (name, value)| {
         let (name, value) = (HeaderName::from_static(name), HeaderValue::from_static(value));
         router.layer(SetResponseHeaderLayer::overriding(name, value))
     })
 }
 
-/// A server that has its socket and does not answer yet.
+/// A server that has its sockets and does not answer yet.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
-    address: SocketAddr,
+    main: Socket,
+    prompt: Option<Socket>,
+    /// With the addresses that were taken.
     settings: ServeSettings,
 }
 
 impl Server {
-    /// Takes the address of the settings.
-    pub async fn bind(settings: ServeSettings) -> Result<Self, ServerError> {
-        let address = settings.listen;
-        let failed = |source: io::Error| match source.kind() {
-            io::ErrorKind::AddrInUse => ServerError::PortTaken { address, source },
-            _ => ServerError::Listen { address, source },
+    /// Takes the addresses of the settings: the main one and the prompt's.
+    pub async fn bind(mut settings: ServeSettings) -> Result<Self, ServerError> {
+        settings.check_origins()?;
+        let main = Socket::bind(settings.listen, "--listen").await?;
+        settings.listen = main.address;
+        let prompt = match settings.prompt.listen {
+            PromptListen::Off => None,
+            PromptListen::At(address) => Some(Socket::bind(address, "--prompt-listen").await?),
+            PromptListen::NextPort => Some(Socket::after(main.address).await?),
         };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, settings })
+        if let Some(socket) = &prompt {
+            settings.prompt.listen = PromptListen::At(socket.address);
+        }
+        Ok(Self { main, prompt, settings })
     }
 
     /// The address that it listens on, with the port that was taken.
     pub const fn address(&self) -> SocketAddr {
-        self.address
+        self.main.address
     }
 
     /// The address that clients on this machine, or those meant by the settings, can use.
@@ -108,34 +114,82 @@ impl Server {
     /// # Panics
     /// Never: a socket's address is a host and a port.
     pub fn base_url(&self) -> BaseUrl {
-        let local = || format!("http://{}", self.address).parse().expect("a socket address is a host and port");
+        let local = || format!("http://{}", self.main.address).parse().expect("a socket address is a host and port");
         self.settings.base_url.clone().unwrap_or_else(local)
+    }
+
+    /// The origin of the prompt, without a slash at its end; `None` if it is switched off.
+    pub fn prompt_url(&self) -> Option<String> {
+        let socket = self.prompt.as_ref()?;
+        let told = self.settings.prompt.url.as_ref().map(|url| url.as_str().to_owned());
+        Some(told.unwrap_or_else(|| format!("http://{}", socket.address)))
     }
 
     /// Answers requests until `shutdown` completes, then a little longer for downloads under way.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), ServerError> {
-        let address = self.address;
-        let stopping = Arc::new(Notify::new());
-        let told = Arc::clone(&stopping);
-        let shutdown = async move {
-            shutdown.await;
-            told.notify_one();
+        let (tell, told) = watch::channel(false);
+        let prompt = self.prompt.map(|socket| socket.serve(prompt_app(self.settings.clone()), told.clone()));
+        let main = self.main.serve(app(self.settings), told);
+        let serving = async {
+            match prompt {
+                Some(prompt) => tokio::try_join!(main, prompt).map(|_| ()),
+                None => main.await,
+            }
         };
+        let grace = async {
+            shutdown.await;
+            tell.send_replace(true);
+            tokio::time::sleep(LAST_DOWNLOADS).await;
+        };
+        tokio::select! {
+            ended = serving => ended,
+            () = grace => Ok(()),
+        }
+    }
+}
+
+/// A socket and the address that it got.
+#[derive(Debug)]
+struct Socket {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Socket {
+    async fn bind(address: SocketAddr, option: &'static str) -> Result<Self, ServerError> {
+        let failed = |source: io::Error| match source.kind() {
+            io::ErrorKind::AddrInUse => ServerError::PortTaken { option, address, source },
+            _ => ServerError::Listen { address, source },
+        };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address })
+    }
+
+    /// The port after another one, else any free one.
+    async fn after(address: SocketAddr) -> Result<Self, ServerError> {
+        let at = |port| SocketAddr::new(address.ip(), port);
+        let option = "--prompt-listen";
+        match Self::bind(at(address.port().wrapping_add(1)), option).await {
+            Err(_) => Self::bind(at(0), option).await,
+            bound => bound,
+        }
+    }
+
+    async fn serve(self, app: Router, mut told: watch::Receiver<bool>) -> Result<(), ServerError> {
+        let address = self.address;
         let listener = self.listener.tap_io(|connection| {
             // Small pages are one write each; waiting for more only delays them.
             if let Err(error) = connection.set_nodelay(true) {
                 tracing::debug!(%error, "no TCP_NODELAY");
             }
         });
-        let serving = axum::serve(listener, app(self.settings)).with_graceful_shutdown(shutdown);
-        let grace = async {
-            stopping.notified().await;
-            tokio::time::sleep(LAST_DOWNLOADS).await;
+        let shutdown = async move {
+            // That the teller is gone means the same.
+            let _gone = told.wait_for(|told| *told).await;
         };
-        tokio::select! {
-            ended = async { serving.await } => ended.map_err(|source| ServerError::Serve { address, source }),
-            () = grace => Ok(()),
-        }
+        let serving = axum::serve(listener, app).with_graceful_shutdown(shutdown);
+        serving.await.map_err(|source| ServerError::Serve { address, source })
     }
 }
 

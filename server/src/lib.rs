@@ -2,7 +2,8 @@
 //!
 //! * A [`Store`] is a directory of [`StoredObject`]s whose paths are their addresses.
 //! * [`publish`] checks wheels and changes a channel in one step.
-//! * [`Server`] answers for all channels of a store; [`app`] is the same without a socket.
+//! * [`Server`] answers for all channels of a store; [`app`] is the same without a socket, [`prompt_app`] the origin of
+//!   the page that runs packages' code.
 //!
 //! The formats themselves are in `pkgsrv-index`, the reader of wheels in `pkgsrv-wheel`.
 
@@ -13,6 +14,7 @@ mod error;
 mod home;
 mod http;
 mod object;
+mod prompt;
 mod publish;
 mod routes;
 mod settings;
@@ -27,10 +29,11 @@ pub use error::{AdmissionError, ServerError};
 pub use home::{Snippet, snippets};
 pub use http::{Server, app, serve};
 pub use object::{CachePolicy, ChannelName, StoredObject};
+pub use prompt::prompt_app;
 pub use publish::{Admission, Candidate, Publication, PublishedLine, publish};
 pub use settings::{
-    BaseUrl, BuildArgs, DataArgs, FetchArgs, ListenArgs, ProviderArgs, ServeSettings, ToolchainArgs, log_filter,
-    wants_colour,
+    BaseUrl, BuildArgs, DataArgs, FetchArgs, ListenArgs, PromptArgs, PromptListen, PromptSettings, PromptUrl,
+    ProviderArgs, ServeSettings, ToolchainArgs, log_filter, wants_colour,
 };
 pub use store::{PublishLock, Store, digest_of};
 pub use upload::Upload;

@@ -16,6 +16,8 @@ pub enum CachePolicy {
     ImmutableView,
     /// Changes with every publish.
     Page,
+    /// May be kept, but each use asks whether it is still current.
+    Checked,
     /// Not worth keeping: errors and states.
     Never,
 }
@@ -27,6 +29,7 @@ impl CachePolicy {
             Self::Immutable => "public, max-age=31536000, immutable, no-transform",
             Self::ImmutableView => "public, max-age=31536000, immutable",
             Self::Page => "public, max-age=10, stale-while-revalidate=60, stale-if-error=86400",
+            Self::Checked => "no-cache",
             Self::Never => "no-store",
         }
     }

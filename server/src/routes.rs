@@ -43,6 +43,8 @@ fn channel(prefix: &str) -> Router<Arc<App>> {
     let at = |path: &str| format!("{prefix}{path}");
     Router::new()
         .route(&at("/"), get(home::home))
+        .route(&at("/packages"), get(home::add_slash))
+        .route(&at("/packages/"), get(home::list))
         .route(&at("/simple"), get(simple::add_slash))
         .route(&at("/simple/"), get(simple::list))
         .route(&at("/simple/{name}"), get(simple::add_slash))
@@ -58,18 +60,20 @@ fn channel(prefix: &str) -> Router<Arc<App>> {
         .route(&at("/repodata/{abi}/{object}"), get(repodata::object))
 }
 
-async fn nothing() -> HttpError {
+/// For addresses that are not there.
+pub(crate) async fn nothing() -> HttpError {
     HttpError::no_page()
 }
 
-async fn only_reading() -> HttpError {
+/// For other methods than GET and HEAD.
+pub(crate) async fn only_reading() -> HttpError {
     HttpError::MethodNotAllowed
 }
 
 /// A request, with the parts of its address still as text.
 pub(crate) struct Asked {
     method: Method,
-    headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     parameters: Vec<(String, String)>,
 }
 
@@ -90,7 +94,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
 }
 
 impl Asked {
-    fn text(&self, key: &str) -> Option<&str> {
+    pub(crate) fn text(&self, key: &str) -> Option<&str> {
         self.parameters.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str())
     }
 
@@ -101,7 +105,8 @@ impl Asked {
         text.parse().map_err(|error: T::Err| HttpError::NotFound(error.to_string()))
     }
 
-    fn channel(&self) -> Result<ChannelName, HttpError> {
+    /// The channel that the address names.
+    pub(crate) fn channel(&self) -> Result<ChannelName, HttpError> {
         match self.text("channel") {
             None => Ok(ChannelName::main()),
             // The main channel has one address.
@@ -123,10 +128,25 @@ impl Asked {
         if let Some(base) = &app.settings.base_url {
             return Ok(base.clone());
         }
+        let authority = self.authority().ok_or(HttpError::BadHost)?;
+        format!("http://{authority}").parse().map_err(|_| HttpError::BadHost)
+    }
+
+    fn authority(&self) -> Option<&str> {
         let host = self.headers.get(header::HOST).and_then(|host| host.to_str().ok());
         host.filter(|host| !host.contains('/'))
-            .and_then(|host| format!("http://{host}").parse().ok())
-            .ok_or(HttpError::BadHost)
+    }
+
+    /// The host that the client asks for, without the port; IPv6 addresses in brackets.
+    pub(crate) fn host(&self) -> Option<&str> {
+        let authority = self.authority()?;
+        let end = authority.rfind(']').map_or_else(|| authority.find(':'), |end| Some(end + 1));
+        Some(&authority[..end.unwrap_or(authority.len())]).filter(|host| !host.is_empty())
+    }
+
+    /// Another port of the host that the client asks for.
+    pub(crate) fn host_with_port(&self, port: u16) -> Option<BaseUrl> {
+        format!("http://{}:{port}", self.host()?).parse().ok()
     }
 
     /// The channel as it is now.

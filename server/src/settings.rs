@@ -1,6 +1,7 @@
 //! Settings. The environment is read here and nowhere else.
 
 mod building;
+mod prompt;
 mod toolchain;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use axum::http::Uri;
 use crate::{DataDir, ServerError, Store};
 
 pub use building::{BuildArgs, FetchArgs};
+pub use prompt::{PromptArgs, PromptListen, PromptSettings, PromptUrl};
 pub use toolchain::{ProviderArgs, ToolchainArgs};
 
 /// `--data`, for every command that touches published packages.
@@ -23,7 +25,7 @@ pub struct DataArgs {
     directory: Option<PathBuf>,
 }
 
-/// `--listen` and `--base-url`, for every command that serves.
+/// `--listen`, `--base-url` and what belongs to the prompt, for every command that serves.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ListenArgs {
     /// Address and port to listen on; port 0 takes any free one
@@ -32,6 +34,9 @@ pub struct ListenArgs {
     /// The address that clients use, if it is not the one that they ask for in `Host`
     #[arg(long, value_name = "URL", env = "PKGSRV_BASE_URL")]
     pub base_url: Option<BaseUrl>,
+    /// The Python prompt.
+    #[command(flatten)]
+    pub prompt: PromptArgs,
 }
 
 impl DataArgs {
@@ -60,6 +65,8 @@ pub struct ServeSettings {
     pub listen: SocketAddr,
     /// The address that goes into pages; by default the one that each request asks for.
     pub base_url: Option<BaseUrl>,
+    /// The Python prompt.
+    pub prompt: PromptSettings,
     /// The store of all channels.
     pub store: Store,
     /// Runtimes, each in `{name}/{version}`.
@@ -74,9 +81,22 @@ impl ServeSettings {
         Self {
             listen: listen.listen,
             base_url: listen.base_url.clone(),
+            prompt: PromptSettings::from(&listen.prompt),
             store: data.store(),
             runtimes: data.runtimes(),
             loader: data.loader(),
+        }
+    }
+}
+
+impl ServeSettings {
+    /// Checks that the prompt is not told to share the main origin.
+    pub(crate) fn check_origins(&self) -> Result<(), ServerError> {
+        match (&self.prompt.url, &self.base_url) {
+            (Some(url), Some(base)) if url.is_origin_of(base) => {
+                Err(ServerError::PromptNotApart { url: url.as_str().to_owned() })
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! `pkgsrv serve`.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 
 use pkgsrv::{DataArgs, ListenArgs, ServeSettings, Server};
 use pkgsrv_index::Abi;
@@ -39,6 +40,8 @@ struct Listening {
     /// By ABI.
     lines: BTreeMap<String, LineAddresses>,
     loader: String,
+    /// `null` when the prompt is switched off.
+    prompt: Option<String>,
     simple: String,
 }
 
@@ -60,20 +63,24 @@ impl Listening {
             base_url: base.to_string(),
             lines: Abi::known().map(|abi| (abi.to_string(), addresses(abi))).collect(),
             loader: format!("{base}/loader/index.js"),
+            prompt: server.prompt_url().map(|url| format!("{url}/")),
             simple: format!("{base}/simple/"),
         }
     }
 }
 
-/// The first line on stdout, for people and for scripts that asked for port 0.
+/// The first lines on stdout, for people and for scripts that asked for port 0.
 pub(crate) fn announce(server: &Server, output: JsonArgs) {
     // A closed pipe is no reason not to serve.
     let _closed = if output.json {
         print_json(&Listening::new(server))
     } else {
+        let mut text = format!("listening on http://{}\n", server.address());
+        if let Some(url) = server.prompt_url() {
+            let _infallible = writeln!(text, "prompt on {url}/");
+        }
         let mut stdout = std::io::stdout().lock();
-        let line = format!("listening on http://{}\n", server.address());
-        stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush()).map_err(anyhow::Error::from)
+        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(anyhow::Error::from)
     };
 }
 

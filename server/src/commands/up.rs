@@ -69,8 +69,9 @@ fn prepare(settings: &BuildArgs, names: &[PackageName], data: &DataDir, interrup
 
 fn what_is_served(server: &Server, abi: Abi, package: &PackageName) -> String {
     let base = server.base_url();
+    let at = server.prompt_url().map_or_else(|| "(switched off)".to_owned(), |url| format!("(Python, at {url}/)"));
     let mut text = format!(
-        "\n  page       {base}/\n  simple     {base}/simple/\n  lockfile   {base}/pyodide/{abi}/pyodide-lock.json\n  \
+        "\n  prompt     {base}/ {at}\n  packages   {base}/packages/\n  simple     {base}/simple/\n  lockfile   {base}/pyodide/{abi}/pyodide-lock.json\n  \
          repodata   {base}/repodata/{abi}/\n  loader     {base}/loader/index.js\n"
     );
     for snippet in pkgsrv::snippets(&base, &ChannelName::main(), abi, package.as_str()) {

@@ -62,6 +62,11 @@ fn is_refused(accepted: &[(String, u16)], format: SimpleFormat) -> bool {
     accepted.iter().any(named)
 }
 
+/// Whether the client asks for web pages by name, as browsers do and tools do not.
+pub(crate) fn asks_for_html(headers: &HeaderMap) -> bool {
+    weighted(headers, &header::ACCEPT).iter().any(|(range, weight)| range == "text/html" && *weight > 0)
+}
+
 /// Encodings that a body can be sent in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encoding {
@@ -152,6 +157,18 @@ mod tests {
             (&[""], None),
         ] {
             assert_eq!(simple_format(&headers(&header::ACCEPT, values)), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn browsers() {
+        for (value, expected) in [
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", true),
+            ("*/*", false),
+            ("text/html;q=0, */*", false),
+            ("application/json", false),
+        ] {
+            assert_eq!(asks_for_html(&headers(&header::ACCEPT, &[value])), expected, "{value}");
         }
     }
 

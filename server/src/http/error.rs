@@ -18,6 +18,8 @@ pub(crate) enum HttpError {
     MethodNotAllowed,
     /// The request names no host that addresses could be made from.
     BadHost,
+    /// The request names a host that this server is not.
+    OtherHost(String),
     /// A fault of this server.
     Internal(Box<ServerError>),
 }
@@ -41,6 +43,13 @@ impl HttpError {
                 (StatusCode::METHOD_NOT_ALLOWED, "this address can be read with GET and HEAD only".to_owned())
             }
             Self::BadHost => (StatusCode::BAD_REQUEST, "the Host header is missing or malformed".to_owned()),
+            Self::OtherHost(host) => (
+                StatusCode::MISDIRECTED_REQUEST,
+                format!(
+                    "this server answers for localhost and loopback addresses, not for `{host}`; if browsers are to \
+                     reach it by that name, start it with --base-url and --prompt-url"
+                ),
+            ),
             // Paths of this machine are for its log.
             Self::Internal(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "this server cannot read its store; its log says more".to_owned())

@@ -44,7 +44,7 @@ pub(super) async fn add_slash(asked: Asked) -> Result<Response, HttpError> {
 }
 
 /// Locations are relative: a proxy may have this server below a path of its own.
-fn redirect(location: &str) -> Response {
+pub(super) fn redirect(location: &str) -> Response {
     let headers = [(header::LOCATION, location), (header::CACHE_CONTROL, CachePolicy::Page.header())];
     (StatusCode::MOVED_PERMANENTLY, headers).into_response()
 }

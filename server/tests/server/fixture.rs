@@ -7,7 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
-use pkgsrv::{ChannelName, DataDir, PublishedLine, ServeSettings, ServerError, Store, Upload, publish};
+use pkgsrv::{
+    ChannelName, DataDir, PromptListen, PromptSettings, PublishedLine, ServeSettings, ServerError, Store, Upload,
+    publish,
+};
 use pkgsrv_index::Abi;
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -56,6 +59,7 @@ impl Fixture {
         ServeSettings {
             listen: "127.0.0.1:0".parse().unwrap(),
             base_url: None,
+            prompt: PromptSettings { listen: PromptListen::Off, url: None },
             store: data.store(),
             runtimes: data.runtimes(),
             loader: data.loader(),

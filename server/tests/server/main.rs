@@ -6,6 +6,7 @@ mod command_line;
 mod files;
 mod fixture;
 mod pages;
+mod prompt;
 mod publishing;
 mod socket;
 mod wheels;
