@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use pkgsrv_index::{Abi, Digest};
 use sha2::{Digest as _, Sha256};
 
-use crate::abi_flags::{ABI_FLAGS, DEFAULT_FLAGS, SIDE_MODULE_FLAGS};
+use crate::abi_flags::{ABI_FLAGS, DEFAULT_FLAGS, PROGRAM_FLAGS, SIDE_MODULE_FLAGS};
 use crate::contents;
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
@@ -22,6 +22,12 @@ const LAYOUT: u32 = 1;
 
 /// Reads the target's sysconfig data, which is Python code, and writes what is derived from it.
 const SCRIPT: &str = include_str!("cross_environment/derive.py");
+
+/// Asks Emscripten what the compiler wrapper must know to do without it.
+const QUESTIONS: &str = include_str!("cross_environment/ask.py");
+
+/// The answers: settings of the compiler wrapper.
+const ANSWERS: &str = "compiler.conf";
 
 /// What meson cannot find out without running target programs.
 const MESON_CROSS_FILE: &str = include_str!("cross_environment/meson-cross.ini");
@@ -86,23 +92,25 @@ impl CrossEnvironment {
     fn derive(&self, context: &Context, toolchain: &Toolchain, runtime: &Runtime) -> Result<(), BuildError> {
         let work = context.cache.work_directory("cross")?;
         write_tools(&work.path().join("bin"))?;
-        for (name, text) in [("derive.py", SCRIPT), ("meson-cross.ini", MESON_CROSS_FILE)] {
+        for (name, text) in [("derive.py", SCRIPT), ("ask.py", QUESTIONS), ("meson-cross.ini", MESON_CROSS_FILE)] {
             let path = work.path().join(name);
             fs::write(&path, text).doing("write", &path)?;
         }
         let (python, python3) = (&toolchain.manifest.python, toolchain.python());
-        let mut command = toolchain
-            .sandbox()
-            .read_only(&runtime.directory, "/runtime")
-            .writable(work.path(), MOUNT)
-            .directory(MOUNT)
-            .command(&[&[python3.as_str(), "derive.py", "/runtime/python_stdlib.zip", python], ABI_FLAGS].concat());
-        context.run_step(
-            "cross environment",
-            "deriving headers and sysconfig data",
-            &mut command,
-            &mut context.log("cross-environment")?,
-        )?;
+        let derive = [python3.as_str(), "derive.py", "/runtime/python_stdlib.zip", python];
+        let ask = [&[python3.as_str(), "ask.py"], ABI_FLAGS, &["--"], PROGRAM_FLAGS].concat();
+        let mut log = context.log("cross-environment")?;
+        for (step, command) in [
+            ("deriving headers and sysconfig data", &derive[..]),
+            ("asking Emscripten how it compiles and links", &ask),
+        ] {
+            let sandbox = toolchain
+                .sandbox()
+                .read_only(&runtime.directory, "/runtime")
+                .writable(work.path(), MOUNT)
+                .directory(MOUNT);
+            context.run_step("cross environment", step, &mut sandbox.command(command), &mut log)?;
+        }
         contents::record(work.path())?;
         work.move_into_place(&self.directory)
     }
@@ -122,23 +130,22 @@ impl CrossEnvironment {
         ]
     }
 
-    /// Settings of the compiler wrapper that are the same for every package of this ABI.
-    pub(crate) fn compiler_settings(&self, toolchain: &Toolchain) -> Result<Vec<(&'static str, String)>, BuildError> {
+    /// Settings of the compiler wrapper that are the same for every package of this ABI, in the wrapper's own form.
+    pub(crate) fn compiler_settings(&self, toolchain: &Toolchain) -> Result<String, BuildError> {
         let python = self.abi.facts().python;
-        let mut settings = vec![
-            ("emscripten", toolchain.emscripten().to_owned()),
-            ("build-python-include", toolchain.python_include()),
-            ("target-python-include", format!("{MOUNT}/include/python{python}")),
-        ];
-        for key in ["clang", "clang++"] {
-            let path = self.directory.join(key);
-            let text = fs::read_to_string(&path).doing("read", &path)?;
-            settings.extend(text.lines().map(|argument| (key, argument.to_owned())));
-        }
-        for (key, flags) in
-            [("default-flag", DEFAULT_FLAGS), ("abi-flag", ABI_FLAGS), ("side-module-flag", SIDE_MODULE_FLAGS)]
-        {
-            settings.extend(flags.iter().map(|&flag| (key, flag.to_owned())));
+        let path = self.directory.join(ANSWERS);
+        let mut settings = fs::read_to_string(&path).doing("read", &path)?;
+        let mut add = |key: &str, value: &str| settings.extend([key, " ", value, "\n"]);
+        add("emscripten", toolchain.emscripten());
+        add("build-python-include", &toolchain.python_include());
+        add("target-python-include", &format!("{MOUNT}/include/python{python}"));
+        for (key, flags) in [
+            ("default-flag", DEFAULT_FLAGS),
+            ("abi-flag", ABI_FLAGS),
+            ("side-module-flag", SIDE_MODULE_FLAGS),
+            ("program-flag", PROGRAM_FLAGS),
+        ] {
+            flags.iter().for_each(|flag| add(key, flag));
         }
         Ok(settings)
     }
@@ -147,11 +154,12 @@ impl CrossEnvironment {
 fn digest(abi: Abi, toolchain: &Toolchain, runtime: &Runtime) -> Digest {
     let mut hasher = Sha256::new();
     let manifest = serde_json::to_vec(&toolchain.manifest).expect("strings and maps of strings");
-    let parts: [&[u8]; 6] = [
+    let parts: [&[u8]; 7] = [
         abi.as_str().as_bytes(),
         &manifest,
         runtime.archive.as_bytes(),
         SCRIPT.as_bytes(),
+        QUESTIONS.as_bytes(),
         MESON_CROSS_FILE.as_bytes(),
         COMPILER,
     ];
@@ -159,7 +167,7 @@ fn digest(abi: Abi, toolchain: &Toolchain, runtime: &Runtime) -> Digest {
         hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part);
     }
-    for flag in [DEFAULT_FLAGS, ABI_FLAGS, SIDE_MODULE_FLAGS, TOOL_NAMES].concat() {
+    for flag in [DEFAULT_FLAGS, ABI_FLAGS, SIDE_MODULE_FLAGS, PROGRAM_FLAGS, TOOL_NAMES].concat() {
         hasher.update(flag);
         hasher.update([0]);
     }

@@ -229,24 +229,22 @@ impl Site<'_> {
 
     fn compiler_settings(&self) -> Result<String, BuildError> {
         let build = &self.action.recipe.build;
+        let mut text = self.shop.cross.compiler_settings(self.shop.toolchain)?;
+        let mut add = |key: &str, value: &str| text.extend([key, " ", value, "\n"]);
         // The recipe's flags come after the package's own, the ABI's after all.
-        let mut settings: Vec<(&str, String)> = build.cflags.iter().map(|flag| ("abi-flag", flag.clone())).collect();
-        settings.extend(self.shop.cross.compiler_settings(self.shop.toolchain)?);
-        settings.extend(build.cxxflags.iter().map(|flag| ("default-cxx-flag", flag.clone())));
+        build.cflags.iter().for_each(|flag| add("package-flag", flag));
+        build.cxxflags.iter().for_each(|flag| add("default-cxx-flag", flag));
         for library in &self.action.host {
-            settings.push(("default-flag", format!("-I{HOST}/{}/include", library.name)));
-            settings.push(("link-flag", format!("-L{HOST}/{}/lib", library.name)));
+            add("default-flag", &format!("-I{HOST}/{}/include", library.name));
+            add("link-flag", &format!("-L{HOST}/{}/lib", library.name));
         }
-        settings.extend(build.ldflags.iter().map(|flag| ("link-flag", flag.clone())));
+        build.ldflags.iter().for_each(|flag| add("link-flag", flag));
         match &build.exports {
-            Exports::PyInit => settings.push(("export", "pyinit".to_owned())),
-            Exports::WholeArchive => settings.push(("export", "whole-archive".to_owned())),
-            Exports::Symbols(symbols) => settings.extend(symbols.iter().map(|symbol| ("export", symbol.clone()))),
+            Exports::PyInit => add("export", "pyinit"),
+            Exports::WholeArchive => add("export", "whole-archive"),
+            Exports::Symbols(symbols) => symbols.iter().for_each(|symbol| add("export", symbol)),
         }
-        Ok(settings
-            .into_iter()
-            .flat_map(|(key, value)| [key.to_owned(), " ".to_owned(), value, "\n".to_owned()])
-            .collect())
+        Ok(text)
     }
 
     fn run(&mut self, step: &'static str, sandbox: Sandbox, program: &[&str]) -> Result<(), BuildError> {

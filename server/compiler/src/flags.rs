@@ -34,6 +34,7 @@ const FLAGS: &[(Pattern, Meaning)] = &[
     (Exact("-fno-second-underscore"), Drop),
     (Exact("-fno-strict-overflow"), Drop),
     (Exact("-fopenmp"), Refuse("there is no OpenMP for this target")),
+    (Prefix("-fopenmp="), Refuse("there is no OpenMP for this target")),
     (Prefix("-fstack-protector"), Drop),
     (Prefix("-l:"), Drop),  // names a native library file
     (Exact("-lffi"), Drop), // part of the runtime
@@ -72,32 +73,58 @@ const LINKER_FLAGS: &[(Pattern, Meaning)] = &[
     (Exact("-z"), DropWithValue), // ELF keywords
 ];
 
-/// Arguments that Emscripten does more with than handing them to clang, sorted: a compile with one of these is left to
-/// it.
-const EMSCRIPTENS_OWN: &[Pattern] = &[
-    Prefix("--"),
-    Prefix("-fexceptions"),
-    Prefix("-fignore-exceptions"),
-    Prefix("-flto"),
-    Prefix("-fno-exceptions"),
-    Prefix("-fno-lto"),
-    Prefix("-fsanitize"),
-    Prefix("-mavx"),
-    Prefix("-mfma"),
-    Prefix("-mfpu"),
-    Prefix("-mrelaxed-simd"),
-    Prefix("-msimd128"),
-    Prefix("-msse"),
-    Prefix("-nostdinc"),
-    Prefix("-s"), // settings; -std is looked at before
-    Prefix("-target"),
-    Prefix("-x"),
-    Prefix("@"), // a file with more arguments
+/// Who compiles when an argument is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compile {
+    /// Emscripten hands the argument on to clang as it is, whatever else there is.
+    Direct,
+    /// Emscripten starts clang otherwise when the argument is there, or might: what it does was asked with this argument,
+    /// and is among the settings. Where it is not, Emscripten compiles.
+    Asked(&'static str),
+    /// Emscripten does more than starting clang, or makes something else of the argument.
+    Emscripten,
+}
+
+use Compile::{Asked, Emscripten};
+
+/// Arguments of a compile that are not clang's alone, sorted; the first that matches counts.
+const COMPILE_FLAGS: &[(Pattern, Compile)] = &[
+    (Prefix("--param"), Compile::Direct),
+    (Prefix("--std="), Compile::Direct),
+    (Prefix("--"), Emscripten), // mostly Emscripten's
+    (Exact("-fexceptions"), Asked("-fexceptions")),
+    (Exact("-fignore-exceptions"), Asked("-fignore-exceptions")),
+    (Prefix("-flto"), Emscripten),
+    (Exact("-fno-exceptions"), Asked("-fno-exceptions")),
+    (Exact("-fno-lto"), Asked("-fno-lto")),
+    (Prefix("-fsanitize"), Emscripten),
+    (Prefix("-fvisibility"), Asked("-fvisibility-inlines-hidden")),
+    (Prefix("-gforce"), Emscripten),
+    (Prefix("-gseparate"), Emscripten), // debug information beside the object
+    (Prefix("-gsource"), Emscripten),   // source maps
+    (Prefix("-js"), Emscripten),
+    (Exact("-m32"), Emscripten),
+    (Exact("-m64"), Emscripten),
+    (Prefix("-mavx"), Emscripten), // vector instructions of other processors, translated
+    (Prefix("-mfma"), Emscripten),
+    (Prefix("-mfpu"), Emscripten),
+    (Exact("-mrelaxed-simd"), Asked("-mrelaxed-simd")),
+    (Exact("-msimd128"), Asked("-msimd128")),
+    (Prefix("-msse"), Emscripten),
+    (Exact("-no-pthread"), Emscripten),
+    (Exact("-nostdinc"), Asked("-nostdinc")),
+    (Prefix("-profiling"), Emscripten),
+    (Exact("-pthreads"), Emscripten),
+    (Exact("-r"), Emscripten),
+    (Prefix("-std="), Compile::Direct),
+    (Prefix("-s"), Emscripten), // Emscripten's settings, and -shared
+    (Prefix("-target"), Emscripten),
 ];
 
-/// Whether a compile with this argument must go through Emscripten.
-pub fn is_emscriptens_own(argument: &str) -> bool {
-    !argument.starts_with("-std=") && EMSCRIPTENS_OWN.iter().any(|pattern| pattern.matches(argument))
+/// Who compiles when this argument is there.
+pub fn compile(argument: &str) -> Compile {
+    let found = COMPILE_FLAGS.iter().find(|(pattern, _)| pattern.matches(argument));
+    found.map_or(Compile::Direct, |(_, compile)| *compile)
 }
 
 /// The meaning of an argument of the compiler driver, `None` where it is kept.

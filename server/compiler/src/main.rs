@@ -2,26 +2,31 @@
 //! package builds, rewrites the arguments that a native build passes, and becomes Emscripten's program of the same
 //! task.
 //!
-//! It is started once per compile, so it does three things only: read its settings, rewrite by the table in
-//! [`flags`], `exec`.
+//! It is started once per compile, so it does three things only: read its settings, rewrite by the tables in
+//! [`flags`], `exec`. For a configure check whether a program links it stays, see [`link_check`].
 
+mod arguments;
+mod check;
 mod flags;
+mod link_check;
+mod response_file;
 mod rewrite;
 mod settings;
 
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode};
 
-use rewrite::{Outcome, Tool};
+use rewrite::{Invocation, Outcome, Tool};
 use settings::Settings;
 
 /// Where the builder mounts the settings inside the sandbox.
 const SETTINGS: &str = "/pkgsrv/compiler.conf";
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args();
+    let mut arguments = std::env::args_os();
     let called_as = arguments.next().unwrap_or_default();
-    match run(&called_as, arguments.collect()) {
+    match run(&called_as.to_string_lossy(), arguments) {
         Ok(code) => code,
         Err(message) => {
             eprintln!("pkgsrv-compiler: {message}");
@@ -30,11 +35,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(called_as: &str, arguments: Vec<String>) -> Result<ExitCode, String> {
+fn run(called_as: &str, arguments: impl Iterator<Item = OsString>) -> Result<ExitCode, String> {
     let tool = Tool::from_program_name(called_as)?;
+    let arguments: Vec<String> = arguments.map(as_text).collect::<Result<_, _>>()?;
     let text = std::fs::read_to_string(SETTINGS)
         .map_err(|source| format!("cannot read {SETTINGS}: {source}; this program only runs inside a pkgsrv build"))?;
     let settings = Settings::parse(&text)?;
+    let arguments = match tool {
+        Tool::Cc | Tool::Cxx => response_file::expand(arguments, &|path| std::fs::read_to_string(path).ok())?,
+        _ => arguments,
+    };
     match rewrite::rewrite(tool, arguments, &settings)? {
         Outcome::Answer(text) => {
             println!("{text}");
@@ -42,9 +52,20 @@ fn run(called_as: &str, arguments: Vec<String>) -> Result<ExitCode, String> {
         }
         Outcome::Nothing => Ok(ExitCode::SUCCESS),
         Outcome::Refuse(reason) => Err(reason),
-        Outcome::Run { program, arguments } => {
-            let error = Command::new(&program).args(&arguments).exec();
-            Err(format!("cannot start {program}: {error}"))
-        }
+        Outcome::Run(invocation) => become_program(&invocation),
+        Outcome::Check(check) => match check::run(&check)? {
+            Some(code) => Ok(code),
+            None => become_program(&check.emscripten),
+        },
     }
+}
+
+/// Returns only where it fails.
+fn become_program(invocation: &Invocation) -> Result<ExitCode, String> {
+    let error = Command::new(&invocation.program).args(&invocation.arguments).exec();
+    Err(format!("cannot start {}: {error}", invocation.program))
+}
+
+fn as_text(argument: OsString) -> Result<String, String> {
+    argument.into_string().map_err(|argument| format!("argument {} is not UTF-8", argument.display()))
 }

@@ -1,7 +1,9 @@
 //! From the arguments of a native tool to the command that does the same for the target. Pure: reads no file.
 
-use crate::flags::{self, Meaning};
-use crate::settings::{Exports, Settings};
+use crate::arguments::keep;
+use crate::flags::{self, Compile};
+use crate::link_check::{self, LinkCheck};
+use crate::settings::{Asked, Exports, Settings};
 
 /// The native tool that the build believes it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +16,13 @@ pub enum Tool {
     Strip,
 }
 
+/// A program and its arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invocation {
+    pub program: String,
+    pub arguments: Vec<String>,
+}
+
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -24,7 +33,9 @@ pub enum Outcome {
     /// Fail, so that the caller learns that the feature is missing.
     Refuse(String),
     /// Become this program.
-    Run { program: String, arguments: Vec<String> },
+    Run(Invocation),
+    /// Answer a configure script whether a program links.
+    Check(LinkCheck),
 }
 
 /// What a compiler command is for.
@@ -58,15 +69,20 @@ impl Tool {
 
 /// Rewrites one command.
 pub fn rewrite(tool: Tool, arguments: Vec<String>, settings: &Settings) -> Result<Outcome, String> {
-    let run = |name: &str, arguments| Outcome::Run { program: format!("{}/{name}", settings.emscripten), arguments };
     match tool {
-        Tool::Ar => Ok(run("emar", arguments)),
-        Tool::Ranlib => Ok(run("emranlib", arguments)),
-        Tool::Nm => Ok(run("emnm", arguments)),
+        Tool::Ar => Ok(Outcome::Run(archiver(&settings.ar, "emar", arguments, settings))),
+        Tool::Ranlib => Ok(Outcome::Run(archiver(&settings.ranlib, "emranlib", arguments, settings))),
+        Tool::Nm => Ok(Outcome::Run(archiver(&settings.nm, "emnm", arguments, settings))),
         // Objects come without debug information already, and linked modules must keep their custom sections.
         Tool::Strip => Ok(Outcome::Nothing),
         Tool::Cc | Tool::Cxx => driver(tool, arguments, settings),
     }
+}
+
+/// LLVM's program, which Emscripten's only stands for, or Emscripten's where that is not known.
+fn archiver(llvm: &str, emscripten: &str, arguments: Vec<String>, settings: &Settings) -> Invocation {
+    let program = if llvm.is_empty() { format!("{}/{emscripten}", settings.emscripten) } else { llvm.to_owned() };
+    Invocation { program, arguments }
 }
 
 fn driver(tool: Tool, arguments: Vec<String>, settings: &Settings) -> Result<Outcome, String> {
@@ -77,51 +93,83 @@ fn driver(tool: Tool, arguments: Vec<String>, settings: &Settings) -> Result<Out
     let cxx = tool == Tool::Cxx || arguments.iter().any(|a| is_cxx_source(a));
     let program = format!("{}/{}", settings.emscripten, if cxx { "em++" } else { "emcc" });
     if step == Step::Query {
-        return Ok(Outcome::Run { program, arguments });
+        return Ok(Outcome::Run(Invocation { program, arguments }));
     }
     let output = output(&arguments).map(str::to_owned);
     let kept = match keep(arguments, settings) {
         Ok(kept) => kept,
         Err(reason) => return Ok(Outcome::Refuse(reason)),
     };
-    let clang = if cxx { &settings.clang_cxx } else { &settings.clang };
-    let direct = step == Step::Compile && !clang.is_empty() && kept.iter().all(|argument| is_for_clang(argument));
-    let mut out = settings.default_flags.clone();
+    let mut own = settings.default_flags.clone();
     if cxx {
-        out.extend_from_slice(&settings.default_cxx_flags);
+        own.extend_from_slice(&settings.default_cxx_flags);
     }
-    out.extend(kept);
-    if direct {
-        return Ok(run_clang(clang, out, settings));
+    own.extend(kept);
+    own.extend_from_slice(&settings.package_flags);
+    let clang = clang_for(&own, if cxx { &settings.clang_cxx } else { &settings.clang });
+    if let Some(clang) = clang.filter(|_| step == Step::Compile) {
+        return Ok(Outcome::Run(direct(clang, &own, settings)));
     }
-    out.extend_from_slice(&settings.abi_flags);
+    let mut arguments = own.clone();
+    arguments.extend_from_slice(&settings.abi_flags);
     match step {
         Step::Query | Step::Compile => {}
         Step::LinkSideModule => {
-            out.extend_from_slice(&settings.link_flags);
-            out.extend_from_slice(&settings.side_module_flags);
-            out.extend(export_flags(&settings.exports, output.as_deref())?);
+            arguments.extend_from_slice(&settings.link_flags);
+            arguments.extend_from_slice(&settings.side_module_flags);
+            arguments.extend(export_flags(&settings.exports, output.as_deref())?);
         }
         Step::LinkProgram => {
-            out.extend_from_slice(&settings.link_flags);
-            // Cheap to link, and always the one set of system libraries that the toolchain made when it was installed.
-            out.extend(["-O1", "-sASSERTIONS=0"].map(str::to_owned));
+            arguments.extend_from_slice(&settings.link_flags);
+            arguments.extend_from_slice(&settings.program_flags);
         }
     }
-    Ok(Outcome::Run { program, arguments: out })
+    let emscripten = Invocation { program, arguments };
+    if let Some(clang) = clang.filter(|_| step == Step::LinkProgram)
+        && let Some(check) = link_check::plan(cxx, &own, clang, &emscripten, settings)
+    {
+        return Ok(Outcome::Check(check));
+    }
+    Ok(Outcome::Run(emscripten))
 }
 
-/// Whether Emscripten would hand the argument on as it is. Assembly it treats otherwise than C.
-fn is_for_clang(argument: &str) -> bool {
-    !flags::is_emscriptens_own(argument) && !["s", "S"].contains(&extension(argument))
+/// How Emscripten would start clang for a compile with these arguments; `None` where it does more than that, or where it
+/// was not asked about this set of arguments.
+fn clang_for<'a>(own: &[String], asked: &'a [Asked]) -> Option<&'a [String]> {
+    let command = |with: &str| asked.iter().find(|asked| asked.with == with).map(|asked| asked.command.as_slice());
+    let plain = command("")?;
+    let mut chosen = plain;
+    for argument in own {
+        match flags::compile(argument) {
+            Compile::Direct if is_assembly(argument) => return None,
+            Compile::Direct => {}
+            Compile::Emscripten => return None,
+            Compile::Asked(with) => {
+                let told = command(with)?;
+                // Two arguments that each change the command: nobody asked about both.
+                if chosen != plain && told != plain && told != chosen {
+                    return None;
+                }
+                if told != plain {
+                    chosen = told;
+                }
+            }
+        }
+    }
+    Some(chosen)
+}
+
+/// Assembly is treated otherwise than C.
+fn is_assembly(argument: &str) -> bool {
+    !argument.starts_with('-') && ["s", "S"].contains(&extension(argument))
 }
 
 /// The compile that Emscripten would start, without starting it: a fifth of the time for a small file.
-fn run_clang(clang: &[String], own: Vec<String>, settings: &Settings) -> Outcome {
+pub fn direct(clang: &[String], own: &[String], settings: &Settings) -> Invocation {
     // Emscripten's settings are in what it told us of clang already.
-    let abi_flags = settings.abi_flags.iter().filter(|flag| !flags::is_emscriptens_own(flag)).cloned();
-    let arguments = clang[1..].iter().cloned().chain(own).chain(abi_flags).collect();
-    Outcome::Run { program: clang[0].clone(), arguments }
+    let abi_flags = settings.abi_flags.iter().filter(|flag| flags::compile(flag) != Compile::Emscripten);
+    let arguments = clang[1..].iter().chain(own).chain(abi_flags).cloned().collect();
+    Invocation { program: clang[0].clone(), arguments }
 }
 
 fn step(arguments: &[String]) -> Step {
@@ -142,12 +190,15 @@ fn step(arguments: &[String]) -> Step {
 
 fn output(arguments: &[String]) -> Option<&str> {
     let mut arguments = arguments.iter();
+    let mut found = None;
     while let Some(argument) = arguments.next() {
-        if argument == "-o" {
-            return arguments.next().map(String::as_str);
+        match argument.strip_prefix("-o") {
+            Some("") => found = arguments.next().map(String::as_str),
+            Some(joined) => found = Some(joined),
+            None => {}
         }
     }
-    None
+    found
 }
 
 fn is_shared_library(path: &str) -> bool {
@@ -159,84 +210,8 @@ fn is_cxx_source(argument: &str) -> bool {
     !argument.starts_with('-') && ["C", "cc", "cpp", "cxx", "c++"].contains(&extension(argument))
 }
 
-fn extension(path: &str) -> &str {
+pub fn extension(path: &str) -> &str {
     path.rsplit_once('.').map_or("", |(_, extension)| extension)
-}
-
-/// Flags with a directory of headers behind them, joined or as the next argument.
-const INCLUDE_FLAGS: &[&str] = &["-I", "-idirafter", "-iquote", "-isystem"];
-
-/// The arguments that stay, rewritten one by one; `Err` carries the reason of a refusal.
-fn keep(arguments: Vec<String>, settings: &Settings) -> Result<Vec<String>, String> {
-    let mut kept = Vec::with_capacity(arguments.len() + 16);
-    let mut libraries = Vec::new();
-    let mut linker = LinkerArguments::default();
-    let mut arguments = arguments.into_iter();
-    while let Some(argument) = arguments.next() {
-        if INCLUDE_FLAGS.contains(&argument.as_str()) {
-            kept.extend(arguments.next().and_then(|path| include(&argument, &path, settings)).into_iter().flatten());
-            continue;
-        }
-        if let Some((flag, path)) = joined_include(&argument) {
-            kept.extend(include(flag, path, settings).map(|parts| parts.concat()));
-            continue;
-        }
-        match flags::driver(&argument) {
-            Some(Meaning::Drop) => {}
-            Some(Meaning::DropWithValue) => drop(arguments.next()),
-            Some(Meaning::Refuse(reason)) => return Err(format!("{argument}: {reason}")),
-            None if argument.starts_with("-Wl,") => kept.extend(linker.keep(&argument)?),
-            None if argument.starts_with("-l") => {
-                // wasm-ld takes a library once; native builds name one again to resolve cycles.
-                if !libraries.contains(&argument) {
-                    libraries.push(argument.clone());
-                    kept.push(argument);
-                }
-            }
-            None => kept.push(argument),
-        }
-    }
-    Ok(kept)
-}
-
-fn joined_include(argument: &str) -> Option<(&str, &str)> {
-    INCLUDE_FLAGS.iter().find_map(|flag| Some((*flag, argument.strip_prefix(flag)?)))
-}
-
-/// Flag and directory, the build Python's headers replaced by the target's; `None` for other headers of the build
-/// machine.
-fn include(flag: &str, path: &str, settings: &Settings) -> Option<[String; 2]> {
-    let build_python = settings.build_python_include.as_str();
-    let below = path.strip_prefix(build_python).filter(|rest| rest.is_empty() || rest.starts_with('/'));
-    match below.filter(|_| !build_python.is_empty()) {
-        Some(rest) => Some([flag.to_owned(), format!("{}{rest}", settings.target_python_include)]),
-        None if path == "/usr" || path.starts_with("/usr/") => None,
-        None => Some([flag.to_owned(), path.to_owned()]),
-    }
-}
-
-/// The arguments behind `-Wl,`; libtool splits a flag and its value into two of them.
-#[derive(Default)]
-struct LinkerArguments {
-    value_is_dropped: bool,
-}
-
-impl LinkerArguments {
-    fn keep(&mut self, argument: &str) -> Result<Option<String>, String> {
-        let mut kept = Vec::new();
-        for part in argument.split(',').skip(1) {
-            if std::mem::take(&mut self.value_is_dropped) {
-                continue;
-            }
-            match flags::linker(part) {
-                Some(Meaning::Drop) => {}
-                Some(Meaning::DropWithValue) => self.value_is_dropped = true,
-                Some(Meaning::Refuse(reason)) => return Err(format!("{part}: {reason}")),
-                None => kept.push(part),
-            }
-        }
-        Ok((!kept.is_empty()).then(|| format!("-Wl,{}", kept.join(","))))
-    }
 }
 
 fn export_flags(exports: &Exports, output: Option<&str>) -> Result<Vec<String>, String> {
@@ -264,7 +239,7 @@ mod tests {
     fn settings() -> Settings {
         Settings::parse(
             "emscripten /usr/bin\ndefault-flag -O2\ndefault-flag -I/pkgsrv/include\nabi-flag -fPIC\n\
-             side-module-flag -sWASM_BIGINT\nlink-flag -L/host/lib\nbuild-python-include /usr/include/python3.14\n\
+             side-module-flag -sWASM_BIGINT\nprogram-flag -O1\nlink-flag -L/host/lib\nbuild-python-include /usr/include/python3.14\n\
              target-python-include /pkgsrv/include/python3.14\n",
         )
         .unwrap()
@@ -277,7 +252,7 @@ mod tests {
     fn shown_with(tool: Tool, line: &str, settings: &Settings) -> String {
         let arguments = line.split_whitespace().map(str::to_owned).collect();
         match rewrite(tool, arguments, settings).unwrap() {
-            Outcome::Run { program, arguments } => format!("{program} {}", arguments.join(" ")),
+            Outcome::Run(Invocation { program, arguments }) => format!("{program} {}", arguments.join(" ")),
             other => format!("{other:?}"),
         }
     }
@@ -300,7 +275,7 @@ mod tests {
             (
                 Tool::Cc,
                 "check.cpp -o check",
-                "/usr/bin/em++ -O2 -I/pkgsrv/include check.cpp -o check -fPIC -L/host/lib -O1 -sASSERTIONS=0",
+                "/usr/bin/em++ -O2 -I/pkgsrv/include check.cpp -o check -fPIC -L/host/lib -O1",
             ),
             (Tool::Cxx, "--version", "/usr/bin/em++ --version"),
             (Tool::Cc, "-print-multiarch", "Answer(\"wasm32-emscripten\")"),
@@ -313,24 +288,90 @@ mod tests {
         }
     }
 
+    /// Emscripten was asked about some arguments: one changes nothing, two change the command.
+    fn asked_settings() -> Settings {
+        let plain = "clang\t-target\twasm32\t-fvisibility=default";
+        let text = format!(
+            "emscripten /usr/bin\nabi-flag -fPIC\nabi-flag -sSUPPORT_LONGJMP=wasm\nar /usr/bin/llvm-ar\n\
+             clang \t{plain}\nclang -fno-exceptions\t{plain}\nclang -nostdinc\tclang\t-bare\n\
+             clang -fvisibility-inlines-hidden\tclang\t-target\twasm32\n"
+        );
+        Settings::parse(&text).unwrap()
+    }
+
     #[test]
     fn clang_compiles_where_emscripten_would_only_hand_on() {
-        let mut settings = settings();
-        settings.clang = ["/usr/bin/clang", "-target", "wasm32"].map(str::to_owned).to_vec();
-        settings.abi_flags = ["-fPIC", "-sSUPPORT_LONGJMP=wasm"].map(str::to_owned).to_vec();
+        let plain = "clang -target wasm32 -fvisibility=default";
         let cases = [
-            (
-                "-std=c99 -c a.c -o a.o",
-                "/usr/bin/clang -target wasm32 -O2 -I/pkgsrv/include -std=c99 -c a.c -o a.o -fPIC",
-            ),
-            ("-c a.c -msse2", "/usr/bin/emcc -O2 -I/pkgsrv/include -c a.c -msse2 -fPIC -sSUPPORT_LONGJMP=wasm"),
-            ("-c a.S", "/usr/bin/emcc -O2 -I/pkgsrv/include -c a.S -fPIC -sSUPPORT_LONGJMP=wasm"),
-            ("-c a.cpp", "/usr/bin/em++ -O2 -I/pkgsrv/include -c a.cpp -fPIC -sSUPPORT_LONGJMP=wasm"),
-            ("--version", "/usr/bin/emcc --version"),
+            ("-std=c99 -c a.c -o a.o", plain),
+            ("--std=c99 -c a.c --param max=3", plain),
+            ("-E a.c", plain),
+            ("-E -x c -", plain),
+            ("-MM a.c", plain),
+            ("-MD -MF a.d -c a.c", plain),
+            ("-S a.c", plain),
+            ("-c a.c b.c", plain),
+            ("-O3 -g -c a.c", plain),
+            ("-fno-exceptions -c a.c", plain),
+            ("-fvisibility=hidden -c a.c", "clang -target wasm32"),
+            ("-fvisibility-inlines-hidden -fno-exceptions -c a.c", "clang -target wasm32"),
+            ("-nostdinc -c a.c", "clang -bare"),
         ];
-        for (line, expected) in cases {
-            assert_eq!(shown_with(Tool::Cc, line, &settings), expected, "{line}");
+        for (line, clang) in cases {
+            assert_eq!(shown_with(Tool::Cc, line, &asked_settings()), format!("{clang} {line} -fPIC"), "{line}");
         }
+    }
+
+    #[test]
+    fn emscripten_compiles_where_it_does_more_or_was_not_asked() {
+        let lines = [
+            "-c a.c -msse2",
+            "-c a.S",
+            "-c a.s b.c",
+            "-c a.c -sUSE_ZLIB",
+            "-c a.c -fsanitize=address",
+            "-c a.c -flto",
+            "-c a.c -gsource-map",
+            "-c a.c -m32",
+            "-c a.c --use-port=zlib",
+            "-c a.c -target wasm32",
+            "-c a.c -msimd128",                     // not asked
+            "-c a.c -nostdinc -fvisibility=hidden", // asked about each, not about both
+        ];
+        for line in lines {
+            let expected = format!("/usr/bin/emcc {line} -fPIC -sSUPPORT_LONGJMP=wasm");
+            assert_eq!(shown_with(Tool::Cc, line, &asked_settings()), expected);
+        }
+        assert_eq!(shown_with(Tool::Cc, "--version", &asked_settings()), "/usr/bin/emcc --version");
+        assert_eq!(
+            shown_with(Tool::Cc, "a.c -o a.js", &asked_settings()),
+            "/usr/bin/emcc a.c -o a.js -fPIC -sSUPPORT_LONGJMP=wasm"
+        );
+        assert_eq!(
+            shown_with(Tool::Cxx, "-c a.cpp", &asked_settings()),
+            "/usr/bin/em++ -c a.cpp -fPIC -sSUPPORT_LONGJMP=wasm"
+        );
+    }
+
+    #[test]
+    fn a_packages_flags_count_as_a_builds_own() {
+        let mut settings = asked_settings();
+        settings.package_flags.push("-DX".to_owned());
+        assert_eq!(
+            shown_with(Tool::Cc, "-c a.c", &settings),
+            "clang -target wasm32 -fvisibility=default -c a.c -DX -fPIC"
+        );
+        settings.package_flags.push("-sUSE_ZLIB".to_owned());
+        assert_eq!(
+            shown_with(Tool::Cc, "-c a.c", &settings),
+            "/usr/bin/emcc -c a.c -DX -sUSE_ZLIB -fPIC -sSUPPORT_LONGJMP=wasm"
+        );
+    }
+
+    #[test]
+    fn llvms_archiver_is_started_directly_where_it_is_known() {
+        assert_eq!(shown_with(Tool::Ar, "rcs lib.a a.o", &asked_settings()), "/usr/bin/llvm-ar rcs lib.a a.o");
+        assert_eq!(shown_with(Tool::Ranlib, "lib.a", &asked_settings()), "/usr/bin/emranlib lib.a");
     }
 
     #[test]
@@ -366,6 +407,7 @@ mod tests {
     fn a_side_module_without_a_name_is_an_error() {
         let error = rewrite(Tool::Cc, vec!["-shared".into(), "a.o".into()], &settings()).unwrap_err();
         assert_eq!(error, "linking a side module without -o: its PyInit function has no name");
+        assert!(shown(Tool::Cc, "-shared a.o -ob.so").ends_with("-sEXPORTED_FUNCTIONS=_PyInit_b"));
     }
 
     #[test]

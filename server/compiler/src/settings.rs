@@ -5,10 +5,20 @@
 pub struct Settings {
     /// Directory of Emscripten's programs (`emcc`, `em++`, `emar`, …).
     pub emscripten: String,
-    /// Clang and the arguments that Emscripten gives it before a build's own, for C; empty where that is not known.
-    pub clang: Vec<String>,
+    /// How Emscripten starts clang for C, each under the argument that it was asked with; the first under the empty one.
+    pub clang: Vec<Asked>,
     /// The same for C++.
-    pub clang_cxx: Vec<String>,
+    pub clang_cxx: Vec<Asked>,
+    /// How Emscripten starts the linker for a program of one source file, under driver and source file, `cc conftest.c`.
+    pub linker: Vec<Asked>,
+    /// LLVM's `ar`, which `emar` becomes; empty where it is not known.
+    pub ar: String,
+    /// The same for `ranlib`.
+    pub ranlib: String,
+    /// The same for `nm`.
+    pub nm: String,
+    /// The package's flags: they come after a build's own.
+    pub package_flags: Vec<String>,
     /// Flags that make objects of this ABI; they come last on the command line, so that they win.
     pub abi_flags: Vec<String>,
     /// Flags that come first, so that a package may override them (optimisation level, includes of host libraries).
@@ -17,6 +27,8 @@ pub struct Settings {
     pub default_cxx_flags: Vec<String>,
     /// Flags for linking side modules.
     pub side_module_flags: Vec<String>,
+    /// Flags for linking programs.
+    pub program_flags: Vec<String>,
     /// Search paths and libraries added to every link.
     pub link_flags: Vec<String>,
     /// The build Python's include directory, which a native build passes by mistake.
@@ -25,6 +37,15 @@ pub struct Settings {
     pub target_python_include: String,
     /// What a side module exports.
     pub exports: Exports,
+}
+
+/// A command that Emscripten starts, as it told when it was asked.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// What it was asked with.
+    pub with: String,
+    /// Program and arguments.
+    pub command: Vec<String>,
 }
 
 /// Which symbols a side module exports.
@@ -53,8 +74,14 @@ impl Settings {
             let value = value.to_owned();
             match key {
                 "emscripten" => settings.emscripten = value,
-                "clang" => settings.clang.push(value),
-                "clang++" => settings.clang_cxx.push(value),
+                "clang" => settings.clang.push(Asked::parse(&value)),
+                "clang++" => settings.clang_cxx.push(Asked::parse(&value)),
+                "linker" => settings.linker.push(Asked::parse(&value)),
+                "ar" => settings.ar = value,
+                "ranlib" => settings.ranlib = value,
+                "nm" => settings.nm = value,
+                "package-flag" => settings.package_flags.push(value),
+                "program-flag" => settings.program_flags.push(value),
                 "abi-flag" => settings.abi_flags.push(value),
                 "default-flag" => settings.default_flags.push(value),
                 "default-cxx-flag" => settings.default_cxx_flags.push(value),
@@ -76,6 +103,14 @@ impl Settings {
             (symbol, Exports::Named(symbols)) => symbols.push(symbol.to_owned()),
             (symbol, exports) => *exports = Exports::Named(vec![symbol.to_owned()]),
         }
+    }
+}
+
+impl Asked {
+    /// Parts are separated by tabs; the first is what was asked with.
+    fn parse(value: &str) -> Self {
+        let mut parts = value.split('\t').map(str::to_owned);
+        Self { with: parts.next().unwrap_or_default(), command: parts.collect() }
     }
 }
 

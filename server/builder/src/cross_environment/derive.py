@@ -1,17 +1,13 @@
 """Derives a cross environment in the current directory.
 
-Arguments: the runtime's standard library (a zip file), the minor version of Python ("3.14"), the compiler flags of the
-ABI.
+Arguments: the runtime's standard library (a zip file), the minor version of Python ("3.14").
 Writes: sysconfig/<the target's sysconfig data>, include/python3.N/ (the build Python's headers, which are the same for
-every platform but for pyconfig.h, which is derived from the sysconfig data), clang and clang++ (how Emscripten starts
-these, an argument a line).
+every platform but for pyconfig.h, which is derived from the sysconfig data).
 """
 
 import pathlib
 import re
-import shlex
 import shutil
-import subprocess
 import sys
 import sysconfig
 import zipfile
@@ -51,22 +47,7 @@ def target_line(line: str, variables: dict[str, object]) -> str:
     return f"#define {name} {value}"
 
 
-def clang(driver: str, source: str, flags: list[str]) -> list[str]:
-    """The program and the arguments that Emscripten's driver puts before a build's own."""
-    first_own = "-DFIRST_ARGUMENT"
-    # The driver looks for its input, though nothing compiles it.
-    pathlib.Path(source).touch()
-    command = [driver, "-###", first_own, *flags, "-c", source]
-    told = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=True).stderr
-    pathlib.Path(source).unlink()
-    (line,) = (line for line in told.splitlines() if first_own in line and "-cc1" not in line)
-    arguments = shlex.split(line)
-    return [argument for argument in arguments[: arguments.index(first_own)] if argument != "-###"]
-
-
-def main(stdlib: str, python: str, *flags: str) -> None:
-    for name, driver, source in [("clang", "emcc", "a.c"), ("clang++", "em++", "a.cpp")]:
-        pathlib.Path(name).write_text("".join(f"{argument}\n" for argument in clang(driver, source, list(flags))))
+def main(stdlib: str, python: str) -> None:
     variables = target_variables(stdlib)
     include = pathlib.Path("include", f"python{python}")
     headers = pathlib.Path(sysconfig.get_path("include"))

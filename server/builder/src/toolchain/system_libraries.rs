@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::abi_flags::{ABI_FLAGS, DEFAULT_FLAGS};
+use crate::abi_flags::{ABI_FLAGS, DEFAULT_FLAGS, PROGRAM_FLAGS};
 use crate::error::{BuildError, IoContext as _};
 use crate::sandbox::Sandbox;
 
@@ -24,8 +24,9 @@ pub(super) const PROGRAM_CXX: &str = "#include <iostream>\n#include <mutex>\n#in
 /// Compiles, links and runs the two programs.
 pub(super) fn script() -> String {
     let flags = [DEFAULT_FLAGS, ABI_FLAGS].concat().join(" ");
+    let program_flags = PROGRAM_FLAGS.join(" ");
     format!(
-        "emcc {flags} program.c -o c.js -O1 -sASSERTIONS=0\nem++ {flags} program.cpp -o cxx.js -O1 -sASSERTIONS=0\n\
+        "emcc {flags} program.c -o c.js {program_flags}\nem++ {flags} program.cpp -o cxx.js {program_flags}\n\
          node c.js\nnode cxx.js\n"
     )
 }
