@@ -1,5 +1,7 @@
 //! The commands, one file each.
 
+mod admission;
+mod admit;
 mod build;
 mod completions;
 mod doctor;
@@ -32,6 +34,8 @@ pub(crate) enum Command {
     Toolchain(toolchain::ToolchainCommand),
     /// Serve published packages over HTTP
     Serve(serve::Serve),
+    /// Check wheels as for publishing, and report
+    Admit(admit::Admit),
     /// Publish wheels that were built elsewhere
     Publish(publish::Publish),
     /// Tell what this machine lacks, and the command that brings it
@@ -49,6 +53,7 @@ impl Command {
             Self::Build(command) => on_runtime(command.run())?,
             Self::Toolchain(command) => on_runtime(command.run())?,
             Self::Serve(command) => command.run()?,
+            Self::Admit(command) => on_runtime(command.run())?,
             Self::Publish(command) => on_runtime(command.run())?,
             Self::Doctor(command) => return on_runtime(command.run()),
             Self::Completions(command) => command.run()?,

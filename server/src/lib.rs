@@ -30,10 +30,10 @@ pub use home::{Snippet, snippets};
 pub use http::{Server, app, serve};
 pub use object::{CachePolicy, ChannelName, StoredObject};
 pub use prompt::prompt_app;
-pub use publish::{Admission, Candidate, Publication, PublishedLine, publish};
+pub use publish::{Admission, Candidate, Publication, PublishedLine, needed, publish};
 pub use settings::{
     BaseUrl, BuildArgs, DataArgs, FetchArgs, ListenArgs, PromptArgs, PromptListen, PromptSettings, PromptUrl,
     ProviderArgs, ServeSettings, ToolchainArgs, log_filter, wants_colour,
 };
-pub use store::{PublishLock, Store, digest_of};
+pub use store::{DiskOperation, DiskWatch, PublishLock, Store, digest_of};
 pub use upload::Upload;

@@ -103,6 +103,11 @@ pub enum StoredObject {
         /// The wheel's filename.
         filename: WheelFilename,
     },
+    /// The report of a wheel's admission to a line.
+    Admission {
+        /// SHA-256 of the report.
+        sha256: Digest,
+    },
     /// What a line of a channel has.
     Index {
         /// The channel.
@@ -136,6 +141,7 @@ impl StoredObject {
         match self {
             Self::Wheel { sha256, filename } => format!("blobs/{sha256}/{filename}"),
             Self::Metadata { sha256, filename } => format!("blobs/{sha256}/{filename}.metadata"),
+            Self::Admission { sha256 } => format!("admissions/{sha256}.json"),
             Self::Index { channel, abi, sha256 } => format!("{}index/{abi}/{sha256}.json", channel.prefix()),
             Self::Repodata { channel, abi, sha256 } => format!("{}repodata/{abi}/{sha256}.json", channel.prefix()),
             Self::Head { channel, abi } => format!("{}repodata/{abi}/head.json", channel.prefix()),
@@ -147,7 +153,9 @@ impl StoredObject {
         match self {
             Self::Wheel { .. } => "application/octet-stream",
             Self::Metadata { .. } => "text/plain; charset=utf-8",
-            Self::Index { .. } | Self::Repodata { .. } | Self::Head { .. } => "application/json",
+            Self::Admission { .. } | Self::Index { .. } | Self::Repodata { .. } | Self::Head { .. } => {
+                "application/json"
+            }
         }
     }
 
@@ -155,7 +163,7 @@ impl StoredObject {
     pub const fn cache_policy(&self) -> CachePolicy {
         match self {
             Self::Wheel { .. } | Self::Metadata { .. } => CachePolicy::Immutable,
-            Self::Index { .. } | Self::Repodata { .. } => CachePolicy::ImmutableView,
+            Self::Admission { .. } | Self::Index { .. } | Self::Repodata { .. } => CachePolicy::ImmutableView,
             Self::Head { .. } => CachePolicy::Page,
         }
     }
@@ -163,9 +171,10 @@ impl StoredObject {
     /// The validator that its address alone determines, quotes included; `None` for the head.
     pub fn etag(&self) -> Option<String> {
         match self {
-            Self::Wheel { sha256, .. } | Self::Index { sha256, .. } | Self::Repodata { sha256, .. } => {
-                Some(format!("\"{sha256}\""))
-            }
+            Self::Wheel { sha256, .. }
+            | Self::Admission { sha256 }
+            | Self::Index { sha256, .. }
+            | Self::Repodata { sha256, .. } => Some(format!("\"{sha256}\"")),
             // Named by the wheel's digest, so it needs a mark of its own.
             Self::Metadata { sha256, .. } => Some(format!("\"{sha256}-metadata\"")),
             Self::Head { .. } => None,

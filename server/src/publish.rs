@@ -1,36 +1,19 @@
 //! Publishing: all checks first, then blobs, then indexes, and the head as the last write.
 
+mod candidates;
+
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pkgsrv_index::{
-    Abi, ChannelIndex, ClosureError, FileEntry, Head, Inserted, ObjectRef, Repodata, Selected, UploadTime,
-    WheelFilename, closure,
-};
-use pkgsrv_wheel::Wheel;
+use pkgsrv_index::{Abi, ChannelIndex, Head, Inserted, ObjectRef, Repodata, UploadTime, WheelFilename};
 
+use self::candidates::Admitted;
 use crate::channel::{Line, read_line};
 use crate::store::{PublishLock, digest_of};
 use crate::upload::CheckedUpload;
-use crate::{AdmissionError, ChannelName, ServerError, Store, StoredObject, Upload};
+use crate::{ChannelName, ServerError, Store, StoredObject, Upload};
 
-/// A further check of one wheel for one ABI, such as that it imports in the runtime.
-pub type Admission<'a> = dyn Fn(&Candidate<'_>) -> Result<(), AdmissionError> + 'a;
-
-/// A wheel that is new to a line and asks for admission.
-#[derive(Debug)]
-pub struct Candidate<'a> {
-    /// The line's ABI.
-    pub abi: Abi,
-    /// What the index is to say of it.
-    pub entry: &'a FileEntry,
-    /// Its contents.
-    pub wheel: &'a Wheel<'a>,
-    /// What it needs to be imported, from the line as it will be: published already, or in the same publish. `Err`
-    /// where that is not all there.
-    pub needed: Result<Vec<FileEntry>, ClosureError>,
-}
+pub use candidates::{Admission, Candidate, needed};
 
 /// What a publish did to one line of a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +56,8 @@ pub struct Publication<'a> {
 }
 
 impl<'a> Publication<'a> {
-    /// Checks and plans what [`publish`] does.
+    /// Checks and plans what [`publish`] does. Admission takes seconds, and nobody waits for it: it is asked before the
+    /// lock is taken, and again only for what another publish has changed meanwhile.
     pub fn prepare(
         store: &'a Store,
         channel: &ChannelName,
@@ -85,13 +69,23 @@ impl<'a> Publication<'a> {
         let checked: Vec<CheckedUpload<'_>> = uploads.iter().map(CheckedUpload::new).collect::<Result<_, _>>()?;
         let abis = lines_of(&checked, abis)?;
         let time = upload_time(now);
-        let lock = store.lock()?;
-        let mut plan = Plan::default();
-        let lines = abis
-            .into_iter()
-            .map(|abi| plan_line(store, channel, abi, &checked, &time, admit, &mut plan))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { store, lock, plan, lines })
+        let next = |abi: &Abi| NextLine::read(store, channel, *abi, &checked, &time);
+        let mut admitted = Admitted::default();
+        loop {
+            for abi in &abis {
+                admitted.ask(&next(abi)?, &checked, admit)?;
+            }
+            let lock = store.lock()?;
+            let mut lines: Vec<NextLine> = abis.iter().map(next).collect::<Result<_, _>>()?;
+            if !lines.iter().all(|line| admitted.covers(line, &checked)) {
+                continue;
+            }
+            let mut plan = Plan::default();
+            for line in &mut lines {
+                plan.add_line(channel, line, &checked, &admitted);
+            }
+            return Ok(Self { store, lock, plan, lines: lines.into_iter().map(|line| line.result).collect() });
+        }
     }
 
     /// The writes that committing makes, in order. A reader who comes after any number of them finds
@@ -129,6 +123,39 @@ fn upload_time(now: SystemTime) -> UploadTime {
     UploadTime::from_unix_micros(u64::try_from(micros).unwrap_or(u64::MAX))
 }
 
+/// A line as it will be.
+struct NextLine {
+    index: ChannelIndex,
+    result: PublishedLine,
+}
+
+impl NextLine {
+    fn read(
+        store: &Store,
+        channel: &ChannelName,
+        abi: Abi,
+        uploads: &[CheckedUpload<'_>],
+        time: &UploadTime,
+    ) -> Result<Self, ServerError> {
+        let Line { head, mut index } = read_line(store, channel, abi)?;
+        let serial = head.map_or(0, |head| head.serial);
+        let mut result = PublishedLine { abi, serial, added: Vec::new(), already_there: Vec::new() };
+        for upload in uploads.iter().filter(|upload| upload.filename.tags_fit(abi).is_some()) {
+            let inserted = index
+                .insert(upload.entry(abi, time.clone())?)
+                .map_err(|source| ServerError::Index { filename: upload.filename.to_string(), source })?;
+            match inserted {
+                Inserted::Added => result.added.push(upload.filename.clone()),
+                Inserted::AlreadyThere => result.already_there.push(upload.filename.clone()),
+            }
+        }
+        if !result.added.is_empty() {
+            result.serial = serial + 1;
+        }
+        Ok(Self { index, result })
+    }
+}
+
 type Write<'a> = (StoredObject, Cow<'a, [u8]>);
 
 /// The writes of a publish, in the order of the fields: each names only what an earlier one wrote.
@@ -139,70 +166,42 @@ struct Plan<'a> {
     heads: Vec<Write<'a>>,
 }
 
-fn plan_line<'a>(
-    store: &Store,
-    channel: &ChannelName,
-    abi: Abi,
-    uploads: &[CheckedUpload<'a>],
-    time: &UploadTime,
-    admit: &Admission<'_>,
-    plan: &mut Plan<'a>,
-) -> Result<PublishedLine, ServerError> {
-    let Line { head, mut index } = read_line(store, channel, abi)?;
-    let serial = head.map_or(0, |head| head.serial);
-    let mut result = PublishedLine { abi, serial, added: Vec::new(), already_there: Vec::new() };
-    for upload in uploads.iter().filter(|upload| upload.filename.tags_fit(abi).is_some()) {
-        let inserted = index
-            .insert(upload.entry(abi, time.clone())?)
-            .map_err(|source| ServerError::Index { filename: upload.filename.to_string(), source })?;
-        match inserted {
-            Inserted::Added => result.added.push(upload.filename.clone()),
-            Inserted::AlreadyThere => result.already_there.push(upload.filename.clone()),
+impl<'a> Plan<'a> {
+    fn add_line(
+        &mut self,
+        channel: &ChannelName,
+        line: &mut NextLine,
+        uploads: &[CheckedUpload<'a>],
+        admitted: &Admitted,
+    ) {
+        let NextLine { index, result } = line;
+        for upload in uploads.iter().filter(|upload| upload.filename.tags_fit(index.abi).is_some()) {
+            let (sha256, filename) = (upload.sha256, upload.filename.clone());
+            self.blobs.push((StoredObject::Wheel { sha256, filename: filename.clone() }, upload.bytes.into()));
+            self.blobs.push((StoredObject::Metadata { sha256, filename }, upload.metadata_bytes.clone().into()));
         }
-        let (sha256, filename) = (upload.sha256, upload.filename.clone());
-        plan.blobs.push((StoredObject::Wheel { sha256, filename: filename.clone() }, upload.bytes.into()));
-        plan.blobs.push((StoredObject::Metadata { sha256, filename }, upload.metadata_bytes.clone().into()));
+        for filename in &result.added {
+            let Some(report) = admitted.report(index.abi, filename) else { continue };
+            let sha256 = digest_of(report);
+            self.blobs.push((StoredObject::Admission { sha256 }, report.to_vec().into()));
+            index.set_admission(filename.as_str(), sha256);
+        }
+        if !result.added.is_empty() {
+            self.add_views(channel, index, result.serial);
+        }
     }
-    if !result.added.is_empty() {
-        result.serial = serial + 1;
-        admit_all(&index, &result.added, uploads, admit)?;
-        plan_views(channel, &index, result.serial, plan);
-    }
-    Ok(result)
-}
 
-/// Asks for every new wheel of a line; `index` is the line as it will be.
-fn admit_all(
-    index: &ChannelIndex,
-    added: &[WheelFilename],
-    uploads: &[CheckedUpload<'_>],
-    admit: &Admission<'_>,
-) -> Result<(), ServerError> {
-    let repodata = Repodata::from_index(index, "");
-    for upload in uploads.iter().filter(|upload| added.contains(upload.filename)) {
-        let Some(entry) = index.get(upload.filename.as_str()) else { continue };
-        let refused =
-            |source| ServerError::NotAdmitted { filename: upload.filename.to_string(), abi: index.abi, source };
-        let entries = |selected: Vec<Selected>| {
-            let others = selected.into_iter().filter(|needed| needed.name != entry.name);
-            others.filter_map(|needed| index.get(needed.release.filename.as_str()).cloned()).collect()
-        };
-        let needed = closure(&repodata, &entry.depends, &BTreeMap::new()).map(entries);
-        admit(&Candidate { abi: index.abi, entry, wheel: &upload.wheel, needed }).map_err(refused)?;
+    fn add_views(&mut self, channel: &ChannelName, index: &ChannelIndex, serial: u64) {
+        let abi = index.abi;
+        let refer = |bytes: &[u8]| ObjectRef { sha256: digest_of(bytes), size: bytes.len() as u64 };
+        let repodata = Repodata::from_index(index, channel.blobs_from_view()).to_bytes();
+        let index = index.to_bytes();
+        let head = Head::new(abi, serial, refer(&index), refer(&repodata));
+        let channel = || channel.clone();
+        let object = StoredObject::Index { channel: channel(), abi, sha256: head.index.sha256 };
+        self.views.push((object, index.into()));
+        let object = StoredObject::Repodata { channel: channel(), abi, sha256: head.repodata.sha256 };
+        self.views.push((object, repodata.into()));
+        self.heads.push((StoredObject::Head { channel: channel(), abi }, head.to_bytes().into()));
     }
-    Ok(())
-}
-
-fn plan_views(channel: &ChannelName, index: &ChannelIndex, serial: u64, plan: &mut Plan<'_>) {
-    let abi = index.abi;
-    let refer = |bytes: &[u8]| ObjectRef { sha256: digest_of(bytes), size: bytes.len() as u64 };
-    let repodata = Repodata::from_index(index, channel.blobs_from_view()).to_bytes();
-    let index = index.to_bytes();
-    let head = Head::new(abi, serial, refer(&index), refer(&repodata));
-    let channel = || channel.clone();
-    let object = StoredObject::Index { channel: channel(), abi, sha256: head.index.sha256 };
-    plan.views.push((object, index.into()));
-    let object = StoredObject::Repodata { channel: channel(), abi, sha256: head.repodata.sha256 };
-    plan.views.push((object, repodata.into()));
-    plan.heads.push((StoredObject::Head { channel: channel(), abi }, head.to_bytes().into()));
 }

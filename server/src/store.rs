@@ -1,24 +1,36 @@
 //! The store: objects as files of one directory.
 
+mod disk;
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use pkgsrv_index::Digest;
 use sha2::{Digest as _, Sha256};
 
+use self::disk::Disk;
 use crate::{ServerError, StoredObject};
 
-/// A directory of objects. Every object appears whole or not at all, even if the power fails.
+pub use disk::{DiskOperation, DiskWatch};
+
+/// A directory of objects. Every object appears whole or not at all, even if the power fails: a file is written under
+/// another name, brought to the disk, renamed, and the name is brought to the disk, all before the next object is begun.
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
+    disk: Disk,
 }
 
-/// Excludes other publishers until dropped, in this process and in others.
+/// Excludes other publishers until dropped, in this process and in others. The system takes it from a process that is
+/// killed.
 #[derive(Debug)]
 pub struct PublishLock {
     _file: File,
+    /// Directories whose own names are known to be on the disk.
+    durable: RefCell<BTreeSet<PathBuf>>,
 }
 
 /// The SHA-256 of some bytes.
@@ -29,7 +41,12 @@ pub fn digest_of(bytes: &[u8]) -> Digest {
 impl Store {
     /// A store in this directory, which need not exist yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), disk: Disk::default() }
+    }
+
+    /// The same, with a witness of every change.
+    pub fn watched(root: impl Into<PathBuf>, watch: DiskWatch) -> Self {
+        Self { root: root.into(), disk: Disk::watched(watch) }
     }
 
     /// The directory.
@@ -56,76 +73,83 @@ impl Store {
     pub fn lock(&self) -> Result<PublishLock, ServerError> {
         let path = self.root.join("publish.lock");
         let failed = |source| ServerError::Write { path: path.clone(), source };
-        fs::create_dir_all(&self.root).map_err(failed)?;
+        let lock = |file| PublishLock { _file: file, durable: RefCell::default() };
+        self.create_above(&self.root).map_err(failed)?;
         let file = File::options().create(true).write(true).truncate(false).open(&path).map_err(failed)?;
         if file.try_lock().is_err() {
             tracing::info!(lock = %path.display(), "waiting for another publish to end");
             file.lock().map_err(failed)?;
         }
-        match fs::remove_dir_all(self.staging()) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(ServerError::Write { path: self.staging(), source })
-            }
-            _ => Ok(PublishLock { _file: file }),
-        }
+        let staging = self.staging();
+        self.disk.remove_directory(&staging).map_err(|source| ServerError::Write { path: staging, source })?;
+        Ok(lock(file))
     }
 
-    /// Writes an object, replacing the head but nothing else: an immutable object of the same
-    /// length is already what it should be, since it could only appear whole.
-    pub fn write(&self, _lock: &PublishLock, object: &StoredObject, bytes: &[u8]) -> Result<(), ServerError> {
+    /// Writes an object, replacing the head, which alone may change, and what is damaged. When it returns, the object
+    /// and the directories above it are on the disk.
+    pub fn write(&self, lock: &PublishLock, object: &StoredObject, bytes: &[u8]) -> Result<(), ServerError> {
         let path = self.file(object);
-        let is_there = || fs::metadata(&path).is_ok_and(|there| there.len() == bytes.len() as u64);
-        if !matches!(object, StoredObject::Head { .. }) && is_there() {
-            return Ok(());
-        }
-        self.write_whole(&path, bytes).map_err(|source| ServerError::Write { path, source })
+        self.write_whole(lock, &path, bytes).map_err(|source| ServerError::Write { path, source })
     }
 
-    fn write_whole(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fn write_whole(&self, lock: &PublishLock, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let directory = path.parent().unwrap_or(&self.root);
-        create_dir_durably(directory)?;
-        // In the store's own directory: renaming works within one file system only.
-        fs::create_dir_all(self.staging())?;
-        let mut file = tempfile::Builder::new().prefix("object-").tempfile_in(self.staging())?;
-        file.write_all(bytes)?;
-        make_readable(file.as_file())?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        File::open(directory)?.sync_all()
+        self.make_durable(lock, directory)?;
+        if !is_there(path, bytes) {
+            // In the store's own directory: renaming works within one file system only.
+            self.disk.create_directory(&self.staging())?;
+            let mut file = self.disk.create_file(&self.staging())?;
+            self.disk.write(&mut file, bytes)?;
+            self.disk.synchronize_file(&file)?;
+            self.disk.rename(file, path)?;
+        }
+        // Also where it was there: whoever wrote it may have been killed before this.
+        self.disk.synchronize_directory(directory)
     }
 
     fn staging(&self) -> PathBuf {
         self.root.join("staging")
     }
+
+    /// Creates a directory of the store, and brings its name and all above it to the disk. It is not enough that it is
+    /// there: the process that created it may have been killed before it did the second.
+    fn make_durable(&self, lock: &PublishLock, directory: &Path) -> io::Result<()> {
+        if lock.durable.borrow().contains(directory) {
+            return Ok(());
+        }
+        let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if directory == self.root {
+            // What is above the store is not ours, and may be closed to us.
+            if let Some(Err(error)) = parent.map(|parent| self.disk.synchronize_directory(parent))
+                && error.kind() != io::ErrorKind::PermissionDenied
+            {
+                return Err(error);
+            }
+        } else if let Some(parent) = parent {
+            self.make_durable(lock, parent)?;
+            self.disk.create_directory(directory)?;
+            self.disk.synchronize_directory(parent)?;
+        }
+        lock.durable.borrow_mut().insert(directory.to_owned());
+        Ok(())
+    }
+
+    /// Creates the store's own directory and whatever is missing above it, each recorded in its parent.
+    fn create_above(&self, directory: &Path) -> io::Result<()> {
+        if directory.is_dir() {
+            return Ok(());
+        }
+        let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if let Some(parent) = parent {
+            self.create_above(parent)?;
+        }
+        self.disk.create_directory(directory)?;
+        parent.map_or(Ok(()), |parent| self.disk.synchronize_directory(parent))
+    }
 }
 
-/// Temporary files are private; another user may run the server.
-#[cfg(unix)]
-fn make_readable(file: &File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn make_readable(_file: &File) -> io::Result<()> {
-    Ok(())
-}
-
-/// Creates a directory and whatever is missing above it, each recorded in its parent.
-fn create_dir_durably(directory: &Path) -> io::Result<()> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
-    if let Some(parent) = parent {
-        create_dir_durably(parent)?;
-    }
-    match fs::create_dir(directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    match parent {
-        Some(parent) => File::open(parent)?.sync_all(),
-        None => Ok(()),
-    }
+/// Whether the file has these bytes. One that has others was damaged by something else than us.
+fn is_there(path: &Path, bytes: &[u8]) -> bool {
+    fs::metadata(path).is_ok_and(|there| there.len() == bytes.len() as u64)
+        && fs::read(path).is_ok_and(|there| there == bytes)
 }

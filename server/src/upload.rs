@@ -88,6 +88,7 @@ impl<'a> CheckedUpload<'a> {
             sha256: self.sha256,
             size: self.bytes.len() as u64,
             metadata_sha256: digest_of(&self.metadata_bytes),
+            admission_sha256: None,
             upload_time,
             requires_python: self.requires_python.clone(),
             depends: dependencies.depends,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Abi, FORMAT, FileEntry, IndexError};
+use crate::{Abi, Digest, FORMAT, FileEntry, IndexError};
 
 /// The index object of one channel and ABI. Stored under the digest of [`Self::to_bytes`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +56,13 @@ impl ChannelIndex {
         }
         self.files.insert(entry.filename.to_string(), entry);
         Ok(Inserted::Added)
+    }
+
+    /// Names the report of a file's admission; nothing happens if there is no such file.
+    pub fn set_admission(&mut self, filename: &str, report: Digest) {
+        if let Some(entry) = self.files.get_mut(filename) {
+            entry.admission_sha256 = Some(report);
+        }
     }
 
     /// Canonical JSON: compact, sorted; equal indexes have equal bytes.

@@ -26,6 +26,9 @@ pub struct FileEntry {
     pub size: u64,
     /// SHA-256 of the METADATA file, which is also served beside the wheel.
     pub metadata_sha256: Digest,
+    /// SHA-256 of the report of its admission, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admission_sha256: Option<Digest>,
     /// When it was published.
     pub upload_time: UploadTime,
     /// `Requires-Python`, if stated.

@@ -16,6 +16,13 @@ const TABLE: &[Examples] = &[
         ],
     ),
     (
+        "admit",
+        &[
+            ("pkgsrv admit dist/demo-1.0-cp314-cp314-pyemscripten_2026_0_wasm32.whl", "what publishing would check"),
+            ("pkgsrv admit demo-1.0-py3-none-any.whl --json", "a list of reports for a script"),
+        ],
+    ),
+    (
         "build",
         &[
             ("pkgsrv build numpy", "numpy and what it needs, into ./dist"),
@@ -58,8 +65,22 @@ const TABLE: &[Examples] = &[
             ("pkgsrv toolchain list", "what is installed"),
         ],
     ),
-    ("toolchain install", &[("pkgsrv toolchain install 2026_0", "the toolchain for this ABI")]),
+    (
+        "toolchain install",
+        &[
+            ("pkgsrv toolchain install", "a Debian root directory, as `build` makes it where there is none"),
+            (
+                "pkgsrv toolchain install --provider emsdk --emsdk ../emsdk",
+                "then: pkgsrv build numpy --toolchain emsdk",
+            ),
+            (
+                "pkgsrv toolchain install --provider system",
+                "the emcc on PATH; then: pkgsrv build numpy --toolchain system",
+            ),
+        ],
+    ),
     ("toolchain list", &[("pkgsrv toolchain list", "name, versions, directory")]),
+    ("toolchain packages", &[("pkgsrv toolchain packages 2026_0", "the Debian packages of the provider debian")]),
     ("toolchain show", &[("pkgsrv toolchain show debian-forky-python3.14-12345678", "every package in it")]),
     (
         "up",

@@ -1,18 +1,15 @@
 //! `pkgsrv publish`.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
-use pkgsrv::{
-    AdmissionError, Candidate, ChannelName, DataArgs, FetchArgs, PublishedLine, Store, StoredObject, ToolchainArgs,
-    Upload,
-};
-use pkgsrv_builder::{Builder, Context, Interrupt};
-use pkgsrv_index::{Abi, FileEntry, WheelFilename};
+use pkgsrv::{ChannelName, DataArgs, FetchArgs, PublishedLine, ToolchainArgs, Upload};
+use pkgsrv_builder::Interrupt;
+use pkgsrv_index::{Abi, WheelFilename};
 use serde_json::json;
 
+use super::admission::{Gate, ImportArgs};
 use super::working::interruptible;
 use super::{JsonArgs, print_json};
 
@@ -27,6 +24,8 @@ pub(crate) struct Publish {
     fetch: FetchArgs,
     #[command(flatten)]
     toolchain: ToolchainArgs,
+    #[command(flatten)]
+    imports: ImportArgs,
     /// Channel to publish to
     #[arg(long, value_name = "NAME", default_value = "main")]
     channel: ChannelName,
@@ -57,35 +56,9 @@ impl Publish {
         let paths = uploads.iter().map(|upload| upload.filename.clone()).zip(self.wheels).collect();
         let abis = if self.abis.is_empty() { Abi::known().collect() } else { self.abis };
         let store = self.data.data_dir().store();
-        let gate = Gate { context: self.toolchain.context(&self.fetch, interrupt), store: &store, paths };
+        let gate = Gate::new(self.toolchain.context(&self.fetch, interrupt), &store, paths, &self.imports);
         pkgsrv::publish(&store, &self.channel, &abis, &uploads, SystemTime::now(), &|candidate| gate.admit(candidate))
             .with_context(|| format!("nothing was published to {}", store.root().display()))
-    }
-}
-
-/// What every wheel from elsewhere must pass: the builder's admission, imported with what it needs.
-struct Gate<'a> {
-    context: Context,
-    store: &'a Store,
-    /// Where the wheels of this publish lie.
-    paths: HashMap<WheelFilename, PathBuf>,
-}
-
-impl Gate<'_> {
-    fn admit(&self, candidate: &Candidate<'_>) -> Result<(), AdmissionError> {
-        let needed = candidate.needed.as_ref().map_err(|missing| {
-            format!(
-                "it cannot be imported without what it needs: {missing}; publish that too, before or together with it"
-            )
-        })?;
-        let builder = Builder::new(&self.context, candidate.abi)?;
-        let companions: Vec<PathBuf> = needed.iter().map(|entry| self.path(entry)).collect();
-        Ok(builder.admit(&self.path(candidate.entry), &companions, &candidate.entry.imports)?)
-    }
-
-    fn path(&self, entry: &FileEntry) -> PathBuf {
-        let stored = || StoredObject::Wheel { sha256: entry.sha256, filename: entry.filename.clone() };
-        self.paths.get(&entry.filename).cloned().unwrap_or_else(|| self.store.file(&stored()))
     }
 }
 

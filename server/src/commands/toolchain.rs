@@ -9,16 +9,6 @@ use serde_json::json;
 use super::working::interruptible;
 use super::{JsonArgs, print_json};
 
-const INSTALL_EXAMPLES: &str = "\
-Examples:
-  pkgsrv toolchain install
-      A Debian root directory with Emscripten, as `pkgsrv build` makes it when there is none.
-  pkgsrv toolchain install --provider emsdk --emsdk ~/emsdk
-      An emsdk directory in which a version is installed and active, and the machine's build tools. Then:
-      pkgsrv build numpy --toolchain emsdk
-  pkgsrv toolchain install --provider system --python ~/python/bin/python3.14
-      The emcc on PATH, and a build Python that is not on PATH. Then: pkgsrv build numpy --toolchain system";
-
 #[derive(Debug, clap::Args)]
 pub(crate) struct ToolchainCommand {
     #[command(subcommand)]
@@ -32,7 +22,6 @@ pub(crate) struct ToolchainCommand {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// Install the toolchain of an ABI, if it is not there
-    #[command(after_help = INSTALL_EXAMPLES)]
     Install {
         /// ABI that it is for [default: the newest]
         abi: Option<Abi>,

@@ -51,7 +51,7 @@ impl Fixture {
     pub fn publish(&self, channel: &str, uploads: &[Upload]) -> Result<Vec<PublishedLine>, ServerError> {
         let channel: ChannelName = channel.parse()?;
         let abis: Vec<Abi> = Abi::known().collect();
-        publish(&self.store(), &channel, &abis, uploads, noon_of_no_day(), &|_| Ok(()))
+        publish(&self.store(), &channel, &abis, uploads, noon_of_no_day(), &|_| Ok(None))
     }
 
     pub fn settings(&self) -> ServeSettings {

@@ -107,7 +107,8 @@ fn every_prefix_of_the_writes_is_a_whole_state() {
         let fixture = Fixture::empty();
         fixture.publish("main", &[helper()]).unwrap();
         let store = fixture.store();
-        let publication = Publication::prepare(&store, &main, &abis, &uploads, noon_of_no_day(), &|_| Ok(())).unwrap();
+        let publication =
+            Publication::prepare(&store, &main, &abis, &uploads, noon_of_no_day(), &|_| Ok(None)).unwrap();
         let writes: Vec<_> = publication.writes().map(|(object, bytes)| (object.clone(), bytes.to_vec())).collect();
         drop(publication);
         if count > writes.len() {

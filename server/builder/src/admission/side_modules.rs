@@ -34,12 +34,6 @@ pub(super) struct Library {
     pub module: SideModule,
 }
 
-/// What the checks found.
-pub(super) struct Examined {
-    pub checks: Vec<Check>,
-    pub modules: Vec<SideModuleReport>,
-}
-
 /// Reads the modules themselves: valid, of the features that engines have. What cannot be read is missing in the second
 /// result.
 pub(super) fn read(binaries: &[Binary], abi: Abi) -> (Check, Vec<Library>, Vec<SideModuleReport>) {

@@ -13,6 +13,10 @@ for (const name of Object.keys(main).sort()) {
     if (/^\d+$/.test(value.name)) symbols.functions[name] = Number(value.name);
     else symbols.javascript.push(name);
   } else if (typeof value === "number" || value instanceof WebAssembly.Global) symbols.data.push(name);
-  else symbols.others[name] = value.constructor.name.toLowerCase();
+  else if (value instanceof WebAssembly.Memory) symbols.others[name] = "memory";
+  else if (value instanceof WebAssembly.Table) symbols.others[name] = "table";
+  else if (value instanceof WebAssembly.Tag) symbols.others[name] = "tag";
+  // A function that may suspend its caller, where the engine has such.
+  else symbols.javascript.push(name);
 }
 process.stdout.write(JSON.stringify(symbols));

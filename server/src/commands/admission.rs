@@ -1,0 +1,107 @@
+//! What wheels from elsewhere must pass, for the commands that ask it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use pkgsrv::{AdmissionError, Candidate, Store, StoredObject};
+use pkgsrv_builder::{AdmissionCandidate, AdmissionReport, BuildError, Context, ImportTest};
+use pkgsrv_index::{Abi, FileEntry, WheelFilename};
+
+/// How the modules of a wheel are tried.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ImportArgs {
+    /// Module that is not imported, and the reason for that, which goes into the report; may be repeated
+    #[arg(long = "leave-out", value_name = "MODULE=REASON")]
+    leave_out: Vec<LeftOut>,
+    /// Seconds that the import of one module may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    import_timeout: u64,
+    /// Import nothing; the report says so
+    #[arg(long)]
+    no_import: bool,
+}
+
+/// A module and the reason for not importing it.
+#[derive(Debug, Clone)]
+struct LeftOut {
+    module: String,
+    reason: String,
+}
+
+impl FromStr for LeftOut {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = text.split_once('=').map(|(module, reason)| (module.trim(), reason.trim()));
+        match parts {
+            Some((module, reason)) if !module.is_empty() && !reason.is_empty() => {
+                Ok(Self { module: module.to_owned(), reason: reason.to_owned() })
+            }
+            _ => Err("expected a module and a reason, such as `mypackage_tests=needs pytest`".to_owned()),
+        }
+    }
+}
+
+impl ImportArgs {
+    fn test(&self) -> ImportTest {
+        let left_out = self.leave_out.iter().map(|left| (left.module.clone(), left.reason.clone()));
+        ImportTest {
+            wanted: !self.no_import,
+            further: Vec::new(),
+            left_out: left_out.collect::<BTreeMap<_, _>>(),
+            timeout: Duration::from_secs(self.import_timeout.max(1)),
+        }
+    }
+}
+
+/// The builder's admission, with what a wheel needs from a store and from the command line.
+pub(crate) struct Gate<'a> {
+    context: Context,
+    store: &'a Store,
+    /// Where the wheels of this command lie.
+    paths: HashMap<WheelFilename, PathBuf>,
+    test: ImportTest,
+}
+
+impl<'a> Gate<'a> {
+    pub(crate) fn new(
+        context: Context,
+        store: &'a Store,
+        paths: HashMap<WheelFilename, PathBuf>,
+        imports: &ImportArgs,
+    ) -> Self {
+        Self { context, store, paths, test: imports.test() }
+    }
+
+    /// The report on a wheel that is to be published; a refusal is an error.
+    pub(crate) fn admit(&self, candidate: &Candidate<'_>) -> Result<Option<AdmissionReport>, AdmissionError> {
+        let needed = candidate.needed.as_deref().map_err(ToString::to_string);
+        let report = self.report(candidate.abi, &self.path(candidate.entry), needed)?;
+        report.require_admitted()?;
+        if report.sha256 != candidate.entry.sha256 {
+            return Err("the file was changed while it was checked; run the command again".into());
+        }
+        Ok(Some(report))
+    }
+
+    /// The report on the wheel at `path`, which needs these others.
+    pub(crate) fn report(
+        &self,
+        abi: Abi,
+        path: &std::path::Path,
+        needed: Result<&[FileEntry], String>,
+    ) -> Result<AdmissionReport, BuildError> {
+        let companions: Result<Vec<PathBuf>, String> =
+            needed.map(|entries| entries.iter().map(|entry| self.path(entry)).collect());
+        let candidate =
+            AdmissionCandidate { path, companions: companions.as_deref().map_err(String::as_str), imports: &self.test };
+        pkgsrv_builder::admit(&self.context, abi, &candidate)
+    }
+
+    fn path(&self, entry: &FileEntry) -> PathBuf {
+        let stored = || StoredObject::Wheel { sha256: entry.sha256, filename: entry.filename.clone() };
+        self.paths.get(&entry.filename).cloned().unwrap_or_else(|| self.store.file(&stored()))
+    }
+}
