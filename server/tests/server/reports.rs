@@ -1,0 +1,21 @@
+//! Reports of admission without the toolchain that a real one takes.
+
+use pkgsrv::Candidate;
+use pkgsrv_builder::{AdmissionCandidate, AdmissionReport, Cache, Context, ImportTest, Interrupt, Progress, Upstream};
+
+/// The real report on a candidate of which nothing is imported, which needs neither runtime nor toolchain.
+pub fn admitted(candidate: &Candidate<'_>) -> AdmissionReport {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(candidate.entry.filename.as_str());
+    std::fs::write(&path, candidate.wheel.archive().bytes()).unwrap();
+    let context = Context {
+        cache: Cache::new(directory.path().join("cache")),
+        progress: Progress::silent(),
+        interrupt: Interrupt::default(),
+        upstream: Upstream::new(None),
+        proxy: Vec::new(),
+    };
+    let imports = ImportTest { wanted: false, ..ImportTest::default() };
+    let candidate_for = AdmissionCandidate { path: &path, companions: Ok(&[]), imports: &imports };
+    pkgsrv_builder::admit(&context, candidate.abi, &candidate_for).unwrap()
+}
