@@ -65,6 +65,15 @@ impl DataDir {
         }
     }
 
+    /// Whether the npm build that is served is the one called `build`, with files of these sizes.
+    pub fn has_loader(&self, build: &str, files: &[(&str, &[u8])]) -> bool {
+        let served = files.iter().filter(|(name, _)| !name.starts_with('.'));
+        let is_there = |(name, bytes): &(&str, &[u8])| {
+            fs::metadata(self.loader().join(name)).is_ok_and(|there| there.len() == bytes.len() as u64)
+        };
+        fs::read_link(self.loader()).is_ok_and(|current| current.ends_with(build)) && served.clone().all(is_there)
+    }
+
     /// Makes the npm build at `files`, which is called `build`, the one that is served. Readers see the old one or the
     /// new one.
     pub fn set_loader(&self, build: &str, files: &Path) -> Result<(), ServerError> {

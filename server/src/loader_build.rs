@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 use pkgsrv::{DataDir, LOADER, ServerError};
-use pkgsrv_builder::{Context, WorkDirectory};
+use pkgsrv_builder::Context;
 
 /// The file of an npm build that tells what it was made from.
 const STAMP: &str = ".stamp";
@@ -15,7 +15,7 @@ const STAMP: &str = ".stamp";
 /// Makes sure that the data directory has the newest loader.
 pub(crate) fn bring(context: &Context, data: &DataDir) -> Result<()> {
     if let Some((_, stamp)) = LOADER.iter().find(|(name, _)| *name == STAMP) {
-        return Ok(data.set_loader(String::from_utf8_lossy(stamp).trim(), unpacked(context)?.path())?);
+        return lay_out_carried(data, stamp);
     }
     let current = std::env::current_dir().context("the current directory is gone")?;
     let Some(root) = current.ancestors().find(|directory| is_checkout(directory)) else {
@@ -26,13 +26,27 @@ pub(crate) fn bring(context: &Context, data: &DataDir) -> Result<()> {
     Ok(data.set_loader(stamp.trim(), &dist)?)
 }
 
-fn unpacked(context: &Context) -> Result<WorkDirectory> {
-    let work = context.cache.work_directory("loader")?;
+/// The same for a program that only serves: what it carries, or what is there already. A directory that cannot be
+/// written is no reason not to serve it.
+pub(crate) fn bring_carried(data: &DataDir) {
+    let Some((_, stamp)) = LOADER.iter().find(|(name, _)| *name == STAMP) else { return };
+    if let Err(error) = lay_out_carried(data, stamp) {
+        let what = if data.loader().exists() { "an older loader is served" } else { "no loader is served" };
+        tracing::warn!("{what}: {error:#}");
+    }
+}
+
+fn lay_out_carried(data: &DataDir, stamp: &[u8]) -> Result<()> {
+    let stamp = String::from_utf8_lossy(stamp).trim().to_owned();
+    if data.has_loader(&stamp, LOADER) {
+        return Ok(());
+    }
+    let work = tempfile::tempdir().context("cannot create a temporary directory")?;
     for (name, bytes) in LOADER {
         let path = work.path().join(name);
         fs::write(&path, bytes).map_err(|source| ServerError::Write { path, source })?;
     }
-    Ok(work)
+    Ok(data.set_loader(&stamp, work.path())?)
 }
 
 fn is_checkout(directory: &Path) -> bool {

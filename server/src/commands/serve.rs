@@ -10,6 +10,7 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{JsonArgs, print_json};
+use crate::loader_build;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Serve {
@@ -23,6 +24,7 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn run(self) -> anyhow::Result<()> {
+        loader_build::bring_carried(&self.data.data_dir());
         let settings = ServeSettings::new(&self.listen, &self.data.data_dir());
         let runtime = tokio::runtime::Runtime::new()?;
         runtime.block_on(async {
