@@ -101,10 +101,9 @@ pub enum BuildError {
     MissingParts { provider: Provider, missing: String, remedy: String },
 
     #[error(
-        "{directory} is no emsdk directory with an active version: it has no {file}; run there:\n  ./emsdk install \
-         VERSION && ./emsdk activate VERSION"
+        "{directory} is no emsdk directory with an active version: it has no {file}; run there:\n  ./emsdk install {version} && ./emsdk activate {version}"
     )]
-    NoEmsdk { directory: PathBuf, file: &'static str },
+    NoEmsdk { directory: PathBuf, file: &'static str, version: &'static str },
 
     #[error(
         "{program} {key} printed {found:?}, expected an absolute path; set {key} in Emscripten's configuration file"
@@ -127,8 +126,8 @@ pub enum BuildError {
     WideMount { path: PathBuf },
 
     #[error(
-        "{file} comes from Debian's source package {package}, and the toolchain {toolchain} has no apt to fetch it; \
-         run `pkgsrv toolchain install` once, its apt will be used"
+        "{file} comes from Debian's source package {package}, and there is no apt with Debian's archive beside the \
+         toolchain {toolchain}; run `pkgsrv toolchain install` once, its apt will be used"
     )]
     NoDebianSources { toolchain: String, package: String, file: String },
 

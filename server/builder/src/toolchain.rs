@@ -1,6 +1,7 @@
 //! Toolchains: compiler, linker, build Python and build tools for an ABI, installed once and never changed.
 
 mod debian;
+mod debian_source;
 mod host;
 mod manifest;
 mod system_libraries;
@@ -14,6 +15,7 @@ use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
 use crate::sandbox::Sandbox;
 use crate::system_tools::{self, BUBBLEWRAP, SystemTool};
+use debian_source::Apt;
 use host::Machine;
 
 pub use host::HostSource;
@@ -224,8 +226,8 @@ impl Toolchain {
         self.manifest.host.as_ref().map_or("/usr/bin/node", |host| &host.node)
     }
 
-    /// Fetches one file of a Debian source package into `directory`, by the apt of this toolchain, or of the installed
-    /// one that has an apt; it checks the archive's signatures. Returns the file's path.
+    /// Fetches one file of a Debian source package into `directory`: by its own apt, else by the machine's if its sandbox
+    /// shows one, else by that of an installed Debian root directory. Returns the file's path.
     pub fn fetch_debian_source(
         &self,
         context: &Context,
@@ -233,16 +235,27 @@ impl Toolchain {
         file: &str,
         directory: &Path,
     ) -> Result<PathBuf, BuildError> {
-        if self.manifest.provider == Provider::Debian {
-            return debian::fetch_source(self, context, package, file, directory);
-        }
-        let mut installed = Self::installed(context)?;
-        installed.retain(|toolchain| toolchain.manifest.provider == Provider::Debian);
-        let Some(with_apt) = installed.last() else {
+        let apt = match self.apt() {
+            Some(apt) => Some(apt),
+            None => Self::installed(context)?.iter().filter(|other| other.machine.is_none()).find_map(Self::apt),
+        };
+        let Some(apt) = apt else {
             let (toolchain, package) = (self.manifest.name.clone(), package.to_owned());
             return Err(BuildError::NoDebianSources { toolchain, package, file: file.to_owned() });
         };
-        debian::fetch_source(with_apt, context, package, file, directory)
+        apt.fetch(context, package, file, directory)
+    }
+
+    fn apt(&self) -> Option<Apt> {
+        let apt = if self.machine.is_some() {
+            system_tools::find_program("apt-get")?;
+            let etc = Path::new("/etc/apt");
+            Apt { sandbox: self.sandbox().read_only(etc, "/etc/apt"), etc: etc.to_owned() }
+        } else {
+            let root = self.directory.join("root");
+            Apt { sandbox: Sandbox::over_root(&root), etc: root.join("etc/apt") }
+        };
+        apt.is_there().then_some(apt)
     }
 }
 

@@ -29,6 +29,9 @@ pub(crate) struct Up {
     data: DataArgs,
     #[command(flatten)]
     listen: ListenArgs,
+    /// End when everything is published, for a server that runs elsewhere on the same data
+    #[arg(long)]
+    no_serve: bool,
     #[command(flatten)]
     output: JsonArgs,
 }
@@ -38,10 +41,12 @@ impl Up {
         let abi = self.build.abi();
         let data = self.data.data_dir();
         // The address is taken first: who waited for a build should not learn then that the port is in use.
-        let server = Server::bind(ServeSettings::new(&self.listen, &data)).await?;
+        let settings = ServeSettings::new(&self.listen, &data);
+        let server = if self.no_serve { None } else { Some(Server::bind(settings).await?) };
         let package = self.names[0].clone();
         let prepare = move |interrupt: &Interrupt| prepare(&self.build, &self.names, &data, interrupt);
         interruptible(prepare).await?;
+        let Some(server) = server else { return Ok(()) };
         announce(&server, self.output);
         if !self.output.json {
             print!("{}", what_is_served(&server, abi, &package));

@@ -3,6 +3,7 @@
 mod blobs;
 mod channels;
 mod command_line;
+mod docker;
 mod files;
 mod fixture;
 mod kills;
@@ -11,5 +12,6 @@ mod prompt;
 mod publishing;
 mod reports;
 mod socket;
+mod toolchains;
 mod wheels;
 mod write_sequence;

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use pkgsrv_index::Abi;
 
+use super::BUILD_TOOLS;
 use super::manifest::{FORMAT, Manifest, Provider};
 use super::system_libraries::{self, EMSCRIPTEN_CACHE, PROGRAM_C, PROGRAM_CXX, SCRIPT_NAME};
-use super::{BUILD_TOOLS, Toolchain};
 use crate::action::sha256;
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
@@ -128,47 +128,4 @@ fn installed_packages(root: &Path) -> Result<BTreeMap<String, String>, BuildErro
     };
     let paragraphs = text.split("\n\n");
     Ok(paragraphs.filter_map(|p| Some((field(p, "Package:")?, field(p, "Version:")?))).collect())
-}
-
-pub(super) fn fetch_source(
-    toolchain: &Toolchain,
-    context: &Context,
-    package: &str,
-    file: &str,
-    directory: &Path,
-) -> Result<PathBuf, BuildError> {
-    let root = toolchain.directory.join("root");
-    let sources = directory.join("sources.list");
-    let binary =
-        fs::read_to_string(root.join("etc/apt/sources.list")).doing("read", &root.join("etc/apt/sources.list"))?;
-    fs::write(&sources, binary.replace("deb ", "deb-src ")).doing("write", &sources)?;
-    let var = directory.join("var");
-    for path in ["cache/apt/archives/partial", "lib/apt/lists/partial", "lib/dpkg", "fetched"] {
-        let path = var.join(path);
-        fs::create_dir_all(&path).doing("create", &path)?;
-    }
-    fs::write(var.join("lib/dpkg/status"), "").doing("write", &var)?;
-    let apt = "apt-get -o APT::Sandbox::User=root -o Acquire::Check-Valid-Until=false";
-    let script = format!("{apt} update && {apt} source --download-only --yes -- \"$0\"");
-    let sandbox =
-        context.proxy.iter().fold(Sandbox::over_root(&root), |sandbox, (name, value)| sandbox.variable(name, value));
-    let mut command = sandbox
-        .read_only(&sources, "/etc/apt/sources.list")
-        .writable(&var, "/var")
-        .directory("/var/fetched")
-        .with_network()
-        .command(&["/bin/bash", "-c", &script, package]);
-    let mut log = context.log(&format!("source-{package}"))?;
-    context.run_step(package, "fetching its Debian source package", &mut command, &mut log)?;
-    let path = var.join("fetched").join(file);
-    if path.is_file() {
-        return Ok(path);
-    }
-    let there = fs::read_dir(var.join("fetched")).doing("read", &var)?;
-    let there: Vec<String> = there.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    Err(BuildError::Fetch {
-        what: file.to_owned(),
-        reason: format!("Debian's source package {package} now has {}; update the recipe", there.join(", ")),
-        source: None,
-    })
 }

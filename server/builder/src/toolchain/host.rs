@@ -7,7 +7,7 @@ mod find;
 mod machine;
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -34,6 +34,9 @@ pub(super) const PATH: &str = "/pkgsrv/toolchain/bin:/usr/bin:/bin";
 
 /// Where an emsdk directory is inside, whatever it is called on the machine.
 const EMSDK: &str = "/pkgsrv/emsdk";
+
+/// Raised by one whenever the same parts make another directory.
+const LAYOUT: &str = "2";
 
 /// What to make a toolchain of.
 #[derive(Clone, Debug)]
@@ -112,16 +115,18 @@ fn manifest(abi: Abi, provider: Provider, found: &Found) -> Result<Manifest, Bui
     };
     // Other parts or flags are another toolchain.
     let text = serde_json::to_string(&manifest).expect("strings and maps of strings");
-    let programs = [&text, system_libraries::PROGRAM_C, system_libraries::PROGRAM_CXX, &system_libraries::script()];
+    let programs =
+        [LAYOUT, &text, system_libraries::PROGRAM_C, system_libraries::PROGRAM_CXX, &system_libraries::script()];
     let digest = sha256(programs.join("\n").as_bytes()).to_string();
     manifest.name = format!("{provider}-{}-python{}-{}", manifest.emscripten, manifest.python, &digest[..8]);
     Ok(manifest)
 }
 
-/// Links to the programs that were found, so that a build starts these, whatever else the machine has.
+/// Links to the programs that were found and to Emscripten's, so that a build starts these, whatever else the machine
+/// has.
 fn write_links(bin: &Path, found: &Found) -> Result<(), BuildError> {
     fs::create_dir_all(bin).doing("create", bin)?;
-    for (name, program) in &found.links {
+    for (name, program) in found.links.iter().chain(&found.emscripten_programs()?) {
         let link = bin.join(name);
         symlink(found.inside(program), &link).doing("link", &link)?;
     }
@@ -150,7 +155,7 @@ fn python_text(text: &str) -> String {
 /// where no sandbox can be.
 fn compile_system_libraries(context: &Context, work: &Path, found: &Found, log: &mut Log) -> Result<(), BuildError> {
     let (programs, cache) = (work.join("programs"), work.join("emscripten-cache"));
-    fs::create_dir(&cache).doing("create", &cache)?;
+    copy_compiled(context, &found.emscripten.join("cache"), &cache, log)?;
     system_libraries::write_programs(&programs)?;
     let settings = programs.join("emscripten.conf");
     write_emscripten_settings(&settings, found, |path| path.display().to_string())?;
@@ -169,6 +174,21 @@ fn compile_system_libraries(context: &Context, work: &Path, found: &Found, log: 
         .env("EMSDK_PYTHON", &found.python.program);
     context.run_step("toolchain", "compiling Emscripten's system libraries", &mut command, log)?;
     fs::remove_dir_all(&programs).doing("remove", &programs)
+}
+
+/// Begins the cache with what Emscripten came with, as emsdk's does: its own libraries need no second compilation.
+fn copy_compiled(context: &Context, shipped: &Path, cache: &Path, log: &mut Log) -> Result<(), BuildError> {
+    if !shipped.is_dir() {
+        return fs::create_dir(cache).doing("create", cache);
+    }
+    let mut command = Command::new("cp");
+    command.args(["--recursive", "--no-dereference", "--"]).args([shipped, cache]);
+    context.run_step("toolchain", "copying the system libraries that Emscripten came with", &mut command, log)?;
+    // It names the settings that the cache was made with; Emscripten would empty the cache because of ours.
+    match fs::remove_file(cache.join("sanity.txt")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error).doing("write", cache),
+        _ => Ok(()),
+    }
 }
 
 /// A sandbox over the machine's programs.

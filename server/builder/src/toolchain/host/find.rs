@@ -78,7 +78,7 @@ impl Missing {
 
 pub(super) fn find(context: &Context, abi: Abi, source: &HostSource) -> Result<Found, BuildError> {
     let mut missing = Missing::default();
-    let emsdk = source.emsdk.as_deref().map(emsdk_directory).transpose()?;
+    let emsdk = source.emsdk.as_deref().map(|directory| emsdk_directory(directory, abi)).transpose()?;
     let python = find_python(context, abi, source, &mut missing)?;
     let mut links = Vec::new();
     for tool in BUILD_TOOLS.iter().chain([&BUBBLEWRAP]) {
@@ -170,10 +170,11 @@ fn find_python(
 }
 
 /// An emsdk directory in which a version is installed and active.
-fn emsdk_directory(directory: &Path) -> Result<PathBuf, BuildError> {
+fn emsdk_directory(directory: &Path, abi: Abi) -> Result<PathBuf, BuildError> {
     for file in [".emscripten", "upstream/emscripten/emcc", "upstream/emscripten/emscripten-version.txt"] {
         if !directory.join(file).is_file() {
-            return Err(BuildError::NoEmsdk { directory: directory.to_owned(), file });
+            let version = abi.facts().emscripten;
+            return Err(BuildError::NoEmsdk { directory: directory.to_owned(), file, version });
         }
     }
     canonical(directory)
@@ -244,6 +245,21 @@ impl Found {
     pub fn inside(&self, path: &Path) -> String {
         let in_emsdk = self.emsdk.as_ref().and_then(|emsdk| path.strip_prefix(emsdk).ok());
         in_emsdk.map_or_else(|| path.to_owned(), |rest| Path::new(EMSDK).join(rest)).display().to_string()
+    }
+
+    /// `emcc`, `em++`, `emar` and their like: names and paths, sorted.
+    pub fn emscripten_programs(&self) -> Result<Vec<(String, PathBuf)>, BuildError> {
+        let entries = fs::read_dir(&self.emscripten).doing("read", &self.emscripten)?;
+        let mut found = Vec::new();
+        for entry in entries {
+            let path = entry.doing("read", &self.emscripten)?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if name.starts_with("em") && !name.contains('.') && path.is_file() {
+                found.push((name, path));
+            }
+        }
+        found.sort();
+        Ok(found)
     }
 
     fn add_programs(&mut self) {

@@ -1,0 +1,108 @@
+//! Debian source packages, fetched by an apt that has Debian's archive set up: it checks the archive's signatures.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::context::Context;
+use crate::error::{BuildError, IoContext as _};
+use crate::sandbox::Sandbox;
+
+/// Where apt finds the list of sources inside.
+const SOURCES: &str = "/pkgsrv/sources";
+
+/// An apt that can fetch: its programs in a sandbox, its settings below `etc`.
+pub(super) struct Apt {
+    pub sandbox: Sandbox,
+    /// Directory of `sources.list` and `sources.list.d`, the machine's own or one of a toolchain's root directory.
+    pub etc: PathBuf,
+}
+
+impl Apt {
+    /// Whether any archive is set up.
+    pub fn is_there(&self) -> bool {
+        lists(&self.etc).is_ok_and(|lists| !lists.is_empty())
+    }
+
+    /// Fetches one file of a source package into `directory`. Returns its path.
+    pub fn fetch(self, context: &Context, package: &str, file: &str, directory: &Path) -> Result<PathBuf, BuildError> {
+        let sources = directory.join("sources");
+        fs::create_dir(&sources).doing("create", &sources)?;
+        for list in lists(&self.etc)? {
+            let text = fs::read_to_string(&list).doing("read", &list)?;
+            let copy = sources.join(list.file_name().unwrap_or_default());
+            fs::write(&copy, of_sources(&text)).doing("write", &copy)?;
+        }
+        let var = directory.join("var");
+        for path in ["cache/apt/archives/partial", "lib/apt/lists/partial", "lib/dpkg", "fetched"] {
+            let path = var.join(path);
+            fs::create_dir_all(&path).doing("create", &path)?;
+        }
+        fs::write(var.join("lib/dpkg/status"), "").doing("write", &var)?;
+        let apt = format!(
+            "apt-get -o APT::Sandbox::User=root -o Acquire::Check-Valid-Until=false -o Dir::Etc::SourceList=/dev/null \
+             -o Dir::Etc::SourceParts={SOURCES}"
+        );
+        let script = format!("{apt} update && {apt} source --download-only --yes -- \"$0\"");
+        let sandbox = context.proxy.iter().fold(self.sandbox, |sandbox, (name, value)| sandbox.variable(name, value));
+        let mut command = sandbox
+            .read_only(&sources, SOURCES)
+            .writable(&var, "/var")
+            .directory("/var/fetched")
+            .with_network()
+            .command(&["/bin/bash", "-c", &script, package]);
+        let mut log = context.log(&format!("source-{package}"))?;
+        context.run_step(package, "fetching its Debian source package", &mut command, &mut log)?;
+        let path = var.join("fetched").join(file);
+        if path.is_file() {
+            return Ok(path);
+        }
+        let there = fs::read_dir(var.join("fetched")).doing("read", &var)?;
+        let there: Vec<String> =
+            there.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        Err(BuildError::Fetch {
+            what: file.to_owned(),
+            reason: format!("Debian's source package {package} now has {}; update the recipe", there.join(", ")),
+            source: None,
+        })
+    }
+}
+
+/// The files that tell apt of archives, in its two formats.
+fn lists(etc: &Path) -> Result<Vec<PathBuf>, BuildError> {
+    let mut found = Vec::from([etc.join("sources.list")]);
+    let parts = etc.join("sources.list.d");
+    if parts.is_dir() {
+        for entry in fs::read_dir(&parts).doing("read", &parts)? {
+            found.push(entry.doing("read", &parts)?.path());
+        }
+    }
+    found.retain(|path| path.is_file() && path.extension().is_some_and(|kind| kind == "list" || kind == "sources"));
+    found.sort();
+    Ok(found)
+}
+
+/// The same archives, asked for sources.
+fn of_sources(text: &str) -> String {
+    let line = |line: &str| match line.strip_prefix("deb ") {
+        Some(rest) => format!("deb-src {rest}\n"),
+        None if line.trim_end() == "Types: deb" => "Types: deb-src\n".to_owned(),
+        None => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_formats_of_lists_are_asked_for_sources() {
+        let one_line = "# comment\ndeb [signed-by=/k.gpg] http://debian.example/debian forky main\n";
+        let deb822 = "Types: deb\nURIs: http://debian.example/debian\nSuites: forky\n";
+        assert_eq!(
+            of_sources(one_line),
+            "# comment\ndeb-src [signed-by=/k.gpg] http://debian.example/debian forky main\n"
+        );
+        assert_eq!(of_sources(deb822), "Types: deb-src\nURIs: http://debian.example/debian\nSuites: forky\n");
+    }
+}
