@@ -1,7 +1,11 @@
 //! Reports of admission without the toolchain that a real one takes.
 
+use std::time::Duration;
+
 use pkgsrv::Candidate;
-use pkgsrv_builder::{AdmissionCandidate, AdmissionReport, Cache, Context, ImportTest, Interrupt, Progress, Upstream};
+use pkgsrv_builder::{
+    AdmissionCandidate, AdmissionReport, Cache, Context, ImportTest, Interrupt, Progress, ToolchainChoice, Upstream,
+};
 
 /// The real report on a candidate of which nothing is imported, which needs neither runtime nor toolchain.
 pub fn admitted(candidate: &Candidate<'_>) -> AdmissionReport {
@@ -12,7 +16,8 @@ pub fn admitted(candidate: &Candidate<'_>) -> AdmissionReport {
         cache: Cache::new(directory.path().join("cache")),
         progress: Progress::silent(),
         interrupt: Interrupt::default(),
-        upstream: Upstream::new(None),
+        upstream: Upstream::new(None, Duration::from_secs(1)),
+        toolchain: ToolchainChoice::default(),
         proxy: Vec::new(),
     };
     let imports = ImportTest { wanted: false, ..ImportTest::default() };

@@ -6,7 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use pkgsrv::{ChannelName, DataDir, DiskOperation, ServeSettings, Store, StoredObject, Upload, publish, read_line};
+use pkgsrv::{
+    ChannelName, DataDir, DiskOperation, PromptListen, PromptSettings, ServeSettings, Store, StoredObject, Upload,
+    publish, read_line,
+};
 use pkgsrv_builder::AdmissionReport;
 use pkgsrv_index::{Abi, Repodata};
 use tempfile::TempDir;
@@ -134,6 +137,7 @@ async fn served(data: &Path, channel: &str) -> BTreeSet<String> {
         store: data.store(),
         runtimes: data.runtimes(),
         loader: data.loader(),
+        prompt: PromptSettings { listen: PromptListen::Off, url: None },
     });
     let get = async |path: &str| {
         let response =

@@ -1,5 +1,7 @@
 //! `cargo xtask bench NAME`: measured side by side with the peers in one run.
 
+mod build;
+
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
@@ -15,27 +17,33 @@ pub struct BenchArguments {
     /// Prints `{"rows": [{"name", "ratio", "bar"}]}` instead of a table; ratio = ours / theirs.
     #[arg(long)]
     json: bool,
-    /// Rounds; in each, every way to load is measured once.
-    #[arg(long, default_value_t = 5)]
-    rounds: u32,
+    /// Rounds; in each, ours and the peers are measured once [default: 5, for `build` 1]
+    #[arg(long)]
+    rounds: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Name {
     /// From page load to `import numpy`: our loader, `loadPackage`, micropip; Node and Chromium.
     Load,
+    /// From numpy's source to its wheel: the compiler wrapper against plain `emcc`; and the wrapper's own cost.
+    Build,
 }
 
 /// Measures and prints.
 pub fn run_one(arguments: &BenchArguments) -> Result<()> {
+    match arguments.name {
+        Name::Load => load(arguments.json, arguments.rounds.unwrap_or(5)),
+        Name::Build => build::run(arguments.json, arguments.rounds.unwrap_or(1)),
+    }
+}
+
+fn load(json: bool, rounds: u32) -> Result<()> {
     loader::build(&loader::LoaderArguments::default())?;
     let channel = TestChannel::make()?;
-    let script = match arguments.name {
-        Name::Load => "bench/load.mjs",
-    };
     let mut node = channel.node();
-    node.arg(script).arg(format!("--rounds={}", arguments.rounds));
-    if arguments.json {
+    node.arg("bench/load.mjs").arg(format!("--rounds={rounds}"));
+    if json {
         node.arg("--json");
     }
     run(&mut node)
