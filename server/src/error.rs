@@ -98,6 +98,14 @@ pub enum ServerError {
         /// What is wrong with it.
         source: IndexError,
     },
+    /// A stored report on an admission that this program cannot read.
+    #[error("cannot use {}: {reason}", path.display())]
+    StoredReport {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A path that does not end in a wheel's filename.
     #[error("cannot publish {}", path.display())]
     NotAWheelName {

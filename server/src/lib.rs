@@ -14,6 +14,7 @@ mod error;
 mod home;
 mod http;
 mod object;
+mod package_page;
 mod prompt;
 mod publish;
 mod routes;

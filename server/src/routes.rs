@@ -5,6 +5,7 @@ mod files;
 mod health;
 mod home;
 mod lockfile;
+mod packages;
 mod repodata;
 mod simple;
 
@@ -30,6 +31,7 @@ use crate::{BaseUrl, ChannelName};
 pub(crate) fn router() -> Router<Arc<App>> {
     let shared = Router::new()
         .route("/blobs/{sha256}/{filename}", get(blobs::blob))
+        .route("/admissions/{object}", get(packages::object))
         .route("/runtime/{runtime}/{version}/{*path}", get(files::runtime))
         .route("/loader/{*path}", get(files::loader))
         .route("/healthz", get(health::healthz))
@@ -45,6 +47,10 @@ fn channel(prefix: &str) -> Router<Arc<App>> {
         .route(&at("/"), get(home::home))
         .route(&at("/packages"), get(home::add_slash))
         .route(&at("/packages/"), get(home::list))
+        .route(&at("/packages/{name}"), get(simple::add_slash))
+        .route(&at("/packages/{name}/"), get(packages::package))
+        .route(&at("/packages/{name}/{filename}/admission"), get(packages::page))
+        .route(&at("/packages/{name}/{filename}/admission.json"), get(packages::json))
         .route(&at("/simple"), get(simple::add_slash))
         .route(&at("/simple/"), get(simple::list))
         .route(&at("/simple/{name}"), get(simple::add_slash))

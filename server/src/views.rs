@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pkgsrv_index::{Abi, PackageName, PyodideLock, simple};
+use pkgsrv_builder::AdmissionReport;
+use pkgsrv_index::{Abi, PackageName, PyodideLock, WheelFilename, simple};
 
 use crate::channel::{HeadStamp, Line, head_stamp, read_line};
 use crate::http::accept::SimpleFormat;
 use crate::http::page::{Page, Vary};
+use crate::package_page::Listed;
 use crate::settings::BaseUrl;
 use crate::{ChannelName, ServerError, Store, StoredObject};
 
@@ -24,6 +26,15 @@ pub(crate) enum View {
     Head { abi: Abi },
     Repodata { abi: Abi },
     Home { base: BaseUrl },
+    Package { name: PackageName },
+    Admission { filename: WheelFilename, format: ReportFormat },
+}
+
+/// How the report on an admission is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum ReportFormat {
+    Html,
+    Json,
 }
 
 /// A channel as of one moment.
@@ -164,6 +175,8 @@ impl Snapshot {
                 Page::new("application/json", Vary::Nothing, head.to_bytes())
             }),
             View::Repodata { abi } => self.repodata(*abi)?,
+            View::Package { name } => self.package(name),
+            View::Admission { filename, format } => self.admission(filename, *format)?,
             View::Home { base } => {
                 let names: Vec<String> =
                     simple::ProjectList::from_indexes(self.indexes(None)).names().map(ToString::to_string).collect();
@@ -172,6 +185,38 @@ impl Snapshot {
                 Some(Page::new("text/html; charset=utf-8", Vary::TypeAndEncoding, html))
             }
         })
+    }
+
+    /// The newest version first; within it as the line has them.
+    fn package(&self, name: &PackageName) -> Option<Page> {
+        let lines = self.lines.values().rev().map(|(_, line)| line);
+        let of_line = |line: &Arc<Line>| {
+            let files = line.index.files().filter(|entry| entry.name == *name).cloned();
+            files.map(|entry| (line.index.abi, entry)).collect::<Vec<_>>()
+        };
+        let mut files: Vec<_> = lines.flat_map(of_line).collect();
+        files.sort_by(|(_, one), (_, other)| other.version.cmp(&one.version));
+        let listed: Vec<Listed<'_>> = files.iter().map(|(abi, entry)| Listed { abi: *abi, entry }).collect();
+        let html = || crate::package_page::package(&self.channel, name, &listed);
+        (!listed.is_empty()).then(|| Page::new("text/html; charset=utf-8", Vary::Encoding, html()))
+    }
+
+    /// The report of the newest line that has one on this file.
+    fn admission(&self, filename: &WheelFilename, format: ReportFormat) -> Result<Option<Page>, ServerError> {
+        let lines = self.lines.values().rev();
+        let report = |line: &Line| line.index.get(filename.as_str()).and_then(|entry| entry.admission_sha256);
+        let Some(sha256) = lines.map(|(_, line)| line).find_map(|line| report(line)) else { return Ok(None) };
+        let object = StoredObject::Admission { sha256 };
+        let Some(bytes) = self.store.read(&object)? else { return Ok(None) };
+        Ok(Some(match format {
+            ReportFormat::Json => Page::new("application/json", Vary::Encoding, bytes),
+            ReportFormat::Html => {
+                let path = self.store.file(&object);
+                let report =
+                    AdmissionReport::from_bytes(&bytes).map_err(|reason| ServerError::StoredReport { path, reason })?;
+                Page::new("text/html; charset=utf-8", Vary::Encoding, crate::package_page::admission(&report))
+            }
+        }))
     }
 
     fn repodata(&self, abi: Abi) -> Result<Option<Page>, ServerError> {

@@ -7,6 +7,7 @@ mod docker;
 mod files;
 mod fixture;
 mod kills;
+mod packages;
 mod pages;
 mod prompt;
 mod publishing;

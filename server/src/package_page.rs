@@ -1,0 +1,191 @@
+//! The pages of one package: its files, and the report on each file's admission.
+
+use std::fmt::Write;
+
+use pkgsrv_builder::{AdmissionCheck, AdmissionReport, Outcome};
+use pkgsrv_index::simple::Escaped;
+use pkgsrv_index::{Abi, FileEntry, PackageName};
+
+use crate::ChannelName;
+
+/// Colours follow the reader's own choice of light and dark; words carry the meaning, colour only repeats it.
+const STYLE: &str = ":root{color-scheme:light dark}\
+    body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}\
+    table{border-collapse:collapse;width:100%;margin:1rem 0}\
+    caption{text-align:start;font-weight:bold;padding:.25rem 0}\
+    th,td{text-align:start;vertical-align:top;padding:.35rem .75rem .35rem 0;border-top:1px solid #8886}\
+    td,code{overflow-wrap:anywhere}\
+    pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#8881;padding:.5rem;margin:.25rem 0}\
+    .table{overflow-x:auto}\
+    .passed{color:light-dark(#176b2c,#7ddc92)}.warning{color:light-dark(#7a5200,#ffca6b)}\
+    .refused{color:light-dark(#a3141f,#ff9a9f)}";
+
+/// One file of a package, and the line that has it.
+pub(crate) struct Listed<'a> {
+    pub(crate) abi: Abi,
+    pub(crate) entry: &'a FileEntry,
+}
+
+fn page(title: &str, body: &str) -> String {
+    let title = Escaped(title);
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
+         <style>{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n{body}</main>\n</body>\n</html>\n"
+    )
+}
+
+/// The page at `packages/{name}/`; the newest file comes first.
+pub(crate) fn package(channel: &ChannelName, name: &PackageName, files: &[Listed<'_>]) -> String {
+    let mut rows = String::new();
+    for Listed { abi, entry } in files {
+        let filename = Escaped(entry.filename.as_str());
+        let python = entry.requires_python.as_ref().map(ToString::to_string).unwrap_or_default();
+        let report = match entry.admission_sha256 {
+            Some(_) => format!("<a href=\"{filename}/admission\">report<span hidden> on {filename}</span></a>"),
+            None => "none".to_owned(),
+        };
+        let yanked = if entry.yanked.is_some() { " (yanked)" } else { "" };
+        let _infallible = writeln!(
+            rows,
+            "<tr><th scope=\"row\">{}{yanked}</th><td><a href=\"{}/{}/{filename}\">{filename}</a></td><td>{abi}</td>\
+             <td>{}</td><td>{}</td><td>{}</td><td>{report}</td></tr>",
+            Escaped(&entry.version.to_string()),
+            blobs_from_package(channel),
+            entry.sha256,
+            entry.size,
+            Escaped(&python),
+            entry.upload_time,
+        );
+    }
+    let body = format!(
+        "<p>In channel {channel}. <a href=\"../\">All packages</a></p>\n<div class=\"table\" role=\"region\" \
+         aria-label=\"Files\" tabindex=\"0\">\n<table>\n<caption>Files</caption>\n<thead><tr><th scope=\"col\">Version\
+         </th><th scope=\"col\">File</th><th scope=\"col\">ABI</th><th scope=\"col\">Bytes</th><th scope=\"col\">Python\
+         </th><th scope=\"col\">Published</th><th scope=\"col\">Admission</th></tr></thead>\n<tbody>\n{rows}</tbody>\n\
+         </table>\n</div>\n"
+    );
+    page(name.as_str(), &body)
+}
+
+/// The blobs' address from `packages/{name}/`.
+fn blobs_from_package(channel: &ChannelName) -> &'static str {
+    channel.blobs_from_view().trim_end_matches('/')
+}
+
+/// The page at `packages/{name}/{filename}/admission`.
+pub(crate) fn admission(report: &AdmissionReport) -> String {
+    let mut body = format!(
+        "<p>Verdict: <strong>{}</strong>. ABI {}, {}{}. <a href=\"admission.json\">This report as JSON</a>, \
+         <a href=\"../\">all files of the package</a></p>\n<p>SHA-256 <code>{}</code>, {} bytes</p>\n",
+        report.verdict.word(),
+        report.abi,
+        Escaped(&report.runtime),
+        report.toolchain.as_ref().map(|name| format!(", toolchain {}", Escaped(name))).unwrap_or_default(),
+        report.sha256,
+        report.size,
+    );
+    if let Some(earlier) = &report.checked_as {
+        let _infallible = writeln!(
+            body,
+            "<p>Checked as {}, SHA-256 <code>{}</code>, before it was given a build number.</p>",
+            Escaped(&earlier.filename),
+            earlier.sha256
+        );
+    }
+    body.push_str(&table("Checks", &["Check", "Result", "What was looked at"], &checks(report)));
+    if !report.side_modules.is_empty() {
+        let head = [
+            "Side module",
+            "Bytes",
+            "Memory",
+            "Table",
+            "WebAssembly features",
+            "Needs",
+            "Imports by provider",
+            "Exports",
+        ];
+        body.push_str(&table("Side modules", &head, &side_modules(report)));
+    }
+    if !report.imports.is_empty() {
+        body.push_str(&table("Imports in the runtime", &["Module", "Result", "Detail"], &imports(report)));
+    }
+    page(&report.filename, &body)
+}
+
+fn table(caption: &str, head: &[&str], rows: &str) -> String {
+    let head: String = head.iter().map(|title| format!("<th scope=\"col\">{title}</th>")).collect();
+    format!(
+        "<div class=\"table\" role=\"region\" aria-label=\"{caption}\" tabindex=\"0\">\n<table>\n\
+         <caption>{caption}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n"
+    )
+}
+
+fn checks(report: &AdmissionReport) -> String {
+    let row = |check: &AdmissionCheck| {
+        let findings: String = check
+            .findings
+            .iter()
+            .map(|finding| {
+                let outcome = finding.outcome.word();
+                format!("<pre><span class=\"{outcome}\">{outcome}:</span> {}</pre>", Escaped(&finding.sentence()))
+            })
+            .collect();
+        let more = if check.more > 0 { format!("<p>And {} more like these.</p>", check.more) } else { String::new() };
+        format!(
+            "<tr><th scope=\"row\">{}</th><td class=\"{outcome}\">{outcome}</td><td>{}{findings}{more}</td></tr>\n",
+            check.name.title(),
+            Escaped(&check.summary),
+            outcome = check.outcome.word(),
+        )
+    };
+    report.checks.iter().map(row).collect()
+}
+
+fn side_modules(report: &AdmissionReport) -> String {
+    let mut rows = String::new();
+    for module in &report.side_modules {
+        let needed: Vec<String> = module
+            .needed
+            .iter()
+            .map(|library| format!("{} ({})", library.name, library.found.as_deref().unwrap_or("nowhere")))
+            .collect();
+        let counts = module.imports.named();
+        let counts: Vec<String> =
+            counts.iter().filter(|(_, count)| **count > 0).map(|(by, count)| format!("{count} {by}")).collect();
+        let _infallible = writeln!(
+            rows,
+            "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            Escaped(&module.path),
+            module.size,
+            module.memory,
+            module.table,
+            Escaped(&module.features.join(", ")),
+            Escaped(&needed.join(", ")),
+            counts.join(", "),
+            module.exports,
+        );
+    }
+    rows
+}
+
+fn imports(report: &AdmissionReport) -> String {
+    let mut rows = String::new();
+    for import in &report.imports {
+        let outcome = match import.outcome {
+            pkgsrv_builder::ImportOutcome::Imported => Outcome::Passed,
+            pkgsrv_builder::ImportOutcome::NotTried => Outcome::Skipped,
+            _ => Outcome::Refused,
+        };
+        let detail = import.detail.as_deref().map(|detail| format!("<pre>{}</pre>", Escaped(detail)));
+        let _infallible = writeln!(
+            rows,
+            "<tr><th scope=\"row\"><code>{}</code></th><td class=\"{}\">{}</td><td>{}</td></tr>",
+            Escaped(&import.module),
+            outcome.word(),
+            import.outcome.word(),
+            detail.unwrap_or_default(),
+        );
+    }
+    rows
+}

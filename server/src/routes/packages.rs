@@ -1,0 +1,55 @@
+//! The pages of one package, and the reports on admission.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use pkgsrv_index::{Digest, IndexError, PackageName, WheelFilename};
+
+use super::Asked;
+use super::simple::redirect;
+use crate::StoredObject;
+use crate::http::App;
+use crate::http::error::HttpError;
+use crate::http::stream::{self, FileHeaders};
+use crate::views::{ReportFormat, View};
+
+pub(super) async fn package(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
+    let name: PackageName = asked.parse("name")?;
+    if asked.text("name") != Some(name.as_str()) {
+        return Ok(redirect(&format!("../{name}/")));
+    }
+    let missing = format!("there is no project {name} in this channel");
+    asked.view(&app, View::Package { name }, || missing).await
+}
+
+pub(super) async fn page(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
+    report(&app, &asked, ReportFormat::Html).await
+}
+
+pub(super) async fn json(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
+    report(&app, &asked, ReportFormat::Json).await
+}
+
+async fn report(app: &Arc<App>, asked: &Asked, format: ReportFormat) -> Result<Response, HttpError> {
+    let name: PackageName = asked.parse("name")?;
+    let filename: WheelFilename = asked.parse("filename")?;
+    let missing = format!("there is no report on the admission of {filename} to this channel");
+    if *filename.name() != name || asked.text("name") != Some(name.as_str()) {
+        return Err(HttpError::NotFound(missing));
+    }
+    asked.view(app, View::Admission { filename, format }, || missing).await
+}
+
+/// A report under its own digest.
+pub(super) async fn object(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
+    let name = asked.text("object").unwrap_or_default();
+    let sha256: Digest = name
+        .strip_suffix(".json")
+        .ok_or_else(HttpError::no_page)?
+        .parse()
+        .map_err(|error: IndexError| HttpError::NotFound(error.to_string()))?;
+    let object = StoredObject::Admission { sha256 };
+    let about = FileHeaders { content_type: object.content_type(), policy: object.cache_policy(), etag: object.etag() };
+    Ok(stream::file(&app.channels.store().file(&object), about, &asked.method, &asked.headers).await)
+}
