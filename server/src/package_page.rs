@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use pkgsrv_builder::{AdmissionCheck, AdmissionReport, Outcome};
+use pkgsrv_builder::{AdmissionReport, ImportOutcome, Outcome};
 use pkgsrv_index::simple::Escaped;
 use pkgsrv_index::{Abi, FileEntry, PackageName};
 
@@ -42,7 +42,7 @@ pub(crate) fn package(channel: &ChannelName, name: &PackageName, files: &[Listed
         let filename = Escaped(entry.filename.as_str());
         let python = entry.requires_python.as_ref().map(ToString::to_string).unwrap_or_default();
         let report = match entry.admission_sha256 {
-            Some(_) => format!("<a href=\"{filename}/admission\">report<span hidden> on {filename}</span></a>"),
+            Some(_) => format!("<a href=\"{filename}/admission\" aria-label=\"Report on {filename}\">report</a>"),
             None => "none".to_owned(),
         };
         let yanked = if entry.yanked.is_some() { " (yanked)" } else { "" };
@@ -114,32 +114,32 @@ pub(crate) fn admission(report: &AdmissionReport) -> String {
 }
 
 fn table(caption: &str, head: &[&str], rows: &str) -> String {
-    let head: String = head.iter().map(|title| format!("<th scope=\"col\">{title}</th>")).collect();
+    let head = head.join("</th><th scope=\"col\">");
     format!(
         "<div class=\"table\" role=\"region\" aria-label=\"{caption}\" tabindex=\"0\">\n<table>\n\
-         <caption>{caption}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n"
+         <caption>{caption}</caption>\n<thead><tr><th scope=\"col\">{head}</th></tr></thead>\n<tbody>\n{rows}</tbody>\n\
+         </table>\n</div>\n"
     )
 }
 
 fn checks(report: &AdmissionReport) -> String {
-    let row = |check: &AdmissionCheck| {
-        let findings: String = check
-            .findings
-            .iter()
-            .map(|finding| {
-                let outcome = finding.outcome.word();
-                format!("<pre><span class=\"{outcome}\">{outcome}:</span> {}</pre>", Escaped(&finding.sentence()))
-            })
-            .collect();
-        let more = if check.more > 0 { format!("<p>And {} more like these.</p>", check.more) } else { String::new() };
-        format!(
-            "<tr><th scope=\"row\">{}</th><td class=\"{outcome}\">{outcome}</td><td>{}{findings}{more}</td></tr>\n",
-            check.name.title(),
-            Escaped(&check.summary),
-            outcome = check.outcome.word(),
-        )
-    };
-    report.checks.iter().map(row).collect()
+    let mut rows = String::new();
+    for check in &report.checks {
+        let (title, outcome) = (check.name.title(), check.outcome.word());
+        let summary = Escaped(&check.summary);
+        let _infallible =
+            write!(rows, "<tr><th scope=\"row\">{title}</th><td class=\"{outcome}\">{outcome}</td><td>{summary}");
+        for finding in &check.findings {
+            let (outcome, sentence) = (finding.outcome.word(), finding.sentence());
+            let sentence = Escaped(&sentence);
+            let _infallible = write!(rows, "<pre><span class=\"{outcome}\">{outcome}:</span> {sentence}</pre>");
+        }
+        if check.more > 0 {
+            let _infallible = write!(rows, "<p>And {} more like these.</p>", check.more);
+        }
+        rows.push_str("</td></tr>\n");
+    }
+    rows
 }
 
 fn side_modules(report: &AdmissionReport) -> String {
@@ -173,8 +173,8 @@ fn imports(report: &AdmissionReport) -> String {
     let mut rows = String::new();
     for import in &report.imports {
         let outcome = match import.outcome {
-            pkgsrv_builder::ImportOutcome::Imported => Outcome::Passed,
-            pkgsrv_builder::ImportOutcome::NotTried => Outcome::Skipped,
+            ImportOutcome::Imported => Outcome::Passed,
+            ImportOutcome::NotTried => Outcome::Skipped,
             _ => Outcome::Refused,
         };
         let detail = import.detail.as_deref().map(|detail| format!("<pre>{}</pre>", Escaped(detail)));

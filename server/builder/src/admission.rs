@@ -53,7 +53,11 @@ pub fn admit(context: &Context, abi: Abi, candidate: &AdmissionCandidate<'_>) ->
     let subject = Subject { filename: filename.clone(), sha256: sha256(&bytes), size: bytes.len() as u64, abi };
     let (wheel, binaries, mut report) = match read(&filename, &bytes, abi) {
         Ok((wheel, binaries, checks)) => (wheel, binaries, AdmissionReport::new(subject, checks)),
-        Err(check) => return Ok(AdmissionReport::new(subject, vec![check])),
+        Err(check) => {
+            let report = AdmissionReport::new(subject, vec![check]);
+            stage.done(report.verdict.word());
+            return Ok(report);
+        }
     };
     if !binaries.is_empty() {
         stage.message("checking its side modules");
@@ -113,6 +117,9 @@ fn check_side_modules(
     let abi = report.abi;
     let (check, libraries, mut modules) = side_modules::read(binaries, abi);
     report.checks.push(check);
+    if libraries.is_empty() {
+        return Ok(());
+    }
     let runtime = Runtime::ensure(context, abi)?;
     let toolchain = Toolchain::ensure(context, abi)?;
     let symbols = runtime.symbols(context, &toolchain)?;

@@ -53,6 +53,19 @@ fn every_recipe_of_the_tree_is_accepted_and_its_requirements_are_there() {
 }
 
 #[test]
+fn what_is_left_out_needs_a_reason() {
+    let recipe = |reason: &str| {
+        format!(
+            "[package]\nname = \"demo\"\nversion = \"1.0\"\n\n{SOURCE}\n\
+             [test]\nleave-out = {{ demo_tests = \"{reason}\" }}\n"
+        )
+    };
+    let parsed = Recipe::parse("recipe.toml", &recipe("needs pytest")).unwrap();
+    assert_eq!(parsed.test_left_out["demo_tests"], "needs pytest");
+    insta::assert_snapshot!(error(&recipe(" ")));
+}
+
+#[test]
 fn an_unknown_key_is_shown_with_its_place_and_the_nearest_key() {
     insta::assert_snapshot!(error(&format!(
         "[package]\nname = \"demo\"\nversion = \"1.0\"\n\n{SOURCE}\n[build]\ncflag = [\"-DX\"]\n"

@@ -37,13 +37,11 @@ impl Random {
 }
 
 fn seed() -> u64 {
-    match std::env::var("PKGSRV_TEST_SEED") {
-        Ok(seed) => seed.parse().expect("PKGSRV_TEST_SEED is a number"),
-        Err(_) => {
-            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-            u64::from(now.subsec_nanos()) | 1
-        }
+    if let Ok(seed) = std::env::var("PKGSRV_TEST_SEED") {
+        return seed.parse().expect("PKGSRV_TEST_SEED is a number");
     }
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    u64::from(now.subsec_nanos()) | 1
 }
 
 fn program(fixture: &Fixture) -> Command {

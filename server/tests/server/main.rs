@@ -1,5 +1,6 @@
 //! Publishing and serving as clients see it.
 
+mod admission;
 mod blobs;
 mod channels;
 mod command_line;

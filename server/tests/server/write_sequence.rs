@@ -316,7 +316,9 @@ impl Durable {
                 let (sure, rest) = self.pending.drain(..).partition(|change| change.within == *directory);
                 self.pending = rest;
                 let sure: Vec<NameChange> = sure;
-                sure.iter().for_each(|change| settle(&mut self.names, change));
+                for change in &sure {
+                    settle(&mut self.names, change);
+                }
             }
             DiskOperation::RemoveDirectory(path) => {
                 let below: Vec<PathBuf> = self.live.keys().filter(|name| name.starts_with(path)).cloned().collect();

@@ -28,7 +28,9 @@ def import_one(name):
 
 async function work(first) {
   const { loadPyodide } = await import("/runtime/pyodide.mjs");
-  const pyodide = await loadPyodide({ indexURL: "/runtime/" });
+  // A worker has no streams of the kind that the runtime writes to, and what packages print is not for us.
+  const silence = { stdin: () => undefined, stdout: () => {}, stderr: () => {} };
+  const pyodide = await loadPyodide({ indexURL: "/runtime/", ...silence });
   for (const path of task.wheels) pyodide.unpackArchive(new Uint8Array(readFileSync(path)), "wheel");
   const scope = pyodide.toPy({});
   pyodide.runPython(IMPORT, { globals: scope });
@@ -51,7 +53,7 @@ async function work(first) {
 /** Runs an interpreter from this step on; resolves with the step it died at, or with undefined where all is done. */
 function interpreter(first, results) {
   return new Promise((resolve) => {
-    // What packages print is theirs; our lines go past it.
+    // What reaches these streams must not be taken for ours.
     const worker = new Worker(new URL(import.meta.url), { workerData: first, stdout: true, stderr: true });
     let [current, ready, timer, over] = [first, false, undefined, false];
     worker.stdout.resume();

@@ -285,17 +285,13 @@ impl AdmissionReport {
             .map(Finding::sentence)
             .collect();
         let more: usize = checks().map(|check| check.more).sum();
-        match (findings.as_slice(), more) {
-            ([one], 0) => one.clone(),
-            _ => {
-                let mut text = format!("{} reasons", findings.len() + more);
-                text.extend(findings.iter().map(|finding| format!("\n  - {}", finding.replace('\n', "\n    "))));
-                if more > 0 {
-                    text.push_str(&format!("\n  - and {more} more like these"));
-                }
-                text
-            }
+        if let ([one], 0) = (findings.as_slice(), more) {
+            return one.clone();
         }
+        let mut text = format!("{} reasons", findings.len() + more);
+        text.extend(findings.iter().map(|finding| format!("\n  - {}", finding.replace('\n', "\n    "))));
+        text.extend((more > 0).then(|| format!("\n  - and {more} more like these")));
+        text
     }
 
     /// The report for the same contents under a name with a build number.

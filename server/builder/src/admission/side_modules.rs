@@ -76,7 +76,11 @@ pub(super) fn read(binaries: &[Binary], abi: Abi) -> (Check, Vec<Library>, Vec<S
         libraries.push(Library { wheel: None, path: path.clone(), module });
     }
     let listed = everything.into_iter().collect::<Vec<_>>().join(", ");
-    let summary = if listed.is_empty() { "none beyond the first version's".to_owned() } else { listed };
+    let summary = match listed.as_str() {
+        "" if libraries.is_empty() => "no side module could be read".to_owned(),
+        "" => "none beyond the first version's".to_owned(),
+        _ => listed,
+    };
     (Check::new(CheckName::Features, summary, findings), libraries, reports)
 }
 

@@ -72,7 +72,9 @@ pub(super) fn files(filename: &WheelFilename, wheel: &Wheel<'_>, abi: Abi) -> Re
         let path = entry.path();
         let bytes = wheel.read(entry)?;
         let is_library = is_shared_library(path);
-        if let Some(found) = foreign(&bytes).filter(|_| !path.ends_with(".class")) {
+        // Java's classes begin as some Mach-O files do.
+        let is_java = extension(path) == "class";
+        if let Some(found) = foreign(&bytes).filter(|_| !is_java) {
             findings.push(foreign_file(path, found, is_library));
         } else if is_library || bytes.starts_with(WASM) && is_named_for_another(path) {
             findings.extend(wrong_suffix(path, abi));
@@ -125,8 +127,11 @@ pub(super) fn is_shared_library(path: &str) -> bool {
 
 /// Names that other platforms give to extension modules and libraries.
 fn is_named_for_another(path: &str) -> bool {
-    let extension = base_name(path).rsplit_once('.').map_or("", |(_, extension)| extension);
-    ["pyd", "dll", "dylib"].iter().any(|other| extension.eq_ignore_ascii_case(other))
+    ["pyd", "dll", "dylib"].iter().any(|other| extension(path).eq_ignore_ascii_case(other))
+}
+
+fn extension(path: &str) -> &str {
+    base_name(path).rsplit_once('.').map_or("", |(_, extension)| extension)
 }
 
 /// The part between the module's name and `.so` names an interpreter and a platform; another's is never looked for.
