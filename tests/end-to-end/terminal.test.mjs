@@ -24,7 +24,7 @@ const { NO_COLOR: _, ...environment } = process.env;
 function onTerminal(args, { columns = 100, env = {} } = {}) {
   const quoted = [program, ...args].map((word) => `'${word}'`).join(" ");
   const options = { encoding: "utf8", env: { ...environment, TERM: "xterm-256color", ...env } };
-  return execFileSync("script", ["--quiet", "--command", `stty cols ${columns}; ${quoted} || true`, "/dev/null"], options);
+  return execFileSync("script", ["--quiet", "--command", `stty rows 24 cols ${columns}; ${quoted} || true`, "/dev/null"], options);
 }
 const colour = /\x1b\[[0-9;]*m/;
 
@@ -57,7 +57,10 @@ test("a terminal gets colours, unless NO_COLOR says otherwise", () => {
 
 test("a recipe's mistake fits the terminal, and is not broken where a program reads it", async () => {
   const narrow = onTerminal(mistaken, { columns: 50, env: { NO_COLOR: "1" } });
-  for (const line of narrow.split(/\r?\n/)) assert.ok([...line].length <= 50 || line.includes("╭─["), line);
+  // A path is one word.
+  for (const line of narrow.split(/\r?\n/)) assert.ok([...line].length <= 50 || line.includes("recipe.toml"), line);
+  const wide = onTerminal(mistaken, { columns: 200, env: { NO_COLOR: "1" } });
+  assert.ok(narrow.split("\n").length > wide.split("\n").length, "the help is broken into lines");
   const { stderr } = await run(mistaken, { env: environment });
   assert.match(stderr, /recipe\.toml: unknown key `biuld`\n/);
 });

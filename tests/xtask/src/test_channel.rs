@@ -22,6 +22,18 @@ const FOREIGN: &[&str] = &["micropip==0.11.1", "pydantic_core==2.50.4", "typing_
 /// The numpy that CPython runs: what our results are compared with.
 const REFERENCE: &str = "numpy==2.4.6";
 
+/// What the tests start, and the packages that bring it.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("chromium", "chromium"),
+    ("faketime", "faketime"),
+    ("groff", "groff-base"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("nsenter", "util-linux"),
+    ("python3", "python3"),
+    ("script", "bsdutils"),
+];
+
 /// Everything that a test of the whole needs, made from the real things.
 pub struct TestChannel {
     /// Root of the checkout.
@@ -39,7 +51,7 @@ pub struct TestChannel {
 impl TestChannel {
     /// Builds, fetches and publishes. What is there already is not made again.
     pub fn make() -> Result<Self> {
-        apt::ensure_programs(&[("npm", "npm"), ("node", "nodejs"), ("python3", "python3"), ("chromium", "chromium")])?;
+        apt::ensure_programs(PROGRAMS)?;
         check_node()?;
         if !pip("--version").output().is_ok_and(|output| output.status.success()) {
             apt::install(&["python3-pip"])?;
