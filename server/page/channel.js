@@ -28,7 +28,7 @@ export class Channel {
     this.packages = Object.keys(packages).sort().map((name) => {
       const releases = packages[name];
       const { version, size, imports } = releases.find(({ yanked }) => yanked === undefined) ?? releases[0];
-      return { name, version, size, imports };
+      return { name, version, size, imports: mainFirst(imports, name) };
     });
     this.#byModule.clear();
     for (const { name, imports } of this.packages) {
@@ -52,6 +52,12 @@ export class Channel {
     if (!modules.every(find)) await this.refresh().catch(() => {});
     return [...new Set(modules.map(find).filter(Boolean))];
   }
+}
+
+/** The module that a package is named after, then the others, private ones last. */
+function mainFirst(modules, name) {
+  const rank = (module) => (normalised(module) === name ? 0 : module.startsWith("_") ? 2 : 1);
+  return [...modules].sort((a, b) => rank(a) - rank(b));
 }
 
 /** The name of a project as indexes write it. */

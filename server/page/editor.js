@@ -39,6 +39,11 @@ export class Editor {
     area.addEventListener("blur", () => this.#completion.close());
   }
 
+  /** Whether a line for input() is typed, and not code. */
+  get isAnswering() {
+    return this.#setAside !== undefined;
+  }
+
   get value() {
     return this.#area.value;
   }
@@ -69,7 +74,7 @@ export class Editor {
   askForLine() {
     this.#setAside = this.value;
     this.#label.textContent = "Answer to input()";
-    this.#area.classList.add("answering");
+    this.#area.form.classList.add("answering");
     this.set("");
     this.focus();
     this.#handlers.announce("The program asks for a line of input");
@@ -81,7 +86,7 @@ export class Editor {
     this.set(this.#setAside);
     this.#setAside = undefined;
     this.#label.textContent = "Python code";
-    this.#area.classList.remove("answering");
+    this.#area.form.classList.remove("answering");
   }
 
   #send(end = false) {
@@ -121,6 +126,7 @@ export class Editor {
     if (this.#setAside !== undefined) return key === "Enter" ? () => this.#send() : undefined;
     if (key === "Enter" && !shift) return () => this.#enter();
     if (key === "Tab" && !shift && !tabLeaves) return () => this.#tab();
+    if (key === "Backspace" && (this.#isWaiting || this.#isIndented())) return () => this.#erase();
     if (key === "ArrowUp" && !shift && this.#isAtEdge(0, this.#area.selectionStart)) return () => this.#recall(-1);
     if (key === "ArrowDown" && !shift && this.#isAtEdge(this.#area.selectionEnd)) return () => this.#recall(1);
     return undefined;
@@ -174,6 +180,12 @@ export class Editor {
   }
 
   #typed(event) {
+    // Keyboards on a screen may tell of no key.
+    if (event.inputType === "insertLineBreak" && this.#setAside !== undefined) {
+      event.preventDefault();
+      this.#send();
+      return;
+    }
     // What we insert ourselves is no typing.
     if (!this.#isWaiting || this.#isInserting || event.inputType !== "insertText") return;
     event.preventDefault();
@@ -186,6 +198,20 @@ export class Editor {
     const line = value.slice(value.lastIndexOf("\n", selectionStart - 1) + 1, selectionStart);
     const [indent] = /^[ \t]*/.exec(line);
     this.#insert(`\n${indent}${/:\s*(#.*)?$/.test(line) ? INDENT : ""}`);
+  }
+
+  /** Whether only whole levels of indentation stand before the caret. */
+  #isIndented() {
+    const { selectionStart: at, selectionEnd, value } = this.#area;
+    return at === selectionEnd && /(^|\n)(?: {4})+$/.test(value.slice(0, at));
+  }
+
+  /** Backspace: a level of indentation, else what the browser would erase. */
+  #erase() {
+    const { selectionStart: at, selectionEnd } = this.#area;
+    if (this.#isIndented()) this.#area.setSelectionRange(at - INDENT.length, at);
+    else if (at === selectionEnd) this.#area.setSelectionRange(Math.max(0, at - 1), at);
+    this.#insert("");
   }
 
   async #tab() {
@@ -216,7 +242,8 @@ export class Editor {
   #insert(text) {
     this.focus();
     this.#isInserting = true;
-    if (!document.execCommand("insertText", false, text)) {
+    const done = text === "" ? document.execCommand("delete") : document.execCommand("insertText", false, text);
+    if (!done) {
       this.#area.setRangeText(text, this.#area.selectionStart, this.#area.selectionEnd, "end");
     }
     this.#isInserting = false;

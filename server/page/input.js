@@ -11,14 +11,14 @@ export function lineMemory() {
 
 const parts = (memory) => ({ header: new Int32Array(memory, 0, 2), text: new Uint8Array(memory, HEADER) });
 
-/** In the worker: waits for a line; `""` at the end of input, `null` after Ctrl-C. */
+/** In the worker: waits for a line; `""` at the end of input, `undefined` after Ctrl-C. */
 export function readLine(memory, ask) {
   const { header, text } = parts(memory);
   Atomics.store(header, 0, WAITING);
   ask();
   Atomics.wait(header, 0, WAITING);
   const state = Atomics.load(header, 0);
-  if (state === INTERRUPTED) return null;
+  if (state === INTERRUPTED) return undefined;
   // Decoders take no shared memory.
   return state === END ? "" : new TextDecoder().decode(text.slice(0, header[1]));
 }

@@ -2,7 +2,7 @@
 // much, and past a limit counted only, so that an endless loop of print() fills no memory.
 
 const PART = 8 << 10;
-const LIMIT = 1 << 20;
+const LIMIT = 256 << 10;
 /** This many messages go out at once in each span of time, in milliseconds; the rest is gathered. */
 const MESSAGES = 50;
 const SPAN = 50;

@@ -6,6 +6,7 @@ import asyncio
 import builtins
 import importlib.util
 import json
+import linecache
 import pkgutil
 import re
 import sys
@@ -75,6 +76,8 @@ class Prompt(Console):
         except (SyntaxError, ValueError, OverflowError) as error:
             error.__suppress_context__ = True
             return self._failed(error.with_traceback(None), "syntax")
+        # Tracebacks show lines; names in angle brackets are not looked for in files.
+        linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
         self._task = asyncio.ensure_future(self._guarded(source, code))
         try:
             error = await self._task

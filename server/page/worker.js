@@ -29,7 +29,7 @@ const host = {
       throw new Error("input() needs memory that is shared with the page, and this browser gives none to pages that are reached by plain HTTP; use https:// or localhost");
     }
     const line = readLine(memory.line, () => send({ type: "input", id: current?.id }));
-    if (line === null) interruptBuffer[0] = 0;
+    if (line === undefined) interruptBuffer[0] = 0;
     return line;
   },
 };
