@@ -1,4 +1,5 @@
 // The packages of a channel, by name and by what they bring to import. Runs in the worker.
+import { normalised } from "./format.js";
 
 /** A channel as of its last reading. */
 export class Channel {
@@ -58,11 +59,6 @@ export class Channel {
 function mainFirst(modules, name) {
   const rank = (module) => (normalised(module) === name ? 0 : module.startsWith("_") ? 2 : 1);
   return [...modules].sort((a, b) => rank(a) - rank(b));
-}
-
-/** The name of a project as indexes write it. */
-function normalised(name) {
-  return name.toLowerCase().replace(/[-_.]+/g, "-");
 }
 
 async function get(url, cache) {

@@ -1,4 +1,4 @@
-// Numbers as people read them.
+// Numbers as people read them, names as indexes write them.
 
 /** A number of bytes, such as `3.3 MB`. */
 export function bytes(count) {
@@ -18,4 +18,9 @@ export function progress({ done, total, unit }) {
 /** A duration in milliseconds, such as `0.8 s`. */
 export function seconds(milliseconds) {
   return `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
+/** The name of a project as indexes write it. */
+export function normalised(name) {
+  return name.toLowerCase().replace(/[-_.]+/g, "-");
 }

@@ -123,7 +123,6 @@ function show(entry) {
         editor.askForLine();
         break;
     }
-    follow();
   };
 }
 
@@ -136,6 +135,8 @@ addEventListener("scroll", () => {
 function follow() {
   if (isAtEnd) scrollTo({ top: document.documentElement.scrollHeight });
 }
+// Pictures grow when they are decoded.
+new ResizeObserver(follow).observe(element("log"));
 
 async function perform(message, entry) {
   isAtEnd = true;
@@ -147,7 +148,6 @@ async function perform(message, entry) {
   if (status === "interrupted" && (error || message.type === "install")) entry.note("Stopped.");
   if (status === "ended") entry.note("Python was restarted before this was done.");
   if (suggestion) entry.offer(`Install ${suggestion}`, () => install([suggestion]));
-  follow();
   return status === "ok";
 }
 

@@ -1,5 +1,5 @@
 // The channel's packages: a field that finds and installs, and a list to choose from.
-import { bytes } from "./format.js";
+import { bytes, normalised } from "./format.js";
 import { create } from "./transcript.js";
 
 /** More are found by typing. */
@@ -60,13 +60,13 @@ export class PackageList {
   }
 
   #named(name) {
-    return this.#packages.find((known) => known.name === name.toLowerCase().replace(/[-_.]+/g, "-"));
+    return this.#packages.find((known) => known.name === normalised(name));
   }
 
   #show() {
-    const typed = this.#field.value.trim().toLowerCase().replace(/[-_.]+/g, "-").replace(/[<>=!~[; ].*$/, "");
+    const typed = normalised(this.#field.value.trim().replace(/[<>=!~[; ].*$/, ""));
     const found = this.#packages.filter(({ name, imports }) =>
-      name.includes(typed) || imports.some((module) => module.toLowerCase().includes(typed)));
+      name.includes(typed) || imports.some((module) => normalised(module).includes(typed)));
     // What begins with the text comes before what only has it inside.
     found.sort((a, b) => b.name.startsWith(typed) - a.name.startsWith(typed));
     const had = this.#list.contains(document.activeElement) ? document.activeElement.dataset.name : undefined;
@@ -78,7 +78,7 @@ export class PackageList {
   #summary(found, typed) {
     const all = this.#packages.length;
     if (all === 0) return "Nothing is published in this channel yet.";
-    if (found === 0) return `None of ${all} has “${typed}” in its name.`;
+    if (found === 0) return `None of ${all.toLocaleString("en")} has “${typed}” in its name.`;
     const many = (count) => `${count.toLocaleString("en")} ${count === 1 ? "package" : "packages"}`;
     if (found > SHOWN) return `${many(found)}, the first ${SHOWN} shown; type to find others.`;
     return found === all ? many(all) : `${found} of ${many(all)}`;

@@ -96,6 +96,11 @@ export class PromptPage {
     return this.evaluate(() => document.getElementById("code").value);
   }
 
+  /** Waits until the editor holds this: keys that follow an Enter wait for Python to answer it. */
+  untilCode(expected) {
+    return this.until(`the editor holds ${JSON.stringify(expected)}`, (expected) => document.getElementById("code").value === expected, expected);
+  }
+
   /** How many entries there are. */
   entries() {
     return this.evaluate(() => document.querySelectorAll(".entry").length);

@@ -5,6 +5,7 @@ mod bench;
 mod command;
 mod dist;
 mod loader;
+mod screenshot;
 mod stamp;
 mod test;
 mod test_channel;
@@ -35,6 +36,8 @@ enum Task {
     Dist(dist::DistArguments),
     /// Measures, side by side with the peers, and prints a table.
     Bench(bench::BenchArguments),
+    /// Takes the picture of the prompt that README shows.
+    Screenshot,
 }
 
 fn main() -> ExitCode {
@@ -54,5 +57,6 @@ fn run(task: Task) -> Result<()> {
         Task::Test(arguments) => test::run_all(&arguments),
         Task::Dist(arguments) => dist::make(&arguments),
         Task::Bench(arguments) => bench::run_one(&arguments),
+        Task::Screenshot => screenshot::take(),
     }
 }

@@ -26,6 +26,7 @@ const REFERENCE: &str = "numpy==2.4.6";
 const PROGRAMS: &[(&str, &str)] = &[
     ("chromium", "chromium"),
     ("faketime", "faketime"),
+    ("firefox-esr", "firefox-esr"),
     ("groff", "groff-base"),
     ("node", "nodejs"),
     ("npm", "npm"),
