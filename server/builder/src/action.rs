@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pkgsrv_index::{Digest, PackageName};
+use pkgsrv_index::{Digest, PackageName, WheelFilename};
 use pkgsrv_recipe::{LockedWheel, Recipe};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::cross_environment::CrossEnvironment;
 use crate::error::{BuildError, IoContext as _};
 use crate::recipe_tree::RecipeTree;
+use crate::rust;
 
 /// Raised by one whenever the builder itself makes something else of the same inputs.
 const BUILDER_VERSION: u32 = 1;
@@ -31,6 +32,8 @@ pub(crate) struct Action<'a> {
     pub tools: Vec<&'a LockedWheel>,
     /// File names and bytes, in order.
     pub patches: Vec<(String, Vec<u8>)>,
+    /// The test that runs at admission, Python.
+    pub test_script: Option<String>,
     /// Results of `requirements.host`.
     pub host: Vec<ActionResult>,
     /// Names the result in the cache.
@@ -112,13 +115,36 @@ impl<'a> Action<'a> {
     ) -> Result<Self, BuildError> {
         let host: Vec<ActionResult> = recipe.requirements.host.iter().map(|name| results[name].clone()).collect();
         let mut tools = recipe.requirements.build.clone();
+        tools.extend(host.iter().filter(|result| result.wheel.is_some()).map(|result| result.name.clone()));
         if recipe.build.kind == pkgsrv_recipe::BuildKind::Package {
             tools.push(FRONTEND.parse().expect("a valid name"));
         }
         let tools = tree.tools(&recipe.name, &tools)?;
+        check_versions(recipe, &tools, &host)?;
         let patches = tree.patches(recipe)?;
-        let digest = digest(recipe, cross, &tools, &patches, &host);
-        Ok(Self { recipe, tools, patches, host, digest })
+        let test_script = tree.test_script(recipe)?;
+        let mut action = Self { recipe, tools, patches, test_script, host, digest: Digest::from_bytes([0; 32]) };
+        action.digest = action.digest(cross);
+        Ok(action)
+    }
+
+    /// Everything that decides the result, and nothing else.
+    fn digest(&self, cross: &CrossEnvironment) -> Digest {
+        let patches = self.patches.iter().map(|(name, bytes)| json!([name, sha256(bytes).to_string()]));
+        let host = self.host.iter().map(|result| json!([result.name.as_str(), result.digest.to_string()]));
+        let mut inputs = json!({
+            "builder": BUILDER_VERSION,
+            "cross-environment": cross.digest.to_string(),
+            "host": host.collect::<Vec<_>>(),
+            "patches": patches.collect::<Vec<_>>(),
+            "recipe": self.recipe,
+            "test": self.test_script,
+            "tools": self.tools.iter().map(|tool| tool.sha256.to_string()).collect::<Vec<_>>(),
+        });
+        if self.recipe.source.crates.is_some() {
+            inputs["rust"] = json!(rust::digest().to_string());
+        }
+        sha256(inputs.to_string().as_bytes())
     }
 
     /// `numpy 2.4.6`.
@@ -127,24 +153,26 @@ impl<'a> Action<'a> {
     }
 }
 
-/// Everything that decides the result, and nothing else.
-fn digest(
-    recipe: &Recipe,
-    cross: &CrossEnvironment,
-    tools: &[&LockedWheel],
-    patches: &[(String, Vec<u8>)],
-    host: &[ActionResult],
-) -> Digest {
-    let patch_digests = patches.iter().map(|(name, bytes)| json!([name, sha256(bytes).to_string()]));
-    let inputs = json!({
-        "builder": BUILDER_VERSION,
-        "cross-environment": cross.digest.to_string(),
-        "host": host.iter().map(|result| json!([result.name.as_str(), result.digest.to_string()])).collect::<Vec<_>>(),
-        "patches": patch_digests.collect::<Vec<_>>(),
-        "recipe": recipe,
-        "tools": tools.iter().map(|tool| tool.sha256.to_string()).collect::<Vec<_>>(),
-    });
-    sha256(inputs.to_string().as_bytes())
+/// A package that is built against brings its headers from us, its programs and Python code from its pinned wheel: both
+/// must be of one version.
+fn check_versions(recipe: &Recipe, tools: &[&LockedWheel], host: &[ActionResult]) -> Result<(), BuildError> {
+    for built in host {
+        let Some(Ok(wheel)) = built.wheel.as_ref().map(|wheel| wheel.parse::<WheelFilename>()) else { continue };
+        let pinned = tools.iter().find(|tool| *tool.filename.name() == built.name);
+        if let Some(pinned) = pinned.filter(|pinned| pinned.filename.version() != wheel.version()) {
+            return Err(BuildError::Package {
+                package: recipe.name.to_string(),
+                reason: format!(
+                    "it is built against {} {}, but build-requirements.toml pins {} {}; make them the same",
+                    built.name,
+                    wheel.version(),
+                    built.name,
+                    pinned.filename.version()
+                ),
+            });
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn sha256(bytes: &[u8]) -> Digest {

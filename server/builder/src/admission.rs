@@ -70,15 +70,18 @@ pub fn admit(context: &Context, abi: Abi, candidate: &AdmissionCandidate<'_>) ->
     Ok(report)
 }
 
-/// Checks what a recipe built, with the imports that the recipe asks for. A wheel that is refused is an error.
+/// Checks what a recipe built, with the imports and the test that the recipe asks for. A wheel that is refused is an error.
 pub(crate) fn admit_built(
     context: &Context,
     abi: Abi,
     recipe: &Recipe,
+    script: Option<&str>,
     path: &Path,
     companions: &[PathBuf],
 ) -> Result<AdmissionReport, BuildError> {
+    let script_name = recipe.test_script.clone().unwrap_or_default();
     let imports = ImportTest {
+        script: script.map(|text| (script_name, text.to_owned())),
         further: recipe.test_imports.clone(),
         left_out: recipe.test_left_out.clone(),
         ..ImportTest::default()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use pkgsrv_index::{Abi, PackageName};
-use pkgsrv_recipe::{BuildKind, Recipe};
+use pkgsrv_recipe::Recipe;
 
 use crate::action::{Action, ActionResult};
 use crate::admission;
@@ -44,7 +44,6 @@ impl<'a> Builder<'a> {
         // All recipes are read before anything is built: a mistake shows at once.
         let recipes = tree.closure(wanted)?;
         let order = plan::order(&recipes)?;
-        check_host_requirements(&recipes)?;
         let cross = CrossEnvironment::ensure(self.context, self.abi, &self.toolchain, &self.runtime)?;
         let shop = Workshop { context: self.context, abi: self.abi, toolchain: &self.toolchain, cross: &cross };
         let mut results = BTreeMap::new();
@@ -76,24 +75,18 @@ impl<'a> Builder<'a> {
         };
         // Built and admitted by an earlier version, whose checks were fewer.
         if let Some(path) = result.wheel_path().filter(|_| !is_whole(&result)) {
-            let report = admission::admit_built(self.context, self.abi, action.recipe, &path, &companions)?;
+            let report = admission::admit_built(
+                self.context,
+                self.abi,
+                action.recipe,
+                action.test_script.as_deref(),
+                &path,
+                &companions,
+            )?;
             result.write_admission(self.context, &report)?;
         }
         Ok(result)
     }
-}
-
-/// Only libraries can be linked so far.
-fn check_host_requirements(recipes: &BTreeMap<PackageName, Recipe>) -> Result<(), BuildError> {
-    let is_library = |name| recipes.get(name).is_some_and(|other| other.build.kind == BuildKind::StaticLibrary);
-    for recipe in recipes.values() {
-        if let Some(name) = recipe.requirements.host.iter().find(|name| !is_library(*name)) {
-            let reason =
-                format!("its recipe has {name} in `requirements.host`, which must be of type \"static-library\"");
-            return Err(BuildError::Package { package: recipe.name.to_string(), reason });
-        }
-    }
-    Ok(())
 }
 
 /// The wheels of everything that a recipe needs at run time, directly or not.

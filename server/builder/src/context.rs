@@ -9,6 +9,7 @@ use crate::error::{BuildError, IoContext as _};
 use crate::interrupt::Interrupt;
 use crate::process::{self, Log};
 use crate::progress::Progress;
+use crate::rust::CargoSettings;
 use crate::space::{Space, tells_of_a_full_disk};
 use crate::toolchain::ToolchainChoice;
 use crate::upstream::Upstream;
@@ -29,6 +30,8 @@ pub struct Context {
     pub toolchain: ToolchainChoice,
     /// Variables that tell programs in a sandbox with network which proxy to take, names and values.
     pub proxy: Vec<(String, String)>,
+    /// Where the crates of Rust sources come from.
+    pub cargo: CargoSettings,
 }
 
 impl Context {
@@ -132,6 +135,16 @@ impl Cache {
     /// Results of actions by digest.
     pub fn actions(&self) -> PathBuf {
         self.root.join("actions")
+    }
+
+    /// Fetched crates, by the SHA-256 of the lock that names them.
+    pub fn crates(&self) -> PathBuf {
+        self.root.join("crates")
+    }
+
+    /// Rust's standard library for the target, by digest.
+    pub fn rust_libraries(&self) -> PathBuf {
+        self.root.join("rust-libraries")
     }
 
     /// Recipes that a program carries, by the digest of them all.

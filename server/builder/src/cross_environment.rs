@@ -1,5 +1,5 @@
-//! Cross environments: headers, sysconfig data, compiler settings and meson's cross file for one ABI, derived from its
-//! runtime and the toolchain's build Python.
+//! Cross environments: headers, sysconfig data, compiler settings and what meson and CMake need to know for one ABI,
+//! derived from its runtime and the toolchain's build Python.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,6 +31,9 @@ const ANSWERS: &str = "compiler.conf";
 
 /// What meson cannot find out without running target programs.
 const MESON_CROSS_FILE: &str = include_str!("cross_environment/meson-cross.ini");
+
+/// The same for CMake.
+const CMAKE_TOOLCHAIN_FILE: &str = include_str!("cross_environment/cmake-toolchain.cmake");
 
 /// The wrapper program, statically linked.
 static COMPILER: &[u8] = include_bytes!(env!("PKGSRV_COMPILER"));
@@ -92,7 +95,12 @@ impl CrossEnvironment {
     fn derive(&self, context: &Context, toolchain: &Toolchain, runtime: &Runtime) -> Result<(), BuildError> {
         let work = context.cache.work_directory("cross")?;
         write_tools(&work.path().join("bin"))?;
-        for (name, text) in [("derive.py", SCRIPT), ("ask.py", QUESTIONS), ("meson-cross.ini", MESON_CROSS_FILE)] {
+        for (name, text) in [
+            ("derive.py", SCRIPT),
+            ("ask.py", QUESTIONS),
+            ("meson-cross.ini", MESON_CROSS_FILE),
+            ("cmake-toolchain.cmake", CMAKE_TOOLCHAIN_FILE),
+        ] {
             let path = work.path().join(name);
             fs::write(&path, text).doing("write", &path)?;
         }
@@ -124,6 +132,7 @@ impl CrossEnvironment {
             ("_PYTHON_SYSCONFIGDATA_NAME", "_sysconfigdata__emscripten_wasm32-emscripten".to_owned()),
             ("AR", "ar".to_owned()),
             ("CC", "cc".to_owned()),
+            ("CMAKE_TOOLCHAIN_FILE", format!("{MOUNT}/cmake-toolchain.cmake")),
             ("CXX", "c++".to_owned()),
             ("HOST_TRIPLET", "wasm32-unknown-emscripten".to_owned()),
             ("RANLIB", "ranlib".to_owned()),
@@ -154,13 +163,14 @@ impl CrossEnvironment {
 fn digest(abi: Abi, toolchain: &Toolchain, runtime: &Runtime) -> Digest {
     let mut hasher = Sha256::new();
     let manifest = serde_json::to_vec(&toolchain.manifest).expect("strings and maps of strings");
-    let parts: [&[u8]; 7] = [
+    let parts: [&[u8]; 8] = [
         abi.as_str().as_bytes(),
         &manifest,
         runtime.archive.as_bytes(),
         SCRIPT.as_bytes(),
         QUESTIONS.as_bytes(),
         MESON_CROSS_FILE.as_bytes(),
+        CMAKE_TOOLCHAIN_FILE.as_bytes(),
         COMPILER,
     ];
     for part in parts {

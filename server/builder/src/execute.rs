@@ -12,8 +12,10 @@ use crate::contents;
 use crate::context::Context;
 use crate::cross_environment::{CrossEnvironment, MOUNT as CROSS};
 use crate::error::{BuildError, IoContext as _};
+use crate::host_package;
 use crate::process::Log;
 use crate::repack::repack;
+use crate::rust::Rust;
 use crate::sandbox::Sandbox;
 use crate::source;
 use crate::toolchain::Toolchain;
@@ -45,6 +47,10 @@ struct Site<'a> {
     /// `tools`, `build/source`, `build/out`, `prefix`, `compiler.conf`, `patches`.
     work: PathBuf,
     log: Log,
+    /// Where the source has crates.
+    rust: Option<Rust>,
+    /// Directories of the tools' and host packages' `.pc` files, as they are called inside.
+    pkg_config: Vec<String>,
 }
 
 /// Builds, admits and keeps. `companions` are the wheels of what the package needs at run time.
@@ -57,7 +63,7 @@ pub(crate) fn execute(
     let work = context.cache.work_directory(action.recipe.name.as_str())?;
     let log_name = format!("{}-{}", action.recipe.name, action.recipe.version);
     let log = context.log(&log_name)?;
-    let mut site = Site { shop, action, work: work.path().to_owned(), log };
+    let mut site = Site { shop, action, work: work.path().to_owned(), log, rust: None, pkg_config: Vec::new() };
     site.prepare()?;
     let finished = context.cache.work_directory("result")?;
     let mut result = ResultFile { format: RESULT_FORMAT, name: action.recipe.name.clone(), wheel: None, sha256: None };
@@ -76,7 +82,14 @@ pub(crate) fn execute(
             let (filename, bytes) = site.wheel()?;
             let path = finished.path().join(&filename);
             fs::write(&path, &bytes).doing("write", &path)?;
-            let report = admission::admit_built(shop.context, shop.abi, action.recipe, &path, companions)?;
+            let report = admission::admit_built(
+                shop.context,
+                shop.abi,
+                action.recipe,
+                action.test_script.as_deref(),
+                &path,
+                companions,
+            )?;
             write_admission(finished.path(), &report)?;
             result.sha256 = Some(sha256(&bytes));
             result.wheel = Some(filename);
@@ -106,7 +119,29 @@ impl Site<'_> {
         let settings = self.work.join("compiler.conf");
         fs::write(&settings, self.compiler_settings()?).doing("write", &settings)?;
         self.install_tools()?;
-        self.patch()
+        let tools = self.work.join("tools");
+        for result in &self.action.host {
+            if let Some(wheel) = result.wheel_path() {
+                host_package::lay_over(&wheel, &tools)?;
+            }
+        }
+        let found = host_package::pkg_config_directories(&tools)?;
+        self.pkg_config = found.iter().map(|path| format!("{TOOLS}/{}", path.display())).collect();
+        self.patch()?;
+        self.bring_rust()
+    }
+
+    fn bring_rust(&mut self) -> Result<(), BuildError> {
+        let Some(lock_path) = &self.action.recipe.source.crates else { return Ok(()) };
+        let path = self.work.join("build/source").join(lock_path);
+        if fs::symlink_metadata(&path).is_err() {
+            let reason = format!("there is no {lock_path} in its source; without it nothing pins the crates");
+            return Err(BuildError::Package { package: self.action.label(), reason });
+        }
+        let lock = String::from_utf8_lossy(&self.read_left_by_the_build(&path)?).into_owned();
+        let Workshop { context, toolchain, .. } = self.shop;
+        self.rust = Some(Rust::ensure(context, toolchain, &self.action.label(), &self.work, (lock_path, &lock))?);
+        Ok(())
     }
 
     fn install_tools(&mut self) -> Result<(), BuildError> {
@@ -197,8 +232,8 @@ impl Site<'_> {
             .read_only(&work.join("tools"), TOOLS)
             .read_only(&work.join("compiler.conf"), COMPILER_SETTINGS)
             .writable(&work.join("build"), "/build");
-        let mut pkg_config = Vec::new();
-        for library in &action.host {
+        let mut pkg_config = self.pkg_config.clone();
+        for library in self.libraries() {
             let mount = format!("{HOST}/{}", library.name);
             sandbox = sandbox.read_only(&library.directory.join("prefix"), &mount);
             pkg_config.push(format!("{mount}/lib/pkgconfig"));
@@ -206,6 +241,9 @@ impl Site<'_> {
         let prefix = format!("{HOST}/{}", action.recipe.name);
         if action.recipe.build.kind == BuildKind::StaticLibrary {
             sandbox = sandbox.writable(&work.join("prefix"), &prefix);
+        }
+        if let Some(rust) = &self.rust {
+            sandbox = rust.mount(sandbox);
         }
         let jobs = std::thread::available_parallelism().map_or(1, usize::from).to_string();
         for (name, value) in shop.cross.variables() {
@@ -227,6 +265,11 @@ impl Site<'_> {
             .variable("TZ", "UTC")
     }
 
+    /// The host requirements that are libraries.
+    fn libraries(&self) -> impl Iterator<Item = &ActionResult> {
+        self.action.host.iter().filter(|result| result.wheel.is_none())
+    }
+
     fn compiler_settings(&self) -> Result<String, BuildError> {
         let build = &self.action.recipe.build;
         let mut text = self.shop.cross.compiler_settings(self.shop.toolchain)?;
@@ -234,7 +277,7 @@ impl Site<'_> {
         // The recipe's flags come after the package's own, the ABI's after all.
         build.cflags.iter().for_each(|flag| add("package-flag", flag));
         build.cxxflags.iter().for_each(|flag| add("default-cxx-flag", flag));
-        for library in &self.action.host {
+        for library in self.libraries() {
             add("default-flag", &format!("-I{HOST}/{}/include", library.name));
             add("link-flag", &format!("-L{HOST}/{}/lib", library.name));
         }

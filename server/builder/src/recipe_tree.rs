@@ -116,11 +116,18 @@ impl RecipeTree {
 
     /// The pinned wheels that a package's build needs, sorted.
     pub(crate) fn tools(&self, package: &PackageName, names: &[PackageName]) -> Result<Vec<&LockedWheel>, BuildError> {
-        self.tools.closure(names).map_err(|tool| BuildError::UnknownTool {
+        self.tools.closure(names, std::env::consts::ARCH).map_err(|tool| BuildError::UnknownTool {
             package: package.clone(),
             tool,
             file: self.directory.join(BUILD_REQUIREMENTS),
         })
+    }
+
+    /// The text of a recipe's test.
+    pub(crate) fn test_script(&self, recipe: &Recipe) -> Result<Option<String>, BuildError> {
+        let Some(name) = &recipe.test_script else { return Ok(None) };
+        let path = self.directory.join(recipe.name.as_str()).join(name);
+        fs::read_to_string(&path).doing("read", &path).map(Some)
     }
 
     /// The bytes of a recipe's patches, in order.

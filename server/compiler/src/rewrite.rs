@@ -184,7 +184,8 @@ fn step(arguments: &[String]) -> Step {
     if arguments.iter().any(prints) || has(&["-Wl,--version", "-Wl,-v"]) {
         return Step::Query;
     }
-    let shared = has(&["-shared", "-dynamiclib", "-bundle"]);
+    // Rust asks for a side module in Emscripten's own words.
+    let shared = has(&["-shared", "-dynamiclib", "-bundle", "-sSIDE_MODULE=2"]);
     if shared || output(arguments).is_some_and(is_shared_library) { Step::LinkSideModule } else { Step::LinkProgram }
 }
 
@@ -271,6 +272,13 @@ mod tests {
                 "/usr/bin/emcc -O2 -I/pkgsrv/include -shared a.o -lm -Wl,--start-group -o \
                  b/_x.cpython-314-wasm32-emscripten.so -fPIC -L/host/lib -sWASM_BIGINT -sSIDE_MODULE=2 \
                  -sEXPORTED_FUNCTIONS=_PyInit__x",
+            ),
+            (
+                Tool::Cc,
+                "rcgu.o -O3 -sEXPORTED_FUNCTIONS=[\"_PyInit_x\",\"_more\"] -sSIDE_MODULE=2 -o deps/x.wasm",
+                "/usr/bin/emcc -O2 -I/pkgsrv/include rcgu.o -O3 -sEXPORTED_FUNCTIONS=[\"_PyInit_x\",\"_more\"] \
+                 -sSIDE_MODULE=2 -o deps/x.wasm -fPIC -L/host/lib -sWASM_BIGINT -sSIDE_MODULE=2 \
+                 -sEXPORTED_FUNCTIONS=_PyInit_x",
             ),
             (
                 Tool::Cc,

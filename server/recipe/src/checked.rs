@@ -29,6 +29,8 @@ pub struct Recipe {
     /// Modules at the wheel's top level that are not imported, each with the reason.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub test_left_out: BTreeMap<String, String>,
+    /// Python file beside the recipe that must then run there to its end.
+    pub test_script: Option<String>,
     /// Home page, summary and licence, as far as given.
     #[serde(skip)]
     pub about: About,
@@ -54,6 +56,9 @@ pub struct Source {
     pub sha256: Digest,
     /// Patch files beside the recipe, applied in this order with `patch -p1`.
     pub patches: Vec<String>,
+    /// The `Cargo.lock` in the source, as a path from its top: the crates that it names are fetched, and the build has
+    /// Rust.
+    pub crates: Option<String>,
 }
 
 /// Where a source archive is looked up. Neither names a host.
@@ -129,6 +134,7 @@ impl Recipe {
         let check = Check { file, text };
         let RecipeText { package, source, build, requirements, test, about, .. } = parsed;
         let name: PackageName = check.value(&package.name, "package name")?;
+        check.crates(&source, &requirements.build)?;
         let build = check.build(build)?;
         Ok(Self {
             version: check.value(&package.version, "PEP 440 version")?,
@@ -140,6 +146,7 @@ impl Recipe {
             },
             test_imports: test.imports,
             test_left_out: check.left_out(test.leave_out)?,
+            test_script: check.test_script(&build, test.script)?,
             about: about.into(),
             build,
             name,
@@ -203,7 +210,26 @@ impl Check<'_> {
             self.file_name(patch)?;
         }
         let patches = source.patches.into_iter().map(Spanned::into_inner).collect();
-        Ok(Source { origin, sha256: self.value(&source.sha256, "SHA-256 in hexadecimal")?, patches })
+        let crates = source.crates.map(|path| self.lock_path(path)).transpose()?;
+        Ok(Source { origin, sha256: self.value(&source.sha256, "SHA-256 in hexadecimal")?, patches, crates })
+    }
+
+    fn lock_path(&self, path: Spanned<String>) -> Result<String, RecipeError> {
+        let mut parts = path.get_ref().split('/').rev();
+        if parts.next() != Some("Cargo.lock") || parts.any(|part| part.is_empty() || part.starts_with('.')) {
+            return Err(self.error(&path, "not the path of a Cargo.lock in the source", "here", LOCK_HELP));
+        }
+        Ok(path.into_inner())
+    }
+
+    /// What builds Rust needs the crates.
+    fn crates(&self, source: &SourceText, tools: &[Spanned<String>]) -> Result<(), RecipeError> {
+        match tools.iter().find(|tool| RUST_TOOLS.contains(&tool.get_ref().as_str())) {
+            Some(tool) if source.crates.is_none() => {
+                Err(self.error(tool, "a build with Rust needs the source's `Cargo.lock`", "builds Rust", RUST_HELP))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Names as in section 5.6.1 of the Debian policy.
@@ -261,6 +287,15 @@ impl Check<'_> {
         }
     }
 
+    fn test_script(&self, build: &Build, script: Option<Spanned<String>>) -> Result<Option<String>, RecipeError> {
+        let Some(script) = script else { return Ok(None) };
+        self.file_name(&script)?;
+        if build.kind != BuildKind::Package {
+            return Err(self.error(&script, "a library has no test", "nothing of it can be imported", TEST_HELP));
+        }
+        Ok(Some(script.into_inner()))
+    }
+
     /// Modules that are not imported; what is left out must be explained.
     fn left_out(&self, modules: BTreeMap<String, Spanned<String>>) -> Result<BTreeMap<String, String>, RecipeError> {
         if let Some((name, reason)) = modules.iter().find(|(_, reason)| reason.get_ref().trim().is_empty()) {
@@ -271,8 +306,15 @@ impl Check<'_> {
     }
 }
 
+/// Build requirements that call cargo.
+const RUST_TOOLS: &[&str] = &["maturin", "setuptools-rust"];
+
 const SOURCE_HELP: &str =
     "a source is either `pypi = \"PROJECT\"`, or `debian = \"SOURCE PACKAGE\"` with `file = \"TARBALL\"`";
 const FILE_HELP: &str = "name the upstream tarball, as in `file = \"libyaml_0.2.5.orig.tar.gz\"`";
 const SCRIPT_HELP: &str = "add `script`, which installs into \"$PREFIX\"";
 const LEAVE_OUT_HELP: &str = "such as `leave-out = { package_tests = \"needs pytest\" }`";
+const LOCK_HELP: &str = "a path from the top of the source, such as \"Cargo.lock\" or \"rust/Cargo.lock\"";
+const RUST_HELP: &str =
+    "add `crates = \"Cargo.lock\"` to `[source]`: a build has no network, so its crates come before";
+const TEST_HELP: &str = "test it in a package that links it";

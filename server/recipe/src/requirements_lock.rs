@@ -8,10 +8,10 @@ use toml::Spanned;
 
 use crate::error::RecipeError;
 
-/// Every project that `requirements.build` may name, each pinned to one wheel.
+/// Every project that `requirements.build` may name, each pinned to one wheel, or to one for each kind of machine.
 #[derive(Clone, Debug, Default)]
 pub struct BuildRequirements {
-    wheels: BTreeMap<PackageName, LockedWheel>,
+    wheels: BTreeMap<PackageName, Vec<LockedWheel>>,
 }
 
 /// One wheel for the build Python.
@@ -24,6 +24,22 @@ pub struct LockedWheel {
     /// Projects that it needs in turn, all in the same file.
     pub requires: Vec<PackageName>,
 }
+
+impl LockedWheel {
+    /// Whether it runs on a machine of this kind (`x86_64`, as in platform tags): pure Python runs on all.
+    fn runs_on(&self, machine: &str) -> bool {
+        let mut platforms = self.filename.compressed_tags().rsplit('-').next().unwrap_or_default().split('.');
+        platforms.any(|platform| platform == "any" || platform.ends_with(&format!("_{machine}")))
+    }
+
+    /// Whether both would do for some machine.
+    fn rivals(&self, other: &Self) -> bool {
+        MACHINES.iter().any(|machine| self.runs_on(machine) && other.runs_on(machine))
+    }
+}
+
+/// The kinds of build machines, as platform tags end.
+const MACHINES: &[&str] = &["aarch64", "x86_64"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -56,22 +72,26 @@ impl BuildRequirements {
                 requires: requires.collect::<Result<_, _>>()?,
                 filename: filename.clone(),
             };
-            if lock.wheels.insert(filename.name().clone(), locked).is_some() {
-                return Err(bad(&wheel.filename, &"a second wheel of one project"));
+            let wheels = lock.wheels.entry(filename.name().clone()).or_default();
+            if wheels.iter().any(|other| other.rivals(&locked)) {
+                return Err(bad(&wheel.filename, &"a second wheel of one project for the same machines"));
             }
+            wheels.push(locked);
         }
         Ok(lock)
     }
 
-    /// The wheels of these projects and of all that they need, sorted by project; `Err` names what is not in the file.
-    pub fn closure(&self, names: &[PackageName]) -> Result<Vec<&LockedWheel>, PackageName> {
+    /// The wheels of these projects and of all that they need for a kind of machine (`x86_64`), sorted by project; `Err`
+    /// names what is not in the file.
+    pub fn closure(&self, names: &[PackageName], machine: &str) -> Result<Vec<&LockedWheel>, PackageName> {
         let mut found = BTreeMap::new();
         let mut pending: Vec<&PackageName> = names.iter().collect();
         while let Some(name) = pending.pop() {
             if found.contains_key(name) {
                 continue;
             }
-            let wheel = self.wheels.get(name).ok_or_else(|| name.clone())?;
+            let wheels = self.wheels.get(name).map_or(&[][..], Vec::as_slice);
+            let wheel = wheels.iter().find(|wheel| wheel.runs_on(machine)).ok_or_else(|| name.clone())?;
             found.insert(name, wheel);
             pending.extend(&wheel.requires);
         }

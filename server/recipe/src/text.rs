@@ -39,6 +39,7 @@ pub struct SourceText {
     pub sha256: Spanned<String>,
     #[serde(default)]
     pub patches: Vec<Spanned<String>>,
+    pub crates: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -85,6 +86,7 @@ pub struct TestText {
     pub imports: Vec<String>,
     #[serde(default)]
     pub leave_out: BTreeMap<String, Spanned<String>>,
+    pub script: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -43,13 +43,19 @@ fn every_recipe_of_the_tree_is_accepted_and_its_requirements_are_there() {
             folder.file_name().to_str().unwrap(),
             "a recipe lies in the folder of its name"
         );
-        tools.closure(&recipe.requirements.build).unwrap_or_else(|name| panic!("{}: no tool {name}", recipe.name));
+        for machine in ["aarch64", "x86_64"] {
+            let found = tools.closure(&recipe.requirements.build, machine);
+            found.unwrap_or_else(|name| panic!("{}: no tool {name} for {machine}", recipe.name));
+        }
+        for file in recipe.source.patches.iter().chain(&recipe.test_script) {
+            assert!(folder.path().join(file).is_file(), "{}: no file {file}", recipe.name);
+        }
         for other in recipe.requirements.host.iter().chain(&recipe.requirements.run) {
             assert!(recipes_directory().join(other.as_str()).is_dir(), "{}: no recipe {other}", recipe.name);
         }
         count += 1;
     }
-    assert!(count >= 4, "{count} recipes");
+    assert!(count >= 15, "{count} recipes");
 }
 
 #[test]

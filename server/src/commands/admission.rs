@@ -50,6 +50,7 @@ impl ImportArgs {
         ImportTest {
             wanted: !self.no_import,
             further: Vec::new(),
+            script: None,
             left_out: left_out.collect::<BTreeMap<_, _>>(),
             timeout: Duration::from_secs(self.import_timeout.max(1)),
         }

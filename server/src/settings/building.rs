@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use pkgsrv_builder::{BuildError, Cache, Context, Interrupt, Progress, RecipeTree, ToolchainChoice, Upstream};
+use pkgsrv_builder::{
+    BuildError, Cache, CargoSettings, Context, Interrupt, Progress, RecipeTree, ToolchainChoice, Upstream,
+};
 use pkgsrv_index::Abi;
 
 use super::{ToolchainArgs, user_directory};
@@ -42,6 +44,9 @@ pub struct BuildArgs {
 /// What programs of Debian read to find a proxy.
 const PROXY_VARIABLES: &[&str] = &["ftp_proxy", "http_proxy", "https_proxy", "no_proxy"];
 
+/// Beginnings of the variables that tell cargo where crates come from.
+const CARGO_VARIABLES: &[&str] = &["CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTRIES_", "CARGO_SOURCE_"];
+
 impl FetchArgs {
     /// The builder's surroundings.
     pub fn context(&self, interrupt: &Interrupt) -> Context {
@@ -57,8 +62,21 @@ impl FetchArgs {
                 .iter()
                 .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
                 .collect(),
+            cargo: cargo_settings(),
         }
     }
+}
+
+/// Where cargo finds crates on this machine: its user configuration, and the variables that stand for parts of it.
+fn cargo_settings() -> CargoSettings {
+    let home = std::env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    let home = home.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
+    let config = home.map(|home| home.join("config.toml")).filter(|config| config.is_file());
+    let is_cargos = |name: &str| CARGO_VARIABLES.iter().any(|prefix| name.starts_with(prefix));
+    // A variable that is not text is none of cargo's.
+    let variables =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    CargoSettings { config, variables: variables.filter(|(name, _)| is_cargos(name)).collect() }
 }
 
 impl BuildArgs {

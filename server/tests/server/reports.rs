@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use pkgsrv::Candidate;
 use pkgsrv_builder::{
-    AdmissionCandidate, AdmissionReport, Cache, Context, ImportTest, Interrupt, Progress, ToolchainChoice, Upstream,
+    AdmissionCandidate, AdmissionReport, Cache, CargoSettings, Context, ImportTest, Interrupt, Progress,
+    ToolchainChoice, Upstream,
 };
 
 /// The real report on a candidate of which nothing is imported, which needs neither runtime nor toolchain.
@@ -19,6 +20,7 @@ pub fn admitted(candidate: &Candidate<'_>) -> AdmissionReport {
         upstream: Upstream::new(None, Duration::from_secs(1)),
         toolchain: ToolchainChoice::default(),
         proxy: Vec::new(),
+        cargo: CargoSettings::default(),
     };
     let imports = ImportTest { wanted: false, ..ImportTest::default() };
     let candidate_for = AdmissionCandidate { path: &path, companions: Ok(&[]), imports: &imports };

@@ -16,6 +16,10 @@ use crate::loader;
 /// What is built from source.
 const BUILT: &[&str] = &["markupsafe", "numpy", "pyyaml"];
 
+/// What `build-systems.test.mjs` loads: one for each build system. Built before, since a test may not take so long.
+const BUILT_FOR_BUILD_SYSTEMS: &[&str] =
+    &["contourpy", "jsonschema", "mapbox-earcut", "msgpack", "pyparsing", "pywavelets", "rpds-py"];
+
 /// What comes as others built it. micropip is not part of the runtime's npm package.
 const FOREIGN: &[&str] = &["micropip==0.11.1", "pydantic_core==2.50.4", "typing_extensions==4.16.0"];
 
@@ -83,6 +87,7 @@ impl TestChannel {
             fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
         }
         prepare(self.pkgsrv("build").args(BUILT).arg("--out").arg(&wheels))?;
+        prepare(self.pkgsrv("build").args(BUILT_FOR_BUILD_SYSTEMS).arg("--out").arg(target.join("build-systems")))?;
         for wanted in FOREIGN {
             let mut pip = pip("download");
             pip.args(["--no-deps", "--only-binary=:all:", "--python-version=3.14", "--implementation=cp"]);

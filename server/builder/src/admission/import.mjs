@@ -1,4 +1,5 @@
-// Unpacks task.wheels into a fresh interpreter and imports task.imports, one after another.
+// Unpacks task.wheels into a fresh interpreter, imports task.imports, one after another, and then runs task.script,
+// {name, text} or null, as a program.
 //
 // Prints lines of JSON: {"begin": module} before each import, and at the end {"results": [{module, outcome, detail}]},
 // or {"no-start": reason} where the interpreter could not be made ready. The interpreter runs in a worker: an import that
@@ -13,6 +14,7 @@ const LONGEST_START = 300_000;
 
 // What is done in the interpreter, in order: each gives an outcome of its own.
 const steps = task.imports.map((module) => ({ module }));
+if (task.script !== null) steps.push({ module: task.script.name, script: task.script.text });
 
 const print = (line) => writeSync(1, `\n${JSON.stringify(line)}\n`);
 
@@ -22,6 +24,12 @@ import importlib, traceback
 def import_one(name):
     try:
         importlib.import_module(name)
+    except BaseException:
+        return traceback.format_exc()
+
+def run_script(name, text):
+    try:
+        exec(compile(text, name, "exec"), {"__name__": "__main__"})
     except BaseException:
         return traceback.format_exc()
 `;
@@ -34,13 +42,14 @@ async function work(first) {
   for (const path of task.wheels) pyodide.unpackArchive(new Uint8Array(readFileSync(path)), "wheel");
   const scope = pyodide.toPy({});
   pyodide.runPython(IMPORT, { globals: scope });
-  const importOne = scope.get("import_one");
+  const [importOne, runScript] = [scope.get("import_one"), scope.get("run_script")];
   parentPort.postMessage({ ready: true });
   for (let index = first; index < steps.length; index += 1) {
     parentPort.postMessage({ begin: index });
     let detail;
     try {
-      detail = importOne(steps[index].module);
+      const { module, script } = steps[index];
+      detail = script === undefined ? importOne(module) : runScript(module, script);
     } catch (error) {
       // Not Python's exception: the interpreter itself has failed, and cannot be used any more.
       parentPort.postMessage({ end: index, outcome: "crashed", detail: String(error?.stack ?? error) });

@@ -33,14 +33,23 @@ pub struct ImportTest {
     pub further: Vec<String>,
     /// Modules to leave out, each with the reason for it.
     pub left_out: BTreeMap<String, String>,
-    /// How long each import may take.
+    /// Python that must run to its end after the imports: what it is called, and its text.
+    pub script: Option<(String, String)>,
+    /// How long each import may take, and the script.
     pub timeout: Duration,
 }
 
 impl Default for ImportTest {
     /// Everything at the top level.
     fn default() -> Self {
-        Self { wanted: true, further: Vec::new(), left_out: BTreeMap::new(), timeout: LONGEST_IMPORT }
+        Self { wanted: true, further: Vec::new(), left_out: BTreeMap::new(), script: None, timeout: LONGEST_IMPORT }
+    }
+}
+
+impl ImportTest {
+    /// Whether this step is the script: its file name is no module's.
+    fn is_script(&self, step: &str) -> bool {
+        self.script.as_ref().is_some_and(|(name, _)| name == step)
     }
 }
 
@@ -110,15 +119,21 @@ pub(super) fn check(
         tried.truncate(MOST_IMPORTS);
     }
     let name = format!("{} {}", runtime.name, runtime.version);
-    let mut reports = if tried.is_empty() {
+    let script = test.script.as_ref().map(|(name, _)| name.as_str());
+    let mut reports = if tried.is_empty() && script.is_none() {
         Vec::new()
     } else {
         progress(&format!("importing {} in {name}", tried.join(", ")));
         run(context, importing, &tried)?
     };
-    findings.extend(reports.iter().filter_map(|report| finding(report, &name, test.timeout)));
-    let count = |outcome| reports.iter().filter(|report| report.outcome == outcome).count();
-    let summary = format!("{} of {} modules import", count(ImportOutcome::Imported), reports.len());
+    findings.extend(reports.iter().filter_map(|report| finding(report, &name, test)));
+    let imports = || reports.iter().filter(|report| !test.is_script(&report.module));
+    let imported = imports().filter(|report| report.outcome == ImportOutcome::Imported).count();
+    let mut summary = format!("{imported} of {} modules import", imports().count());
+    let ran = |report: &ImportReport| test.is_script(&report.module) && report.outcome == ImportOutcome::Imported;
+    if reports.iter().any(ran) {
+        summary.push_str(", and the recipe's test runs");
+    }
     reports.extend(left_out.into_iter().map(|module| ImportReport {
         detail: test.left_out.get(&module).map(|reason| format!("left out: {reason}")),
         module,
@@ -127,17 +142,20 @@ pub(super) fn check(
     Ok((Check::new(CheckName::Imports, summary, findings), reports))
 }
 
-fn finding(report: &ImportReport, runtime: &str, timeout: Duration) -> Option<Finding> {
+fn finding(report: &ImportReport, runtime: &str, test: &ImportTest) -> Option<Finding> {
     let ImportReport { module, outcome, detail } = report;
     let detail = detail.as_deref().unwrap_or_default().trim_end();
+    let is_script = test.is_script(module);
+    let step = if is_script { format!("the recipe's {module}") } else { format!("import {module}") };
     let found = match outcome {
         ImportOutcome::Imported => return None,
-        ImportOutcome::Failed => format!("it does not import in {runtime}:\nimport {module}\n{detail}"),
+        ImportOutcome::Failed if is_script => format!("{step} fails in {runtime}:\n{detail}"),
+        ImportOutcome::Failed => format!("it does not import in {runtime}:\n{step}\n{detail}"),
         ImportOutcome::TimedOut => {
-            format!("import {module} did not come to an end within {} s in {runtime}", timeout.as_secs())
+            format!("{step} did not come to an end within {} s in {runtime}", test.timeout.as_secs())
         }
-        ImportOutcome::Crashed => format!("import {module} ended the interpreter of {runtime}:\n{detail}"),
-        ImportOutcome::NotTried => format!("import {module} was not tried: {detail}"),
+        ImportOutcome::Crashed => format!("{step} ended the interpreter of {runtime}:\n{detail}"),
+        ImportOutcome::NotTried => format!("{step} was not tried: {detail}"),
     };
     Some(Finding::refused(None, found))
 }
@@ -148,6 +166,7 @@ fn run(context: &Context, importing: &Importing<'_>, modules: &[String]) -> Resu
         wheels.iter().map(|path| (*path, format!("/wheels/{}", base_name(&path.to_string_lossy())))).collect();
     let task = json!({
         "imports": modules,
+        "script": test.script.as_ref().map(|(name, text)| json!({ "name": name, "text": text })),
         "timeout": u64::try_from(test.timeout.as_millis()).unwrap_or(u64::MAX),
         "wheels": mounts.iter().map(|(_, inside)| inside).collect::<Vec<_>>(),
     });
@@ -166,7 +185,8 @@ fn run(context: &Context, importing: &Importing<'_>, modules: &[String]) -> Resu
                 .iter()
                 .filter_map(|line| if let Line::Begin(module) = line { Some(module) } else { None })
                 .collect();
-            Ok(after_a_crash(modules, &begun, &format!("{status}\n{printed}")))
+            let steps = [modules, test.script.as_ref().map(|(name, _)| name.clone()).as_slice()].concat();
+            Ok(after_a_crash(&steps, &begun, &format!("{status}\n{printed}")))
         }
     }
 }

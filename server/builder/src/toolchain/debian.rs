@@ -20,6 +20,9 @@ use crate::system_tools::{self, BUBBLEWRAP, MMDEBSTRAP, UIDMAP};
 /// The suite whose Emscripten is used.
 pub(super) const SUITE: &str = "forky";
 
+/// `rust-src` has the standard library, which no suite carries compiled for the target.
+const RUST: [&str; 3] = ["cargo", "rust-src", "rustc"];
+
 /// How the root directory is made. A testing suite's Release file may be past its date; signatures are checked all the
 /// same.
 const BOOTSTRAP: &[&str] = &["--variant=apt", "--aptopt=Acquire::Check-Valid-Until \"false\""];
@@ -38,6 +41,8 @@ pub(super) fn name(abi: Abi) -> String {
 pub(super) fn packages(abi: Abi) -> Vec<String> {
     let mut packages: Vec<String> = BUILD_TOOLS.iter().map(|tool| tool.package.to_owned()).collect();
     packages.extend(super::python_packages(abi));
+    packages.extend(RUST.map(str::to_owned));
+    packages.sort();
     packages
 }
 
