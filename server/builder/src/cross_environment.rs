@@ -1,4 +1,4 @@
-//! Cross environments: headers, sysconfig data, compiler settings and what meson and CMake need to know for one ABI,
+//! Cross environments: headers, sysconfig data, compiler settings and what the build systems need to know for one ABI,
 //! derived from its runtime and the toolchain's build Python.
 
 use std::fs;
@@ -32,7 +32,7 @@ const ANSWERS: &str = "compiler.conf";
 /// What meson cannot find out without running target programs.
 const MESON_CROSS_FILE: &str = include_str!("cross_environment/meson-cross.ini");
 
-/// The same for CMake.
+/// The same for `CMake`.
 const CMAKE_TOOLCHAIN_FILE: &str = include_str!("cross_environment/cmake-toolchain.cmake");
 
 /// The wrapper program, statically linked.

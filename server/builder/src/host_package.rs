@@ -8,7 +8,7 @@ use pkgsrv_wheel::Wheel;
 
 use crate::error::{BuildError, IoContext as _};
 
-/// Endings of what differs between platforms and is read by compilers, linkers, Cython, CMake and pkg-config.
+/// Endings of what differs between platforms and is read by compilers, linkers, Cython, `CMake` and pkg-config.
 const FOR_COMPILERS: &[&str] =
     &["a", "cmake", "h", "hh", "hpp", "hxx", "inc", "inl", "ini", "ipp", "pc", "pxd", "pxi", "tcc"];
 

@@ -153,7 +153,9 @@ fn tools(platforms: &[&str]) -> Result<BuildRequirements, RecipeError> {
 fn a_tool_may_have_a_wheel_for_each_kind_of_machine() {
     let lock = tools(&["manylinux2014_x86_64.manylinux_2_17_x86_64", "manylinux_2_17_aarch64"]).unwrap();
     let name: pkgsrv_index::PackageName = "tool".parse().unwrap();
-    let chosen = |machine: &str| lock.closure(std::slice::from_ref(&name), machine).map(|wheels| wheels[0].filename.as_str().to_owned());
+    let chosen = |machine: &str| {
+        lock.closure(std::slice::from_ref(&name), machine).map(|wheels| wheels[0].filename.as_str().to_owned())
+    };
     let mut found = ["aarch64", "x86_64", "riscv64"].map(|machine| chosen(machine).map_err(|name| name.to_string()));
     found.sort();
     assert_eq!(
