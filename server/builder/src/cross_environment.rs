@@ -154,7 +154,9 @@ impl CrossEnvironment {
             ("side-module-flag", SIDE_MODULE_FLAGS),
             ("program-flag", PROGRAM_FLAGS),
         ] {
-            flags.iter().for_each(|flag| add(key, flag));
+            for flag in flags {
+                add(key, flag);
+            }
         }
         Ok(settings)
     }

@@ -66,7 +66,8 @@ fn quoted(text: &str) -> String {
     for character in text.chars() {
         match character {
             '"' | '\\' => quoted.extend(['\\', character]),
-            _ if character.is_control() => quoted.push_str(&format!("\\u{{{:x}}}", u32::from(character))),
+            // Rust escapes it as JavaScript does.
+            _ if character.is_control() => quoted.extend(character.escape_unicode()),
             _ => quoted.push(character),
         }
     }
