@@ -24,7 +24,7 @@ pub struct Linker {
 #[derive(Debug)]
 enum Library {
     /// One that we link.
-    Ours(SideModule),
+    Ours(Box<SideModule>),
     /// One that the runtime linked: its exports, sorted.
     Linked(Vec<Box<str>>),
 }
@@ -49,7 +49,7 @@ impl Linker {
         if let Some(feature) = unsupported {
             return Err(CoreError::UnsupportedModule { path, feature: feature.to_owned() });
         }
-        self.libraries.insert(path, Library::Ours(module));
+        self.libraries.insert(path, Library::Ours(Box::new(module)));
         Ok(())
     }
 

@@ -278,8 +278,8 @@ impl Found {
         // Links stay: the linker is one program under many names.
         self.programs = programs.into();
         let python = &self.python.program;
-        let names = ["python", "python3"].map(str::to_owned).into_iter().chain([python_name(python)]);
-        self.links.extend(names.map(|name| (name, python.clone())));
+        let aliases = ["python", "python3"].map(str::to_owned).into_iter().chain([python_name(python)]);
+        self.links.extend(aliases.map(|name| (name, python.clone())));
         self.links.push(("node".to_owned(), self.node.clone()));
         self.links.sort();
         self.links.dedup();
