@@ -8,7 +8,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends nodejs npm && r
 RUN rustup target add wasm32-unknown-unknown
 WORKDIR /source
 COPY . .
-RUN cargo xtask loader && cargo build --release --locked --package pkgsrv --features embed-loader
+RUN cargo build --release --locked --package pkgsrv
 
 FROM ${DEBIAN}
 COPY --from=program /source/target/release/pkgsrv /usr/local/bin/pkgsrv

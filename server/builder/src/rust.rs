@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::cross_environment::MOUNT as CROSS;
 use crate::error::{BuildError, IoContext as _};
 use crate::sandbox::Sandbox;
-use crate::toolchain::{Provider, Toolchain};
+use crate::toolchain::Toolchain;
 
 /// Cargo's name of the target.
 const TARGET: &str = "wasm32-unknown-emscripten";
@@ -81,10 +81,11 @@ impl Rust {
     ) -> Result<Self, BuildError> {
         let (path, text) = lock;
         let refused = |reason: String| BuildError::Package { package: label.to_owned(), reason };
-        let provider = toolchain.manifest.provider;
-        if provider != Provider::Debian {
+        if !toolchain.manifest.packages.contains_key("rustc") {
             return Err(refused(format!(
-                "it is built with Rust, which a toolchain of the provider {provider} does not have; leave out --toolchain"
+                "it is built with Rust, which toolchain {} does not have; leave out --toolchain, or run `apt-get install \
+                 cargo rust-src rustc` and install the toolchain again",
+                toolchain.manifest.name
             )));
         }
         check_lock(text).map_err(|reason| refused(format!("{path}: {reason}")))?;

@@ -21,6 +21,9 @@ const PYTHON_SCRIPT: &str = include_str!("python.py");
 /// The oldest Node that runs the runtimes.
 const OLDEST_NODE: u32 = 20;
 
+/// Where Debian's rust-src puts the crates of the standard library.
+const RUST_SOURCE: &str = "/usr/lib/rustlib/src/rust/library/vendor";
+
 /// What was found, with the machine's own paths.
 #[derive(Debug)]
 pub(super) struct Found {
@@ -91,6 +94,7 @@ pub(super) fn find(context: &Context, abi: Abi, source: &HostSource) -> Result<F
             None => missing.add(format!("{}: not on PATH", tool.program), [tool.package.to_owned()]),
         }
     }
+    links.extend(find_rust());
     let (Some(python), true) = (python, missing.lines.is_empty()) else {
         return Err(BuildError::MissingParts {
             provider: source.provider(),
@@ -129,6 +133,14 @@ pub(super) fn find(context: &Context, abi: Abi, source: &HostSource) -> Result<F
     found.add_versions(context)?;
     found.add_mounts(context)?;
     Ok(found)
+}
+
+/// Debian's Rust, if it is all there: only the packages that are written in it need it. rustup's lies in a home, where no
+/// sandbox looks.
+fn find_rust() -> Vec<(String, PathBuf)> {
+    let programs = ["cargo", "rustc"].map(|name| (name.to_owned(), Path::new("/usr/bin").join(name)));
+    let is_there = Path::new(RUST_SOURCE).is_dir() && programs.iter().all(|(_, path)| path.is_file());
+    if is_there { programs.into() } else { Vec::new() }
 }
 
 /// The build Python: the named one, else `python3.N` on `PATH`. `None` where something lacks, which is noted.
