@@ -162,3 +162,42 @@ fn a_damaged_index_is_named() {
     let error = read_line(&fixture.store(), &ChannelName::main(), Abi::newest()).unwrap_err();
     assert_snapshot!("damaged", chain(&error, &fixture));
 }
+
+/// Admission takes seconds: nobody waits for it, and it is asked again about a company that has changed meanwhile.
+#[test]
+fn others_publish_while_a_wheel_is_being_admitted() {
+    let fixture = Fixture::empty();
+    fixture.publish("main", &[helper()]).unwrap();
+    let abis: Vec<Abi> = Abi::known().collect();
+    let uploads = [native(), wheel("alone-1.0-py3-none-any.whl", "")];
+    let asked = std::cell::RefCell::new(Vec::new());
+    publish(&fixture.store(), &ChannelName::main(), &abis, &uploads, noon_of_no_day(), &|candidate| {
+        let needed = candidate.needed.as_ref().unwrap().iter().map(|entry| entry.filename.to_string());
+        asked.borrow_mut().push((candidate.entry.name.to_string(), needed.collect::<Vec<_>>()));
+        // A newer release of what one of the two needs; waiting for the lock here would be for ever.
+        fixture.publish("main", &[wheel("helper-1.1-py3-none-any.whl", "")]).unwrap();
+        Ok(None)
+    })
+    .unwrap();
+    let asked = asked.into_inner();
+    let company = |name: &str| -> Vec<&[String]> {
+        asked.iter().filter(|(asked, _)| asked == name).map(|(_, needed)| needed.as_slice()).collect()
+    };
+    assert_eq!(company("native-code"), [["helper-1.0-py3-none-any.whl"], ["helper-1.1-py3-none-any.whl"]]);
+    assert_eq!(company("alone"), [[""; 0]]);
+    let line = read_line(&fixture.store(), &ChannelName::main(), Abi::newest()).unwrap();
+    assert_eq!((line.head.unwrap().serial, line.index.files().count()), (3, 4));
+}
+
+#[test]
+fn a_damaged_blob_is_mended_by_publishing_it_again() {
+    let fixture = Fixture::published();
+    let upload = helper();
+    let (sha256, filename) = (pkgsrv::digest_of(&upload.bytes), upload.filename.clone());
+    let object = StoredObject::Wheel { sha256, filename };
+    let mut damaged = upload.bytes.clone();
+    damaged[40] ^= 1;
+    std::fs::write(fixture.store().file(&object), &damaged).unwrap();
+    fixture.publish("main", std::slice::from_ref(&upload)).unwrap();
+    assert!(fixture.store().read(&object).unwrap().unwrap() == upload.bytes);
+}
