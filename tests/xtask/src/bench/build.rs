@@ -6,7 +6,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
@@ -91,14 +91,10 @@ impl Place {
         build.args(["build", "--release", "--locked", "--package", "pkgsrv", "--target-dir"]).arg(&target);
         prepare(build.current_dir(&root))?;
         let place = Self { program: target.join("release/pkgsrv"), directory: target.join("bench-build") };
-        // Brings all that a build needs into the user's cache.
-        let dist = place.directory.join("dist");
-        prepare(place.pkgsrv("build").args(["numpy", "markupsafe"]).current_dir(&root).arg("--out").arg(dist))?;
         place.link_cache()?;
-        for (side, change) in [("ours", None), ("plain", Some(plain as fn(&mut Table)))] {
-            place.write_recipe(&root, "numpy", side, change)?;
+        for (side, change) in [("compile", compile as fn(&mut Table)), ("ours", unchanged), ("plain", plain)] {
+            place.write_recipe(&root, side, change)?;
         }
-        place.write_recipe(&root, "markupsafe", "compile", Some(compile as fn(&mut Table)))?;
         Ok(place)
     }
 
@@ -113,33 +109,32 @@ impl Place {
     }
 
     fn link_cache(&self) -> Result<()> {
-        let listed = self.pkgsrv("toolchain").arg("list").output().context("cannot start pkgsrv")?;
-        let listed = String::from_utf8(listed.stdout)?;
-        // Every line ends with the toolchain's directory, `toolchains/NAME` in the cache.
-        let toolchain = listed.lines().next().and_then(|line| line.rsplit("  ").next()).map(Path::new);
+        let installed = self.pkgsrv("toolchain").arg("install").stderr(Stdio::inherit()).output();
+        let installed = installed.context("cannot start pkgsrv")?;
+        let printed = String::from_utf8(installed.stdout)?;
+        // The line tells the toolchain's directory, `toolchains/NAME` in the cache.
+        let toolchain = printed.split("  ").map(str::trim).find(|part| part.starts_with('/')).map(Path::new);
         let users = toolchain.and_then(|path| path.ancestors().nth(2));
-        let users = users.with_context(|| format!("pkgsrv toolchain list printed {listed:?}"))?;
+        let users = users.with_context(|| format!("pkgsrv toolchain install printed {printed:?}"))?;
         let cache = self.cache();
         recreate(&cache)?;
         for entry in ["cross-environments", "runtimes", "sources", "toolchains"] {
-            let link = cache.join(entry);
-            symlink(users.join(entry), &link).with_context(|| format!("cannot create {}", link.display()))?;
+            let (from, link) = (users.join(entry), cache.join(entry));
+            fs::create_dir_all(&from).with_context(|| format!("cannot create {}", from.display()))?;
+            symlink(from, &link).with_context(|| format!("cannot create {}", link.display()))?;
         }
         Ok(())
     }
 
-    /// Copies a recipe of the repository into the recipe folder of a side, changed.
-    fn write_recipe(&self, root: &Path, name: &str, side: &str, change: Option<fn(&mut Table)>) -> Result<()> {
-        let from = root.join("recipes");
-        let to = self.recipes(side);
-        recreate(&to.join(name))?;
-        let path = from.join(name).join("recipe.toml");
+    /// Copies numpy's recipe into the recipe folder of a side, changed.
+    fn write_recipe(&self, root: &Path, side: &str, change: fn(&mut Table)) -> Result<()> {
+        let (from, to) = (root.join("recipes"), self.recipes(side));
+        recreate(&to.join("numpy"))?;
+        let path = from.join("numpy/recipe.toml");
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let mut recipe: Table = text.parse().with_context(|| format!("cannot read {}", path.display()))?;
-        if let Some(change) = change {
-            change(&mut recipe);
-        }
-        fs::write(to.join(name).join("recipe.toml"), recipe.to_string())?;
+        change(&mut recipe);
+        fs::write(to.join("numpy/recipe.toml"), recipe.to_string())?;
         fs::copy(from.join("build-requirements.toml"), to.join("build-requirements.toml"))?;
         Ok(())
     }
@@ -148,23 +143,24 @@ impl Place {
         self.directory.join("recipes").join(side)
     }
 
-    fn build(&self, side: &str, name: &str) -> Result<()> {
-        // Results of earlier builds; else they would be the answer.
+    /// Builds with an empty cache of results.
+    fn build(&self, side: &str) -> Result<()> {
         recreate(&self.cache().join("actions"))?;
         let mut build = self.pkgsrv("build");
-        build.arg(name).arg("--recipes").arg(self.recipes(side)).arg("--cache").arg(self.cache());
+        build.arg("numpy").arg("--recipes").arg(self.recipes(side)).arg("--cache").arg(self.cache());
         prepare(build.arg("--out").arg(self.directory.join("dist").join(side)))
     }
 
     /// Seconds from unpacking the source to the admitted wheel.
     fn timed_build(&self, side: &str) -> Result<f64> {
         let started = Instant::now();
-        self.build(side, "numpy")?;
+        self.build(side)?;
         Ok(started.elapsed().as_secs_f64())
     }
 
+    /// Being the first build, it also brings what the others need: cross environment, source, build tools.
     fn compile(&self) -> Result<Compile> {
-        self.build("compile", "markupsafe")?;
+        self.build("compile")?;
         let actions = self.cache().join("actions");
         let action = fs::read_dir(&actions)?.next().context("the build left no result")??.path();
         let path = action.join("prefix/compile.json");
@@ -172,6 +168,8 @@ impl Place {
         Ok(serde_json::from_str(&text)?)
     }
 }
+
+fn unchanged(_: &mut Table) {}
 
 /// The recipe with Emscripten's own programs.
 fn plain(recipe: &mut Table) {
@@ -192,7 +190,6 @@ fn compile(recipe: &mut Table) {
     build.insert("type".to_owned(), "static-library".into());
     build.insert("script".to_owned(), script.into());
     recipe.insert("build".to_owned(), Value::Table(build));
-    recipe.remove("requirements");
     recipe.remove("test");
 }
 
