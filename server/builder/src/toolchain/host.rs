@@ -2,7 +2,9 @@
 //! Installing checks what is there, compiles Emscripten's system libraries into a cache of our own, and writes down what
 //! decides results.
 
+mod build_python;
 mod contents;
+mod em_config;
 mod find;
 mod machine;
 

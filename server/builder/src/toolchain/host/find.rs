@@ -6,17 +6,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use pkgsrv_index::Abi;
-use serde::Deserialize;
 
+use super::build_python::{Python, find_python};
+use super::em_config::EmConfig;
 use super::machine::{Machine, Mount, Watched};
 use super::{EMSDK, HostSource};
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
 use crate::process;
 use crate::system_tools::{BUBBLEWRAP, find_program, install_command};
-use crate::toolchain::{BUILD_TOOLS, python_packages};
-
-const PYTHON_SCRIPT: &str = include_str!("python.py");
+use crate::toolchain::BUILD_TOOLS;
 
 /// The oldest Node that runs the runtimes.
 const OLDEST_NODE: u32 = 20;
@@ -53,27 +52,15 @@ pub(super) struct Found {
     mounts: Vec<Mount>,
 }
 
-/// What `python.py` tells.
-#[derive(Debug, Deserialize)]
-pub(super) struct Python {
-    version: String,
-    implementation: String,
-    pub program: PathBuf,
-    prefix: PathBuf,
-    include: Option<PathBuf>,
-    pip: Option<PathBuf>,
-    site_directories: Vec<String>,
-}
-
 /// What lacks: lines for people, and the Debian packages that would bring it.
 #[derive(Default)]
-struct Missing {
+pub(super) struct Missing {
     lines: Vec<String>,
     packages: Vec<String>,
 }
 
 impl Missing {
-    fn add(&mut self, line: String, packages: impl IntoIterator<Item = String>) {
+    pub fn add(&mut self, line: String, packages: impl IntoIterator<Item = String>) {
         self.lines.push(line);
         self.packages.extend(packages);
     }
@@ -107,7 +94,7 @@ pub(super) fn find(context: &Context, abi: Abi, source: &HostSource) -> Result<F
         Some(directory) => directory.join("upstream/emscripten"),
         None => find_program("emcc").and_then(|emcc| Some(emcc.parent()?.to_owned())).unwrap_or_default(),
     };
-    let told = Emscripten { context, directory: beside, emsdk: emsdk.as_deref(), python: &python.program };
+    let told = EmConfig { context, directory: beside, emsdk: emsdk.as_deref(), python: &python.program };
     // `emcc` on PATH may be a script that starts the one elsewhere.
     let emscripten = canonical(&told.directory("EMSCRIPTEN_ROOT")?)?;
     let node = canonical(&told.node()?)?;
@@ -143,44 +130,6 @@ fn find_rust() -> Vec<(String, PathBuf)> {
     if is_there { programs.into() } else { Vec::new() }
 }
 
-/// The build Python: the named one, else `python3.N` on `PATH`. `None` where something lacks, which is noted.
-fn find_python(
-    context: &Context,
-    abi: Abi,
-    source: &HostSource,
-    missing: &mut Missing,
-) -> Result<Option<Python>, BuildError> {
-    let wanted = abi.facts().python;
-    let name = format!("python{wanted}");
-    let Some(path) = source.python.clone().or_else(|| find_program(&name)) else {
-        let line = format!("{name}: not on PATH; a build Python elsewhere is named with --python PATH");
-        missing.add(line, python_packages(abi));
-        return Ok(None);
-    };
-    let mut command = Command::new(&path);
-    let printed = process::run_for_output(command.args(["-I", "-c", PYTHON_SCRIPT]), &context.interrupt)?;
-    let python: Python = serde_json::from_str(&printed).map_err(|error| BuildError::Program {
-        program: path.display().to_string(),
-        status: format!("an answer that cannot be read: {error}"),
-        output: printed,
-    })?;
-    let (version, shown) = (&python.version, path.display());
-    let fits = version.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('.'));
-    if !fits || python.implementation != "cpython" {
-        let line = format!("{shown} is {} {version}, expected cpython {wanted}", python.implementation);
-        missing.add(line, python_packages(abi));
-        return Ok(None);
-    }
-    let [headers, pip] = python_packages(abi);
-    if python.include.is_none() {
-        missing.add(format!("{shown} has no headers (Python.h)"), [headers]);
-    }
-    if python.pip.is_none() {
-        missing.add(format!("{shown} has no wheel of pip (ensurepip)"), [pip]);
-    }
-    Ok(Some(python))
-}
-
 /// An emsdk directory in which a version is installed and active.
 fn emsdk_directory(directory: &Path, abi: Abi) -> Result<PathBuf, BuildError> {
     for file in [".emscripten", "upstream/emscripten/emcc", "upstream/emscripten/emscripten-version.txt"] {
@@ -196,60 +145,6 @@ fn emscripten_version(directory: &Path) -> Result<String, BuildError> {
     let path = directory.join("emscripten-version.txt");
     let text = fs::read_to_string(&path).doing("read", &path)?;
     Ok(text.trim().trim_matches('"').to_owned())
-}
-
-/// Emscripten as it is set up on the machine: its program `em-config` knows.
-struct Emscripten<'a> {
-    context: &'a Context,
-    directory: PathBuf,
-    emsdk: Option<&'a Path>,
-    python: &'a Path,
-}
-
-impl Emscripten<'_> {
-    fn told(&self, key: &str) -> Result<String, BuildError> {
-        let mut command = Command::new(self.directory.join("em-config"));
-        command.arg(key).env("EMSDK_PYTHON", self.python);
-        if let Some(emsdk) = self.emsdk {
-            command.env("EM_CONFIG", emsdk.join(".emscripten"));
-        }
-        let printed = process::run_for_output(&mut command, &self.context.interrupt)?;
-        Ok(printed.lines().last().unwrap_or_default().trim().to_owned())
-    }
-
-    fn directory(&self, key: &'static str) -> Result<PathBuf, BuildError> {
-        let told = PathBuf::from(self.told(key)?);
-        if told.is_absolute() { Ok(told) } else { Err(self.unclear(key, &told.display().to_string())) }
-    }
-
-    /// Python's text of a list with the program and its arguments, or the program alone.
-    fn node(&self) -> Result<PathBuf, BuildError> {
-        let told = self.told("NODE_JS")?;
-        let program = match told.strip_prefix("['") {
-            Some(list) => list.split('\'').next().unwrap_or_default(),
-            None => &told,
-        };
-        let found = if program.contains('/') { Some(PathBuf::from(program)) } else { find_program(program) };
-        found.ok_or_else(|| self.unclear("NODE_JS", &told))
-    }
-
-    /// Debian's clang has its version in its name. What is not set is printed as `None`, or not at all.
-    fn settings(&self) -> Result<Vec<(&'static str, String)>, BuildError> {
-        let mut settings = Vec::new();
-        for key in ["CLANG_ADD_VERSION", "LLVM_ADD_VERSION"] {
-            match self.told(key) {
-                Ok(value) if !["", "None"].contains(&value.as_str()) => settings.push((key, value)),
-                Ok(_) | Err(BuildError::Program { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(settings)
-    }
-
-    fn unclear(&self, key: &'static str, found: &str) -> BuildError {
-        let program = self.directory.join("em-config").display().to_string();
-        BuildError::EmscriptenSetting { program, key, found: found.to_owned() }
-    }
 }
 
 impl Found {
@@ -276,15 +171,15 @@ impl Found {
 
     fn add_programs(&mut self) {
         let setting = |key| self.emscripten_settings.iter().find(|(name, _)| *name == key);
-        let named = |name: &str, key| match setting(key) {
+        let of_llvm = |name: &str, key| match setting(key) {
             Some((_, version)) => self.llvm.join(format!("{name}-{version}")),
             None => self.llvm.join(name),
         };
         let programs = [
-            ("clang", named("clang", "CLANG_ADD_VERSION")),
+            ("clang", of_llvm("clang", "CLANG_ADD_VERSION")),
             ("node", self.node.clone()),
             ("python", self.python.program.clone()),
-            ("wasm-ld", named("wasm-ld", "LLVM_ADD_VERSION")),
+            ("wasm-ld", of_llvm("wasm-ld", "LLVM_ADD_VERSION")),
             ("wasm-opt", self.binaryen.join("bin/wasm-opt")),
         ];
         // Links stay: the linker is one program under many names.
