@@ -6,8 +6,8 @@ import { demo, goodSource, recipes, sdist, sha256, startUpstream, temporaryDirec
 /** The wheel's name. */
 export const wheel = "demo-1.0-cp314-cp314-pyemscripten_2026_0_wasm32.whl";
 
-/** Sources that no cache has, and the arguments of `pkgsrv build demo` that build them. The recipe asks for no tool
- * from the index that the machine is set up with, so that nothing but our upstream is asked. */
+/** Sources that no cache has, and the arguments of `pkgsrv build demo` that build them. Our upstream has nothing else:
+ * the build tools come from the cache, where building the test channel has put them. */
 export async function demoBuild({ source = goodSource, files = demo(unique(source)), page } = {}) {
   const directory = temporaryDirectory();
   const bytes = sdist("demo-1.0", files);
