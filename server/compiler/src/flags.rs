@@ -56,6 +56,7 @@ const LINKER_FLAGS: &[(Pattern, Meaning)] = &[
     (Exact("--enable-new-dtags"), Drop),
     (Prefix("--exclude-libs="), Drop),
     (Exact("--exclude-libs"), DropWithValue),
+    (Exact("--fatal-warnings"), Drop), // every side module makes the linker warn that these are not yet stable
     (Exact("--sort-common"), Drop),
     (Exact("--strip-all"), Drop),
     (Prefix("--sysroot="), Drop),

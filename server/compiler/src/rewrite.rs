@@ -268,7 +268,7 @@ mod tests {
             ),
             (
                 Tool::Cc,
-                "-shared a.o -lm -lm -Wl,--as-needed,-z,relro -Wl,--start-group -o b/_x.cpython-314-wasm32-emscripten.so",
+                "-shared a.o -lm -lm -Wl,--as-needed,-z,relro -Wl,--fatal-warnings -Wl,--start-group -o b/_x.cpython-314-wasm32-emscripten.so",
                 "/usr/bin/emcc -O2 -I/pkgsrv/include -shared a.o -lm -Wl,--start-group -o \
                  b/_x.cpython-314-wasm32-emscripten.so -fPIC -L/host/lib -sWASM_BIGINT -sSIDE_MODULE=2 \
                  -sEXPORTED_FUNCTIONS=_PyInit__x",
