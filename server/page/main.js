@@ -1,6 +1,6 @@
 // The page: wires the editor, the transcript and the list of packages to a running Python.
 import { Editor } from "./editor.js";
-import { bytes, progress as amount } from "./format.js";
+import { progress as amount } from "./format.js";
 import { PackageList } from "./packages.js";
 import { Session } from "./session.js";
 import { Transcript } from "./transcript.js";
@@ -93,7 +93,7 @@ function receive(message) {
       break;
     case "output":
       // Of something that was left running by an input before: tasks, timers.
-      (currentEntry ?? transcript.add("", "", "run")).write(message.stream, message.text);
+      (currentEntry ??= transcript.addOutput()).write(message.stream, message.text);
       break;
   }
 }
@@ -174,7 +174,7 @@ function restart() {
   packages.forgetInstalled();
   editor.endQuestion();
   session.start();
-  transcript.add("", "", "run").note("Python was restarted: its names and packages are gone.");
+  transcript.addOutput().note("Python was restarted: its names and packages are gone.");
 }
 
 async function start() {
@@ -198,7 +198,7 @@ async function start() {
   session.start();
   if (!session.isIsolated) {
     const reason = "This page is reached by plain HTTP, so the browser shares no memory: Ctrl+C cannot end code that computes (Restart can), and input() does not work.";
-    transcript.add("", "", "run").note(reason);
+    transcript.addOutput().note(reason);
   }
 }
 

@@ -30,6 +30,13 @@ export class Transcript {
     return entry;
   }
 
+  /** An entry without an input. */
+  addOutput() {
+    const entry = this.add("", "", "run");
+    entry.setStatus("ok");
+    return entry;
+  }
+
   clear() {
     [...this.#log.children].forEach((element) => this.#drop(element));
   }
@@ -48,7 +55,7 @@ export class Entry {
 
   constructor(mark, code, kind) {
     this.element.className = `entry ${kind}`;
-    this.element.setAttribute("aria-label", kind === "run" ? `Input ${mark}` : "Installation");
+    this.element.setAttribute("aria-label", code === "" ? "Note" : kind === "run" ? `Input ${mark}` : "Installation");
     const gutter = create("span", "mark", mark);
     gutter.setAttribute("aria-hidden", "true");
     const input = create("pre", "code");

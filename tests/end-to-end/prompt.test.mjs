@@ -237,6 +237,7 @@ await ask()`;
     assert.match(installed.notes.join(), /^Installed pyyaml 6\.0\.3 /);
     await prompt.untilCode("import yaml");
     await prompt.press("Enter");
+    assert.equal((await prompt.entry(at + 1)).status, "ok");
     assert.equal((await prompt.run("yaml.safe_load('[1, {a: b}]')")).result, "[1, {'a': 'b'}]\n");
     await prompt.page.fill("#package", "numpi");
     await prompt.press("Enter");
@@ -340,15 +341,8 @@ test("progress is seen in stages and bytes: at the start, and at an installation
 
 test("a start that fails says why, and is tried again", async () => {
   const directory = temporaryDirectory();
-  const { child, output } = start(["serve", "--data", directory.path, "--listen", "127.0.0.1:0"]);
+  const { child, base } = await serve(["--data", directory.path, "--listen", "127.0.0.1:0"]);
   try {
-    const base = await new Promise((resolve, reject) => {
-      child.stdout.on("data", () => {
-        const [, found] = /^listening on (\S+)$/m.exec(output.stdout) ?? [];
-        if (found) resolve(found);
-      });
-      child.on("exit", () => reject(new Error(output.stderr)));
-    });
     const prompt = await chromium.newPrompt(base);
     await prompt.untilState("failed");
     assert.match(await prompt.text("#boot-text"), /^Python could not be started: the interpreter of http:\S+\/runtime\/pyodide\/314\.0\.7\/ does not start: /);
@@ -368,6 +362,41 @@ test("a start that fails says why, and is tried again", async () => {
   } finally {
     child.kill("SIGTERM");
     directory.remove();
+  }
+});
+
+test("at addresses of its own names by plain HTTP: what the browser does not allow is said, and Restart helps", async () => {
+  const [main, own] = await freePorts(2);
+  const addresses = ["--base-url", `http://packages.test:${main}`, "--prompt-url", `http://prompt.test:${own}`];
+  const { child } = await serve(["--data", data, "--listen", `127.0.0.1:${main}`, "--prompt-listen", `127.0.0.1:${own}`, ...addresses]);
+  const browser = await startChromium(["--host-resolver-rules=MAP *.test 127.0.0.1"]);
+  try {
+    const prompt = await browser.newPrompt(`http://packages.test:${main}`);
+    await prompt.untilState("idle");
+    assert.equal(await prompt.evaluate(() => location.origin), `http://prompt.test:${own}`);
+    assert.match((await prompt.entry(0)).notes.join(), /^This page is reached by plain HTTP, so the browser shares no memory/);
+    assert.match((await prompt.run("import yaml; yaml.safe_load('[1]')")).result, /^\[1\]\n$/);
+    assert.match((await prompt.run("input()")).error, /input\(\) needs memory that is shared with the page/);
+    // What waits can be ended all the same; what computes only with all of Python.
+    let at = await prompt.entries();
+    await prompt.paste("import asyncio; await asyncio.sleep(1000)");
+    await prompt.press("Control+Enter");
+    await prompt.until("it runs", (at) => document.querySelectorAll(".entry")[at]?.dataset.status === "running", at);
+    await prompt.press("Control+c");
+    assert.equal((await prompt.entry(at)).status, "interrupted");
+    at = await prompt.entries();
+    await prompt.paste("while True: pass");
+    await prompt.press("Control+Enter");
+    await prompt.until("it runs", (at) => document.querySelectorAll(".entry")[at]?.dataset.status === "running", at);
+    await prompt.press("Control+c");
+    await prompt.untilState("stuck");
+    await prompt.page.getByRole("button", { name: "Restart" }).click();
+    assert.equal((await prompt.entry(at)).status, "ended");
+    await prompt.untilState("idle");
+    assert.match((await prompt.run("yaml")).error, /NameError: name 'yaml' is not defined/);
+  } finally {
+    await browser.stop();
+    child.kill("SIGTERM");
   }
 });
 
@@ -422,6 +451,32 @@ test("thousands of packages stay usable", async () => {
   });
   await prompt.close();
 });
+
+/** Starts `pkgsrv serve`; resolves when it listens. */
+function serve(args) {
+  const { child, output } = start(["serve", ...args]);
+  return new Promise((resolve, reject) => {
+    child.stdout.on("data", () => {
+      const [, base] = /^listening on (\S+)$/m.exec(output.stdout) ?? [];
+      if (base) resolve({ child, base });
+    });
+    child.on("exit", () => reject(new Error(output.stderr)));
+  });
+}
+
+/** Ports of this machine that were free a moment ago. */
+async function freePorts(count) {
+  const servers = await Promise.all(Array.from({ length: count }, async () => {
+    const server = createServer();
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    return server;
+  }));
+  return servers.map((server) => {
+    const { port } = server.address();
+    server.close();
+    return port;
+  });
+}
 
 /** Where the focus is: an id, or the package of a button in the list. */
 function focused(prompt) {

@@ -4,8 +4,8 @@ import { chromium } from "playwright-core";
 import puppeteer from "puppeteer-core";
 
 /** Starts Chromium; `newPrompt(base, options)` opens the prompt of a server in a fresh profile. */
-export async function startChromium() {
-  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
+export async function startChromium(flags = []) {
+  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", ...flags] });
   return {
     async newPrompt(address, options = {}) {
       const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
