@@ -4,6 +4,7 @@ mod apt;
 mod bench;
 mod command;
 mod dist;
+mod docker;
 mod loader;
 mod screenshot;
 mod stamp;
@@ -34,6 +35,8 @@ enum Task {
     Test(test::TestArguments),
     /// Packs a release: program, completions, manual pages, checksums.
     Dist(dist::DistArguments),
+    /// Builds the images of docker/ by buildah and runs the program in each.
+    Docker(docker::DockerArguments),
     /// Measures, side by side with the peers, and prints a table.
     Bench(bench::BenchArguments),
     /// Takes the picture of the prompt that README shows.
@@ -56,6 +59,7 @@ fn run(task: Task) -> Result<()> {
         Task::CheckShared(arguments) => loader::check_shared(&arguments),
         Task::Test(arguments) => test::run_all(&arguments),
         Task::Dist(arguments) => dist::make(&arguments),
+        Task::Docker(arguments) => docker::check(&arguments),
         Task::Bench(arguments) => bench::run_one(&arguments),
         Task::Screenshot => screenshot::take(),
     }
