@@ -5,7 +5,7 @@ use std::fmt::Write;
 use pkgsrv_index::Abi;
 use pkgsrv_index::simple::Escaped;
 
-use crate::{BaseUrl, ChannelName};
+use crate::{BaseUrl, ChannelName, html};
 
 /// Code to paste, for one client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,17 +52,11 @@ pub fn snippets(base: &BaseUrl, channel: &ChannelName, abi: Abi, package: &str) 
     ]
 }
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem}\
-                     pre{background:#8881;padding:.75rem;overflow-x:auto}";
-
 /// The page as HTML.
 pub(crate) fn page(base: &BaseUrl, channel: &ChannelName, abi: Abi, packages: &[String]) -> String {
     let facts = abi.facts();
-    let mut text = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>pkgsrv</title>\n\
-         <style>{STYLE}</style>\n</head>\n<body>\n<h1>pkgsrv</h1>\n\
-         <p>Python packages for {runtime} {version} (ABI {abi}, Python {python}), channel {channel}.</p>\n",
+    let mut body = format!(
+        "<p>Python packages for {runtime} {version} (ABI {abi}, Python {python}), channel {channel}.</p>\n",
         runtime = facts.runtime,
         version = facts.runtime_version,
         python = facts.python_full,
@@ -70,14 +64,14 @@ pub(crate) fn page(base: &BaseUrl, channel: &ChannelName, abi: Abi, packages: &[
     let example = packages.first().map_or("numpy", String::as_str);
     for snippet in snippets(base, channel, abi, example) {
         let (title, code) = (Escaped(snippet.title), Escaped(&snippet.code));
-        let _infallible = write!(text, "<h2>{title}</h2>\n<pre>{code}</pre>\n");
+        let _infallible = write!(body, "<h2>{title}</h2>\n<pre>{code}</pre>\n");
     }
-    text.push_str("<h2>Packages</h2>\n<ul>\n");
+    body.push_str("<h2>Packages</h2>\n<ul>\n");
     let prefix = channel.prefix();
     for name in packages {
         let name = Escaped(name);
-        let _infallible = writeln!(text, "<li><a href=\"{base}/{prefix}simple/{name}/\">{name}</a></li>");
+        let _infallible = writeln!(body, "<li><a href=\"{base}/{prefix}packages/{name}/\">{name}</a></li>");
     }
-    text.push_str("</ul>\n</body>\n</html>\n");
-    text
+    body.push_str("</ul>\n");
+    html::page("pkgsrv", &body)
 }

@@ -12,6 +12,7 @@ mod channel;
 mod data_dir;
 mod error;
 mod home;
+mod html;
 mod http;
 mod object;
 mod package_page;
