@@ -25,7 +25,9 @@ RUN test "$(. /etc/os-release && echo "$VERSION_CODENAME")" = "$(pkgsrv toolchai
 RUN useradd --uid 8417 --no-create-home --home-dir /cache --shell /usr/sbin/nologin pkgsrv \
     && install -d -o pkgsrv -g pkgsrv /cache /data /wheels
 COPY recipes /usr/share/pkgsrv/recipes
-ENV PKGSRV_CACHE=/cache \
+# npm wants a home that can be written, whoever the user is.
+ENV HOME=/cache \
+    PKGSRV_CACHE=/cache \
     PKGSRV_DATA=/data \
     PKGSRV_RECIPES=/usr/share/pkgsrv/recipes \
     PKGSRV_TOOLCHAIN=system

@@ -18,9 +18,10 @@ RUN useradd --uid 8417 --no-create-home --home-dir /data --shell /usr/sbin/nolog
 ENV PKGSRV_DATA=/data
 USER pkgsrv
 VOLUME /data
-EXPOSE 8417
+# The server, and the prompt, which has an origin of its own.
+EXPOSE 8417 8418
 # By bash: the image has no other program that speaks HTTP.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=5s \
     CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8417 && printf 'GET /healthz HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3 && grep -q '^ok' <&3"]
 ENTRYPOINT ["pkgsrv"]
-CMD ["serve", "--listen", "0.0.0.0:8417"]
+CMD ["serve", "--listen", "0.0.0.0:8417", "--prompt-listen", "0.0.0.0:8418"]

@@ -95,6 +95,8 @@ impl Server {
         settings.listen = main.address;
         let prompt = match settings.prompt.listen {
             PromptListen::Off => None,
+            // Behind a proxy that knows only the main address nobody could reach it.
+            PromptListen::NextPort if settings.base_url.is_some() && settings.prompt.url.is_none() => None,
             PromptListen::At(address) => Some(Socket::bind(address, "--prompt-listen").await?),
             PromptListen::NextPort => Some(Socket::after(main.address).await?),
         };

@@ -185,16 +185,30 @@ impl ActionResult {
         self.wheel.as_ref().map(|name| self.directory.join(name))
     }
 
-    /// The result of an action, if it is in the cache. One whose bytes are not what was written is taken out.
+    /// The result of an action, if it is whole in the cache.
     pub(crate) fn find(context: &Context, digest: Digest) -> Result<Option<Self>, BuildError> {
+        Ok(Self::read(context, digest)?.and_then(Result::ok))
+    }
+
+    /// The same for who holds the action's lock: a result whose bytes are not what was written is taken out.
+    pub(crate) fn find_or_discard(context: &Context, digest: Digest) -> Result<Option<Self>, BuildError> {
+        match Self::read(context, digest)? {
+            None => Ok(None),
+            Some(Ok(result)) => Ok(Some(result)),
+            Some(Err((directory, reason))) => context.discard("result", &directory, &reason).map(|()| None),
+        }
+    }
+
+    /// What is there; the inner error is its directory and what is wrong with it.
+    fn read(context: &Context, digest: Digest) -> Result<Option<Result<Self, (PathBuf, String)>>, BuildError> {
         let directory = context.cache.actions().join(digest.to_string());
         if !directory.is_dir() {
             return Ok(None);
         }
-        match ResultFile::read(&directory)? {
-            Ok(result) => Ok(Some(Self { name: result.name, digest, directory, wheel: result.wheel })),
-            Err(reason) => context.discard("result", &directory, &reason).map(|()| None),
-        }
+        Ok(Some(match ResultFile::read(&directory)? {
+            Ok(result) => Ok(Self { name: result.name, digest, directory, wheel: result.wheel }),
+            Err(reason) => Err((directory, reason)),
+        }))
     }
 
     /// What admission said of the wheel. `None` for a library, and where it was never asked, or by an earlier version

@@ -70,7 +70,7 @@ impl<'a> Builder<'a> {
         }
         let _lock = self.context.cache.lock(&action.digest.to_string(), self.context)?;
         let companions = run_closure(action.recipe, recipes, results);
-        let Some(result) = ActionResult::find(self.context, action.digest)? else {
+        let Some(result) = ActionResult::find_or_discard(self.context, action.digest)? else {
             return execute(shop, action, &companions);
         };
         // Built and admitted by an earlier version, whose checks were fewer.

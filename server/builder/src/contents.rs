@@ -2,13 +2,14 @@
 //! that failed, a power cut or a person may have changed it since: it is checked before it is used.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
+use std::{fs, io};
 
 use pkgsrv_index::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::action::sha256;
+use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
 use crate::source::hash_file;
 
@@ -52,6 +53,21 @@ pub(crate) fn damage(directory: &Path) -> Result<Option<String>, BuildError> {
     }))
 }
 
+/// Whether a directory is there, as it was recorded.
+pub(crate) fn is_whole(directory: &Path) -> Result<bool, BuildError> {
+    Ok(directory.is_dir() && damage(directory)?.is_none())
+}
+
+/// Takes a damaged directory out of the cache, for who holds its lock: another program may have made it anew meanwhile.
+pub(crate) fn discard_damaged(context: &Context, what: &str, directory: &Path) -> Result<(), BuildError> {
+    if directory.is_dir()
+        && let Some(reason) = damage(directory)?
+    {
+        context.discard(what, directory, &reason)?;
+    }
+    Ok(())
+}
+
 /// A digest over all files of a directory, their paths included.
 pub(crate) fn digest(directory: &Path) -> Result<Digest, BuildError> {
     Ok(sha256(serde_json::to_string(&entries(directory)?).expect("strings and hashes").as_bytes()))
@@ -74,8 +90,12 @@ fn collect(directory: &Path, prefix: &str, found: &mut Entries) -> Result<(), Bu
         } else if kind.is_symlink() {
             let target = fs::read_link(&path).doing("read", &path)?;
             found.insert(name, Entry::Link(target.to_string_lossy().into_owned()));
-        } else {
+        } else if kind.is_file() {
             found.insert(name, Entry::File(hash_file(&path)?));
+        } else {
+            // A build may leave a pipe, and reading that would never end.
+            let source = io::Error::other("it is neither a file nor a directory nor a link");
+            return Err(BuildError::Io { doing: "keep", path, source });
         }
     }
     Ok(())

@@ -76,11 +76,11 @@ impl CrossEnvironment {
         let digest = digest(abi, toolchain, runtime);
         let directory = context.cache.cross_environments().join(format!("{digest}-{LAYOUT}"));
         let environment = Self { directory, digest, abi };
-        if environment.directory.is_dir()
-            && let Some(reason) = contents::damage(&environment.directory)?
-        {
-            context.discard("cross environment", &environment.directory, &reason)?;
+        if contents::is_whole(&environment.directory)? {
+            return Ok(environment);
         }
+        let _lock = context.cache.lock(&format!("cross-{digest}"), context)?;
+        contents::discard_damaged(context, "cross environment", &environment.directory)?;
         if !environment.directory.is_dir() {
             environment.derive(context, toolchain, runtime)?;
         }

@@ -61,7 +61,7 @@ impl RecipeTree {
                 fs::write(&path, bytes).doing("write", &path)?;
             }
             if directory.exists() {
-                fs::remove_dir_all(&directory).doing("remove the damaged", &directory)?;
+                context.discard("recipes", &directory, "a file is missing or has other bytes")?;
             }
             work.move_into_place(&directory)?;
         }

@@ -45,16 +45,13 @@ impl Runtime {
     pub fn ensure(context: &Context, abi: Abi) -> Result<Self, BuildError> {
         let runtime = Self::of(context, abi);
         let (name, version) = (runtime.name, runtime.version);
-        if runtime.directory.is_dir()
-            && let Some(reason) = contents::damage(&runtime.directory)?
-        {
-            context.discard("runtime", &runtime.directory, &reason)?;
+        if contents::is_whole(&runtime.directory)? {
+            return Ok(runtime);
         }
+        let _lock = context.cache.lock(&format!("{name}-{version}"), context)?;
+        contents::discard_damaged(context, "runtime", &runtime.directory)?;
         if !runtime.directory.is_dir() {
-            let _lock = context.cache.lock(&format!("{name}-{version}"), context)?;
-            if !runtime.directory.is_dir() {
-                runtime.install(context)?;
-            }
+            runtime.install(context)?;
         }
         Ok(runtime)
     }

@@ -106,7 +106,8 @@ fn driver(tool: Tool, arguments: Vec<String>, settings: &Settings) -> Result<Out
     }
     own.extend(kept);
     own.extend_from_slice(&settings.package_flags);
-    let clang = clang_for(&own, if cxx { &settings.clang_cxx } else { &settings.clang });
+    let asked = if cxx { &settings.clang_cxx } else { &settings.clang };
+    let clang = clang_for(&own, asked);
     if let Some(clang) = clang.filter(|_| step == Step::Compile) {
         return Ok(Outcome::Run(direct(clang, &own, settings)));
     }
@@ -125,7 +126,9 @@ fn driver(tool: Tool, arguments: Vec<String>, settings: &Settings) -> Result<Out
         }
     }
     let emscripten = Invocation { program, arguments };
-    if let Some(clang) = clang.filter(|_| step == Step::LinkProgram)
+    // Emscripten was not asked how it links with flags that change how it compiles.
+    let is_plain = clang == clang_for(&[], asked);
+    if let Some(clang) = clang.filter(|_| is_plain && step == Step::LinkProgram)
         && let Some(check) = link_check::plan(cxx, &own, clang, &emscripten, settings)
     {
         return Ok(Outcome::Check(check));

@@ -16,7 +16,7 @@ pub(crate) struct ImportArgs {
     #[arg(long = "leave-out", value_name = "MODULE=REASON")]
     leave_out: Vec<LeftOut>,
     /// Seconds that the import of one module may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600))]
     import_timeout: u64,
     /// Import nothing; the report says so
     #[arg(long)]
@@ -52,7 +52,7 @@ impl ImportArgs {
             further: Vec::new(),
             script: None,
             left_out: left_out.collect::<BTreeMap<_, _>>(),
-            timeout: Duration::from_secs(self.import_timeout.max(1)),
+            timeout: Duration::from_secs(self.import_timeout),
         }
     }
 }

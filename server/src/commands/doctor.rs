@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use pkgsrv::{DataArgs, FetchArgs, LOADER, ListenArgs};
+use pkgsrv::{DataArgs, FetchArgs, LOADER, ListenArgs, PromptListen, ToolchainArgs};
 use pkgsrv_builder::doctor::{Finding, State, directory, examine};
 use pkgsrv_builder::{Interrupt, Toolchain};
 use serde::Serialize;
@@ -17,6 +17,8 @@ use super::{JsonArgs, print_json};
 pub(crate) struct Doctor {
     #[command(flatten)]
     fetch: FetchArgs,
+    #[command(flatten)]
+    toolchain: ToolchainArgs,
     #[command(flatten)]
     data: DataArgs,
     #[command(flatten)]
@@ -54,24 +56,27 @@ impl Doctor {
     }
 
     fn findings(&self, interrupt: &Interrupt) -> Vec<Finding> {
-        let context = self.fetch.context(interrupt);
+        let context = self.toolchain.context(&self.fetch, interrupt);
         let has_toolchain = Toolchain::installed(&context).is_ok_and(|installed| !installed.is_empty());
         let needed = if has_toolchain { BUILDS } else { TOOLCHAIN };
         let mut findings = examine(&context);
         findings.push(directory("cache", context.cache.root(), needed, "--cache DIR"));
         findings.push(directory("data", self.data.data_dir().path(), PUBLISHED, "--data DIR"));
-        findings.push(port(self.listen.listen));
+        findings.push(port(self.listen.listen, "--listen"));
+        if let Some(PromptListen::At(address)) = self.listen.prompt.prompt_listen {
+            findings.push(port(address, "--prompt-listen"));
+        }
         findings.push(loader());
         findings
     }
 }
 
-fn port(address: SocketAddr) -> Finding {
+fn port(address: SocketAddr, option: &str) -> Finding {
     let subject = format!("port {address}");
     match TcpListener::bind(address) {
         Ok(_) => Finding::good(&subject, "free"),
         Err(error) => {
-            let remedy = format!("stop what listens there, or choose another one with --listen {}:0", address.ip());
+            let remedy = format!("stop what listens there, or choose another one with {option} {}:0", address.ip());
             Finding::other(State::Bad, &subject, error.to_string(), remedy)
         }
     }

@@ -13,7 +13,7 @@ use crate::{BaseUrl, ServerError};
 pub struct PromptArgs {
     /// Address and port of the Python prompt, or `off` [default: the port after the one of --listen, else a free one]
     #[arg(long, value_name = "ADDRESS", env = "PKGSRV_PROMPT_LISTEN")]
-    prompt_listen: Option<PromptListen>,
+    pub prompt_listen: Option<PromptListen>,
     /// The origin that browsers reach the prompt at, if it is not the one it listens on; needs --base-url
     #[arg(long, value_name = "URL", env = "PKGSRV_PROMPT_URL", requires = "base_url")]
     prompt_url: Option<PromptUrl>,

@@ -157,7 +157,7 @@ fn the_servers_health_is_asked_for_at_its_port() {
     });
     let asked = asked.expect("a health check");
     assert!(asked.contains("/dev/tcp/127.0.0.1/8417") && asked.contains("GET /healthz HTTP/1.1"), "{asked}");
-    assert!(text.contains("\nEXPOSE 8417\n") && text.contains("\"0.0.0.0:8417\""), "{text}");
+    assert!(text.contains("\nEXPOSE 8417 8418\n") && text.contains("\"0.0.0.0:8417\""), "{text}");
 }
 
 #[test]
@@ -180,6 +180,8 @@ fn the_compose_file_fits_the_images() {
         }
     }
     assert_accepted(&strings(&compose["services"]["builder"]["command"]));
+    let ports = strings(&compose["services"]["server"]["ports"]);
+    assert_eq!(ports, ["127.0.0.1:8417:8417", "127.0.0.1:8418:8418"], "the server and the prompt");
     // What the sandbox inside of the builder's container takes, and the server does not get.
     let options = ["seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined"];
     let of = |service: &str| strings(&compose["services"][service]["security_opt"]);

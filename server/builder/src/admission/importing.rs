@@ -173,8 +173,12 @@ fn run(context: &Context, importing: &Importing<'_>, modules: &[String]) -> Resu
     let script = format!("const task = {task};\n{SCRIPT}");
     let answer = runtime.answer(context, toolchain, &script, &mounts)?;
     let lines: Vec<Line> = answer.output.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let steps = [modules, test.script.as_ref().map(|(name, _)| name.clone()).as_slice()].concat();
     match lines.last() {
-        Some(Line::Results(results)) if answer.failure.is_none() => Ok(results.iter().map(report).collect()),
+        // A package's code shares the output: an answer that is not about what was asked is none.
+        Some(Line::Results(results)) if answer.failure.is_none() && is_about(results, &steps) => {
+            Ok(results.iter().map(report).collect())
+        }
         Some(Line::NoStart(reason)) => Err(BuildError::NotAdmitted {
             filename: subject(wheels),
             reason: format!("nothing could be imported: {reason}"),
@@ -185,7 +189,6 @@ fn run(context: &Context, importing: &Importing<'_>, modules: &[String]) -> Resu
                 .iter()
                 .filter_map(|line| if let Line::Begin(module) = line { Some(module) } else { None })
                 .collect();
-            let steps = [modules, test.script.as_ref().map(|(name, _)| name.clone()).as_slice()].concat();
             Ok(after_a_crash(&steps, &begun, &format!("{status}\n{printed}")))
         }
     }
@@ -208,6 +211,10 @@ fn after_a_crash(modules: &[String], begun: &[&String], detail: &str) -> Vec<Imp
 fn report(result: &StepResult) -> ImportReport {
     let StepResult { module, outcome, detail } = result;
     ImportReport { module: module.clone(), outcome: *outcome, detail: detail.clone() }
+}
+
+fn is_about(results: &[StepResult], steps: &[String]) -> bool {
+    results.iter().map(|result| &result.module).eq(steps)
 }
 
 fn subject(wheels: &[&Path]) -> String {

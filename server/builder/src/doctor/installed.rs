@@ -49,6 +49,15 @@ fn toolchain(toolchain: &Toolchain) -> Finding {
     let manifest = &toolchain.manifest;
     let subject = format!("toolchain {}", manifest.name);
     let found = format!("Emscripten {}, Python {}", manifest.emscripten, manifest.python);
+    if let Some(path) = toolchain.changed() {
+        let remedy = format!("pkgsrv toolchain install --provider {}", manifest.provider);
+        return Finding::other(
+            State::Warning,
+            &subject,
+            format!("{found}; {} has changed since", path.display()),
+            remedy,
+        );
+    }
     match missing_file(&toolchain.directory().join("root")) {
         None => Finding::good(&subject, found),
         Some(file) => {

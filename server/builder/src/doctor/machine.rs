@@ -9,11 +9,17 @@ use crate::context::Context;
 use crate::process;
 use crate::space::Space;
 use crate::system_tools::{self, BUBBLEWRAP, MMDEBSTRAP, NPM, PYTHON, SystemTool, UIDMAP};
+use crate::toolchain::{Provider, ToolchainChoice};
 
 /// Every program that a build may start, and its version.
 pub(super) fn programs(context: &Context) -> Vec<Finding> {
-    let for_ordinary_users = if system_tools::is_root() { &[][..] } else { &[UIDMAP] };
-    let tools = [&[MMDEBSTRAP, BUBBLEWRAP, NPM, PYTHON], for_ordinary_users].concat();
+    let for_root_directory = match &context.toolchain {
+        ToolchainChoice::Of(Provider::Debian) if system_tools::is_root() => &[MMDEBSTRAP][..],
+        ToolchainChoice::Of(Provider::Debian) => &[MMDEBSTRAP, UIDMAP],
+        // It is there already, or made of the machine's own programs.
+        _ => &[],
+    };
+    let tools = [for_root_directory, &[BUBBLEWRAP, NPM, PYTHON]].concat();
     // One command for all: who installs them by hand should do it once.
     let is_missing = |tool: &&SystemTool| system_tools::place(tool.program).is_none();
     let missing: Vec<&str> = tools.iter().filter(is_missing).map(|tool| tool.package).collect();
@@ -77,7 +83,9 @@ fn namespaces() -> String {
             return format!("{}sysctl -w {name}={on}", sudo());
         }
     }
-    "in a container, start that with `--privileged`, or with `--security-opt seccomp=unconfined`".to_owned()
+    "in a container, start that with `--security-opt seccomp=unconfined --security-opt apparmor=unconfined \
+     --security-opt systempaths=unconfined`"
+        .to_owned()
 }
 
 pub(super) fn sudo() -> &'static str {

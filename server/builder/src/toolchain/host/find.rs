@@ -237,8 +237,10 @@ impl Found {
             }
         }
         // A build should see a compiler, not somebody's home directory.
+        let home = nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten().map(|user| user.dir);
         for mount in &self.mounts {
-            if context.cache.toolchains().starts_with(&mount.from) {
+            let has_home = home.as_ref().is_some_and(|home| home.starts_with(&mount.from));
+            if has_home || context.cache.toolchains().starts_with(&mount.from) {
                 return Err(BuildError::WideMount { path: mount.from.clone() });
             }
         }
