@@ -16,7 +16,7 @@ const NEEDED_OF_ETC: &[&str] = &["alternatives", "ld.so.cache", "ld.so.conf", "l
 const MADE_UP_FILES: &[(&str, &str)] = &[
     ("group", "root:x:0:\nnogroup:x:65534:\n"),
     ("hosts", "127.0.0.1 localhost pkgsrv\n::1 localhost\n"),
-    ("nsswitch.conf", "group: files\nhosts: files\npasswd: files\n"),
+    ("nsswitch.conf", "group: files\nhosts: files dns\npasswd: files\n"),
     ("passwd", "root:x:0:0:root:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/tmp:/bin/sh\n"),
 ];
 

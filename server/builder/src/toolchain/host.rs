@@ -38,7 +38,7 @@ pub(super) const PATH: &str = "/pkgsrv/toolchain/bin:/usr/bin:/bin";
 const EMSDK: &str = "/pkgsrv/emsdk";
 
 /// Raised by one whenever the same parts make another directory.
-const LAYOUT: &str = "2";
+const LAYOUT: &str = "1";
 
 /// What to make a toolchain of.
 #[derive(Clone, Debug)]
