@@ -19,7 +19,7 @@ use crate::recipe_tree::RecipeTree;
 use crate::rust;
 
 /// Raised by one whenever the builder itself makes something else of the same inputs.
-const BUILDER_VERSION: u32 = 1;
+const BUILDER_VERSION: u32 = 2;
 
 /// The project that runs PEP 517 backends; every package's build needs it.
 const FRONTEND: &str = "build";

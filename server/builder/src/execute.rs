@@ -25,6 +25,7 @@ const HOST: &str = "/pkgsrv/host";
 const COMPILER_SETTINGS: &str = "/pkgsrv/compiler.conf";
 const SOURCE: &str = "/build/source";
 const OUT: &str = "/build/out";
+const MESON_BUILD: &str = "/build/meson";
 
 /// 1980-01-01, the first moment that a zip archive can tell.
 const SOURCE_DATE_EPOCH: &str = "315532800";
@@ -200,6 +201,10 @@ impl Site<'_> {
         let mut settings = Vec::new();
         if self.backend_name()?.as_deref() == Some("mesonpy") {
             settings.push(("setup-args".to_owned(), format!("--cross-file={CROSS}/meson-cross.ini")));
+            // Else it has a random name, which some packages write into a file that they install.
+            if !self.action.recipe.build.config_settings.contains_key("build-dir") {
+                settings.push(("build-dir".to_owned(), MESON_BUILD.to_owned()));
+            }
         }
         for (key, values) in &self.action.recipe.build.config_settings {
             settings.extend(values.iter().map(|value| (key.clone(), value.clone())));
