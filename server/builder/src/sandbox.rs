@@ -1,14 +1,12 @@
 //! Running someone else's code: bubblewrap with a toolchain's root directory, no network, nothing of the machine's
 //! but what is named.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::{BuildError, IoContext as _};
-use crate::system_tools::{self, BUBBLEWRAP};
 
 /// What of the machine's `/etc` it takes to start programs: where they and their libraries are; and the certificates,
 /// which Debian's pip wants to have read even where it fetches nothing.
@@ -39,9 +37,6 @@ pub(crate) fn write_made_up_files(etc: &Path) -> Result<(), BuildError> {
 #[derive(Debug)]
 pub struct Sandbox {
     arguments: Vec<OsString>,
-    /// The environment inside, which is bubblewrap's own: in its arguments every user of the machine could read what is
-    /// secret in an address or a token.
-    variables: BTreeMap<String, String>,
     network: bool,
 }
 
@@ -66,7 +61,7 @@ impl Sandbox {
 
     /// `/usr`, the directories that are links into it today and were none once, and what every process expects.
     fn over_programs(root: &Path) -> Self {
-        let mut sandbox = Self { arguments: Vec::new(), variables: BTreeMap::new(), network: false };
+        let mut sandbox = Self { arguments: Vec::new(), network: false };
         sandbox.add(["--tmpfs", "/"]);
         sandbox = sandbox.read_only(&root.join("usr"), "/usr");
         for name in ["bin", "lib", "lib32", "lib64", "libx32", "sbin"] {
@@ -81,7 +76,7 @@ impl Sandbox {
         sandbox.add(["--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--dir", "/var", "--tmpfs", "/run"]);
         sandbox.add(["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"]);
         // Started by root, code inside would keep root's capabilities, and could make a read-only mount writable again.
-        sandbox.add(["--cap-drop", "ALL", "--die-with-parent", "--new-session", "--hostname", "pkgsrv"]);
+        sandbox.add(["--cap-drop", "ALL", "--die-with-parent", "--new-session", "--hostname", "pkgsrv", "--clearenv"]);
         sandbox.variable("PATH", "/usr/bin:/bin").variable("HOME", "/tmp").variable("LC_ALL", "C.UTF-8")
     }
 
@@ -105,7 +100,7 @@ impl Sandbox {
 
     /// Sets an environment variable; there are no others.
     pub fn variable(mut self, name: &str, value: &str) -> Self {
-        self.variables.insert(name.to_owned(), value.to_owned());
+        self.add(["--setenv", name, value]);
         self
     }
 
@@ -127,10 +122,8 @@ impl Sandbox {
 
     /// The command that runs `program` inside.
     pub fn command(self, program: &[&str]) -> Command {
-        // By its path: the search would be on the PATH inside.
-        let bubblewrap = system_tools::place(BUBBLEWRAP.program).unwrap_or_else(|| BUBBLEWRAP.program.into());
-        let mut command = Command::new(bubblewrap);
-        command.args(self.arguments).env_clear().envs(self.variables);
+        let mut command = Command::new("bwrap");
+        command.args(self.arguments);
         if !self.network {
             command.arg("--unshare-net");
         }
