@@ -179,6 +179,12 @@ pub(crate) fn sha256(bytes: &[u8]) -> Digest {
     Digest::from_bytes(Sha256::digest(bytes).into())
 }
 
+/// A result that is not what was written.
+struct Damaged {
+    directory: PathBuf,
+    reason: String,
+}
+
 impl ActionResult {
     /// The wheel's path; `None` for a library.
     pub fn wheel_path(&self) -> Option<PathBuf> {
@@ -195,19 +201,18 @@ impl ActionResult {
         match Self::read(context, digest)? {
             None => Ok(None),
             Some(Ok(result)) => Ok(Some(result)),
-            Some(Err((directory, reason))) => context.discard("result", &directory, &reason).map(|()| None),
+            Some(Err(Damaged { directory, reason })) => context.discard("result", &directory, &reason).map(|()| None),
         }
     }
 
-    /// What is there; the inner error is its directory and what is wrong with it.
-    fn read(context: &Context, digest: Digest) -> Result<Option<Result<Self, (PathBuf, String)>>, BuildError> {
+    fn read(context: &Context, digest: Digest) -> Result<Option<Result<Self, Damaged>>, BuildError> {
         let directory = context.cache.actions().join(digest.to_string());
         if !directory.is_dir() {
             return Ok(None);
         }
         Ok(Some(match ResultFile::read(&directory)? {
             Ok(result) => Ok(Self { name: result.name, digest, directory, wheel: result.wheel }),
-            Err(reason) => Err((directory, reason)),
+            Err(reason) => Err(Damaged { directory, reason }),
         }))
     }
 
