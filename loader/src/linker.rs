@@ -80,7 +80,7 @@ impl Linker {
         let Some(Library::Ours(module)) = self.libraries.get(path) else { return Vec::new() };
         let needed = module.dylink.needed.iter();
         let missing = needed.filter(|name| self.locate(path, module, name).is_none());
-        missing.map(|name| (name.clone(), runtime_paths(path, module))).collect()
+        missing.map(|name| (name.clone(), module.dylink.runtime_directories(path))).collect()
     }
 
     /// Plans the linking of the library at `path`.
@@ -191,7 +191,7 @@ impl Linker {
         if name.starts_with('/') {
             return self.has(name).then(|| name.to_owned());
         }
-        let directories = runtime_paths(by, module);
+        let directories = module.dylink.runtime_directories(by);
         let paths = directories.iter().map(|directory| format!("{directory}/{name}"));
         if let Some(path) = paths.into_iter().find(|path| self.has(path)) {
             return Some(path);
@@ -212,28 +212,6 @@ fn sorted<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Box<str>> {
 
 fn contains(names: &[Box<str>], name: &str) -> bool {
     names.binary_search_by(|known| known.as_ref().cmp(name)).is_ok()
-}
-
-/// The module's runtime paths, absolute and normal.
-fn runtime_paths(path: &str, module: &SideModule) -> Vec<String> {
-    let origin = path.rsplit_once('/').map_or("", |(directory, _)| directory);
-    let replaced = |text: &String| normal(&text.replace("${ORIGIN}", origin).replace("$ORIGIN", origin));
-    module.dylink.runtime_paths.iter().map(replaced).collect()
-}
-
-/// An absolute path without `.`, `..` and empty components.
-fn normal(path: &str) -> String {
-    let mut parts = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            _ => parts.push(part),
-        }
-    }
-    format!("/{}", parts.join("/"))
 }
 
 /// What a person would call the import: `GOT.mem` and `GOT.func` import addresses, not globals.

@@ -3,6 +3,7 @@
 mod admission;
 mod admit;
 mod build;
+mod company;
 mod completions;
 mod doctor;
 mod examples;
@@ -12,6 +13,7 @@ mod remedy;
 mod serve;
 mod toolchain;
 mod up;
+mod why;
 mod working;
 
 use std::fmt::Write;
@@ -30,6 +32,8 @@ pub(crate) enum Command {
     Up(up::Up),
     /// Build wheels from recipes
     Build(build::Build),
+    /// Tell what a package is needed for, and why it would be built
+    Why(why::Why),
     /// Install and inspect toolchains
     Toolchain(toolchain::ToolchainCommand),
     /// Serve published packages over HTTP
@@ -51,6 +55,7 @@ impl Command {
         match self {
             Self::Up(command) => on_runtime(command.run())?,
             Self::Build(command) => on_runtime(command.run())?,
+            Self::Why(command) => on_runtime(command.run())?,
             Self::Toolchain(command) => on_runtime(command.run())?,
             Self::Serve(command) => command.run()?,
             Self::Admit(command) => on_runtime(command.run())?,

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 use pkgsrv::{DataDir, LOADER, ServerError};
@@ -55,7 +55,7 @@ fn is_checkout(directory: &Path) -> bool {
 
 fn build(context: &Context, root: &Path) -> Result<PathBuf> {
     let mut cargo = Command::new("cargo");
-    cargo.args(["xtask", "loader"]).current_dir(root);
+    cargo.args(["xtask", "loader"]).current_dir(root).stdin(Stdio::null());
     context.run_step("loader", "building its npm package", &mut cargo, &mut context.log("loader")?)?;
     Ok(root.join("loader/js/dist"))
 }

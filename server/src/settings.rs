@@ -1,6 +1,7 @@
 //! Settings. The environment is read here and nowhere else.
 
 mod building;
+mod limits;
 mod prompt;
 mod toolchain;
 
@@ -14,6 +15,7 @@ use axum::http::Uri;
 use crate::{DataDir, ServerError, Store};
 
 pub use building::{BuildArgs, FetchArgs};
+pub use limits::LimitArgs;
 pub use prompt::{PromptArgs, PromptListen, PromptSettings, PromptUrl};
 pub use toolchain::{ProviderArgs, ToolchainArgs};
 

@@ -27,6 +27,7 @@ export async function demoBuild({ source = goodSource, files = demo(unique(sourc
   return {
     path: directory.path,
     bytes,
+    hash: sha256(bytes),
     out,
     from,
     args: ["build", "demo", ...from, "--out", out],

@@ -56,6 +56,43 @@ export function recipes(directory, hash, text = (recipe) => recipe) {
   return folder;
 }
 
+/** A Simple index with these files, by name; each belongs to the project that its name begins with. `extra` may add keys
+ * to what the index says of a file. */
+export async function startProjects(files, extra = () => ({})) {
+  let answered = 0;
+  const projectOf = (filename) => filename.split("-")[0].replaceAll("_", "-").toLowerCase();
+  const server = createServer((request, response) => {
+    answered += 1;
+    const [, folder, name] = request.url.split("/");
+    const ours = Object.keys(files).filter((filename) => projectOf(filename) === name);
+    if (folder === "simple" && ours.length > 0) {
+      response.setHeader("Content-Type", "application/vnd.pypi.simple.v1+json");
+      const entries = ours.map((filename) => ({
+        filename,
+        url: `/files/${filename}`,
+        hashes: { sha256: sha256(files[filename]) },
+        ...extra(filename),
+      }));
+      response.end(JSON.stringify({ meta: { "api-version": "1.4" }, name, files: entries }));
+    } else if (folder === "files" && files[name]) {
+      response.end(files[name]);
+    } else {
+      response.statusCode = 404;
+      response.end();
+    }
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  return {
+    url: `http://127.0.0.1:${server.address().port}/simple`,
+    /** How many requests there were. */
+    answered: () => answered,
+    stop() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
 /** A Simple index with the one file demo-1.0.tar.gz; `answer(response)` sends its bytes. `page(response)` may answer
  * for the file list, and returns whether it did. */
 export async function startUpstream(hash, answer, page = () => false) {

@@ -27,6 +27,7 @@ mod kind;
 mod limits;
 mod module;
 mod reader;
+mod runtime_path;
 mod target_features;
 
 pub use dylink::{Dylink, ImportInfo, SymbolFlags, SymbolInfo};
@@ -37,3 +38,4 @@ pub use imports::{Import, ImportType, Limits as MemoryLimits};
 pub use kind::ExternalKind;
 pub use limits::Limits;
 pub use module::SideModule;
+pub use runtime_path::normal_path;

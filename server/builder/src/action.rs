@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pkgsrv_index::{Digest, PackageName, WheelFilename};
-use pkgsrv_recipe::{LockedWheel, Recipe};
+use pkgsrv_index::{Digest, PackageName};
+use pkgsrv_recipe::{BuildKind, Recipe};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -15,28 +15,19 @@ use crate::contents;
 use crate::context::Context;
 use crate::cross_environment::CrossEnvironment;
 use crate::error::{BuildError, IoContext as _};
-use crate::recipe_tree::RecipeTree;
+use crate::recipe_tree::{LoadedRecipe, LoadedRecipes};
 use crate::rust;
 
 /// Raised by one whenever the builder itself makes something else of the same inputs.
 const BUILDER_VERSION: u32 = 2;
 
-/// The project that runs PEP 517 backends; every package's build needs it.
-const FRONTEND: &str = "build";
-
 /// One recipe's build.
 #[derive(Debug)]
 pub(crate) struct Action<'a> {
-    pub recipe: &'a Recipe,
-    /// Pinned wheels for the build Python.
-    pub tools: Vec<&'a LockedWheel>,
-    /// File names and bytes, in order.
-    pub patches: Vec<(String, Vec<u8>)>,
-    /// The test that runs at admission, Python.
-    pub test_script: Option<String>,
-    /// Results of `requirements.host`.
-    pub host: Vec<ActionResult>,
-    /// Names the result in the cache.
+    pub loaded: &'a LoadedRecipe,
+    /// Everything that decides the result, and nothing else.
+    pub inputs: serde_json::Value,
+    /// Digest of the inputs; names the result in the cache.
     pub digest: Digest,
 }
 
@@ -51,6 +42,8 @@ pub struct ActionResult {
     pub directory: PathBuf,
     /// The wheel's file name; `None` for a library.
     pub wheel: Option<String>,
+    /// SHA-256 of the wheel, or of a library's contents; older results of libraries have none.
+    pub sha256: Option<Digest>,
 }
 
 /// `result.json`.
@@ -107,65 +100,61 @@ impl ResultFile {
 }
 
 impl<'a> Action<'a> {
+    /// `digests` has those of the actions that make what is in `requirements.host`.
     pub(crate) fn new(
-        tree: &'a RecipeTree,
-        recipe: &'a Recipe,
+        recipes: &'a LoadedRecipes,
+        loaded: &'a LoadedRecipe,
         cross: &CrossEnvironment,
-        results: &BTreeMap<PackageName, ActionResult>,
+        digests: &BTreeMap<&PackageName, Digest>,
     ) -> Result<Self, BuildError> {
-        let host: Vec<ActionResult> = recipe.requirements.host.iter().map(|name| results[name].clone()).collect();
-        let mut tools = recipe.requirements.build.clone();
-        tools.extend(host.iter().filter(|result| result.wheel.is_some()).map(|result| result.name.clone()));
-        if recipe.build.kind == pkgsrv_recipe::BuildKind::Package {
-            tools.push(FRONTEND.parse().expect("a valid name"));
-        }
-        let tools = tree.tools(&recipe.name, &tools)?;
-        check_versions(recipe, &tools, &host)?;
-        let patches = tree.patches(recipe)?;
-        let test_script = tree.test_script(recipe)?;
-        let mut action = Self { recipe, tools, patches, test_script, host, digest: Digest::from_bytes([0; 32]) };
-        action.digest = action.digest(cross);
-        Ok(action)
+        let names = loaded.recipe.requirements.host.iter();
+        let host: Vec<_> = names.map(|name| (&recipes[name].recipe, digests[name])).collect();
+        check_versions(loaded, &host)?;
+        let inputs = inputs(loaded, &host, cross);
+        let digest = sha256(inputs.to_string().as_bytes());
+        Ok(Self { loaded, inputs, digest })
     }
 
-    /// Everything that decides the result, and nothing else.
-    fn digest(&self, cross: &CrossEnvironment) -> Digest {
-        let patches = self.patches.iter().map(|(name, bytes)| json!([name, sha256(bytes).to_string()]));
-        let host = self.host.iter().map(|result| json!([result.name.as_str(), result.digest.to_string()]));
-        let mut inputs = json!({
-            "builder": BUILDER_VERSION,
-            "cross-environment": cross.digest.to_string(),
-            "host": host.collect::<Vec<_>>(),
-            "patches": patches.collect::<Vec<_>>(),
-            "recipe": self.recipe,
-            "test": self.test_script,
-            "tools": self.tools.iter().map(|tool| tool.sha256.to_string()).collect::<Vec<_>>(),
-        });
-        if self.recipe.source.crates.is_some() {
-            inputs["rust"] = json!(rust::digest().to_string());
-        }
-        sha256(inputs.to_string().as_bytes())
+    pub(crate) fn recipe(&self) -> &'a Recipe {
+        &self.loaded.recipe
     }
 
     /// `numpy 2.4.6`.
     pub(crate) fn label(&self) -> String {
-        format!("{} {}", self.recipe.name, self.recipe.version)
+        format!("{} {}", self.recipe().name, self.recipe().version)
     }
+}
+
+fn inputs(loaded: &LoadedRecipe, host: &[(&Recipe, Digest)], cross: &CrossEnvironment) -> serde_json::Value {
+    let patches = loaded.patches.iter().map(|(name, bytes)| json!([name, sha256(bytes).to_string()]));
+    let host = host.iter().map(|(recipe, digest)| json!([recipe.name.as_str(), digest.to_string()]));
+    let mut inputs = json!({
+        "builder": BUILDER_VERSION,
+        "cross-environment": cross.digest.to_string(),
+        "host": host.collect::<Vec<_>>(),
+        "patches": patches.collect::<Vec<_>>(),
+        "recipe": loaded.recipe,
+        "test": loaded.test_script,
+        "tools": loaded.tools.iter().map(|tool| tool.sha256.to_string()).collect::<Vec<_>>(),
+    });
+    if loaded.recipe.source.crates.is_some() {
+        inputs["rust"] = json!(rust::digest().to_string());
+    }
+    inputs
 }
 
 /// A package that is built against brings its headers from us, its programs and Python code from its pinned wheel: both
 /// must be of one version.
-fn check_versions(recipe: &Recipe, tools: &[&LockedWheel], host: &[ActionResult]) -> Result<(), BuildError> {
-    for built in host {
-        let Some(Ok(wheel)) = built.wheel.as_ref().map(|wheel| wheel.parse::<WheelFilename>()) else { continue };
-        let pinned = tools.iter().find(|tool| *tool.filename.name() == built.name);
-        if let Some(pinned) = pinned.filter(|pinned| pinned.filename.version() != wheel.version()) {
+fn check_versions(loaded: &LoadedRecipe, host: &[(&Recipe, Digest)]) -> Result<(), BuildError> {
+    for (built, _) in host.iter().filter(|(recipe, _)| recipe.build.kind == BuildKind::Package) {
+        let pinned = loaded.tools.iter().find(|tool| *tool.filename.name() == built.name);
+        if let Some(pinned) = pinned.filter(|pinned| *pinned.filename.version() != built.version) {
             return Err(BuildError::Package {
-                package: recipe.name.to_string(),
+                package: loaded.recipe.name.to_string(),
                 reason: format!(
                     "it is built against {} {}, but build-requirements.toml pins {} {}; make them the same",
                     built.name,
-                    wheel.version(),
+                    built.version,
                     built.name,
                     pinned.filename.version()
                 ),
@@ -211,7 +200,7 @@ impl ActionResult {
             return Ok(None);
         }
         Ok(Some(match ResultFile::read(&directory)? {
-            Ok(result) => Ok(Self { name: result.name, digest, directory, wheel: result.wheel }),
+            Ok(result) => Ok(Self { name: result.name, digest, directory, wheel: result.wheel, sha256: result.sha256 }),
             Err(reason) => Err(Damaged { directory, reason }),
         }))
     }

@@ -12,7 +12,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pkgsrv_index::{Abi, WheelFilename};
-use pkgsrv_recipe::Recipe;
 use pkgsrv_wheel::{Wheel, WheelError};
 
 use self::importing::Importing;
@@ -27,8 +26,8 @@ use crate::toolchain::Toolchain;
 
 pub use importing::ImportTest;
 pub use report::{
-    AdmissionReport, Check as AdmissionCheck, CheckName as AdmissionCheckName, CheckedAs, Finding as AdmissionFinding,
-    ImportCounts, ImportOutcome, ImportReport, NeededLibrary, Outcome, SideModuleReport, Verdict,
+    AdmissionReport, Check as AdmissionCheck, CheckName as AdmissionCheckName, Finding as AdmissionFinding,
+    ImportCounts, ImportOutcome, ImportReport, NeededLibrary, Outcome, SideModuleReport, Verdict, WheelIdentity,
 };
 
 /// A wheel that asks for admission.
@@ -74,19 +73,11 @@ pub fn admit(context: &Context, abi: Abi, candidate: &AdmissionCandidate<'_>) ->
 pub(crate) fn admit_built(
     context: &Context,
     abi: Abi,
-    recipe: &Recipe,
-    script: Option<&str>,
+    imports: &ImportTest,
     path: &Path,
     companions: &[PathBuf],
 ) -> Result<AdmissionReport, BuildError> {
-    let script_name = recipe.test_script.clone().unwrap_or_default();
-    let imports = ImportTest {
-        script: script.map(|text| (script_name, text.to_owned())),
-        further: recipe.test_imports.clone(),
-        left_out: recipe.test_left_out.clone(),
-        ..ImportTest::default()
-    };
-    let candidate = AdmissionCandidate { path, companions: Ok(companions), imports: &imports };
+    let candidate = AdmissionCandidate { path, companions: Ok(companions), imports };
     let report = admit(context, abi, &candidate)?;
     report.require_admitted()?;
     Ok(report)
@@ -178,6 +169,8 @@ fn import(
             return Ok(());
         }
     };
+    report.company = companions.iter().map(|path| WheelIdentity::of(path)).collect::<Result<_, _>>()?;
+    report.company.sort();
     let runtime = Runtime::ensure(context, report.abi)?;
     let toolchain = Toolchain::ensure(context, report.abi)?;
     let wheels = companions.iter().map(PathBuf::as_path).chain([candidate.path]).collect();

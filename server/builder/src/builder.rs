@@ -1,21 +1,19 @@
 //! The front of the crate.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
 use pkgsrv_index::{Abi, PackageName};
-use pkgsrv_recipe::Recipe;
 
-use crate::action::{Action, ActionResult};
-use crate::admission;
+use crate::action::ActionResult;
+use crate::building::Building;
 use crate::context::Context;
 use crate::cross_environment::CrossEnvironment;
 use crate::error::BuildError;
-use crate::execute::{Workshop, execute};
-use crate::plan;
-use crate::recipe_tree::RecipeTree;
+use crate::execute::Workshop;
+use crate::job_tokens::JobTokens;
+use crate::recipe_tree::LoadedRecipes;
 use crate::runtime::Runtime;
 use crate::toolchain::Toolchain;
+
+pub use crate::plan::{Changed, Plan, PlannedPackage, PlannedState};
 
 /// Builds and admits for one ABI.
 #[derive(Debug)]
@@ -24,6 +22,49 @@ pub struct Builder<'a> {
     abi: Abi,
     toolchain: Toolchain,
     runtime: Runtime,
+}
+
+/// How to go about it.
+#[derive(Clone, Copy, Debug)]
+pub struct BuildOptions {
+    /// Processes that all builds together may have at once.
+    pub jobs: usize,
+    /// Whether what does not need a package that failed is built all the same.
+    pub keep_going: bool,
+}
+
+impl Default for BuildOptions {
+    /// A job for each processor; the first failure ends it.
+    fn default() -> Self {
+        Self { jobs: std::thread::available_parallelism().map_or(1, usize::from), keep_going: false }
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct BuildOutcome {
+    /// Every result, dependencies first.
+    pub results: Vec<ActionResult>,
+    /// What failed, in the plan's order.
+    pub failures: Vec<FailedPackage>,
+    /// What was not built, since it needs something that failed.
+    pub given_up: Vec<PackageName>,
+}
+
+/// A package that failed.
+#[derive(Debug)]
+pub struct FailedPackage {
+    /// Its name.
+    pub name: PackageName,
+    /// Why.
+    pub error: BuildError,
+}
+
+impl BuildOutcome {
+    /// All results; `Err` is the first failure.
+    pub fn complete(mut self) -> Result<Vec<ActionResult>, BuildError> {
+        if self.failures.is_empty() { Ok(self.results) } else { Err(self.failures.remove(0).error) }
+    }
 }
 
 impl<'a> Builder<'a> {
@@ -39,68 +80,33 @@ impl<'a> Builder<'a> {
         &self.runtime
     }
 
-    /// Builds `wanted` and all that these need; returns every result, dependencies first.
-    pub fn build(&self, tree: &RecipeTree, wanted: &[PackageName]) -> Result<Vec<ActionResult>, BuildError> {
-        // All recipes are read before anything is built: a mistake shows at once.
-        let recipes = tree.closure(wanted)?;
-        let order = plan::order(&recipes)?;
-        let cross = CrossEnvironment::ensure(self.context, self.abi, &self.toolchain, &self.runtime)?;
-        let shop = Workshop { context: self.context, abi: self.abi, toolchain: &self.toolchain, cross: &cross };
-        let mut results = BTreeMap::new();
-        let mut in_order = Vec::new();
-        for recipe in order {
-            let action = Action::new(tree, recipe, &cross, &results)?;
-            let result = self.result(&shop, &action, &recipes, &results)?;
-            results.insert(recipe.name.clone(), result.clone());
-            in_order.push(result);
-        }
-        Ok(in_order)
+    /// What building all `recipes` would do, each package after what it needs. Nothing is built.
+    pub fn plan(&self, recipes: &LoadedRecipes) -> Result<Vec<PlannedPackage>, BuildError> {
+        Plan::new(recipes, &self.cross_environment()?)?.packages(self.context)
     }
 
-    fn result(
-        &self,
-        shop: &Workshop<'_>,
-        action: &Action<'_>,
-        recipes: &BTreeMap<PackageName, Recipe>,
-        results: &BTreeMap<PackageName, ActionResult>,
-    ) -> Result<ActionResult, BuildError> {
-        let is_whole = |result: &ActionResult| result.wheel.is_none() || result.admission().is_some();
-        if let Some(result) = ActionResult::find(self.context, action.digest)?.filter(is_whole) {
-            return Ok(result);
+    /// Builds all `recipes`. `Err` is of the whole (an interruption, a circle); what goes wrong with one package is in
+    /// the outcome.
+    pub fn build(&self, recipes: &LoadedRecipes, options: BuildOptions) -> Result<BuildOutcome, BuildError> {
+        let cross = self.cross_environment()?;
+        let plan = Plan::new(recipes, &cross)?;
+        let building = Building::new(self.context, &plan)?;
+        if building.is_over() {
+            return Ok(building.outcome());
         }
-        let _lock = self.context.cache.lock(&action.digest.to_string(), self.context)?;
-        let companions = run_closure(action.recipe, recipes, results);
-        let Some(result) = ActionResult::find_or_discard(self.context, action.digest)? else {
-            return execute(shop, action, &companions);
+        let work = self.context.cache.work_directory("jobs")?;
+        let tokens = JobTokens::new(work.path(), options.jobs)?;
+        let shop = Workshop {
+            context: self.context,
+            abi: self.abi,
+            toolchain: &self.toolchain,
+            cross: &cross,
+            tokens: &tokens,
         };
-        // Built and admitted by an earlier version, whose checks were fewer.
-        if let Some(path) = result.wheel_path().filter(|_| !is_whole(&result)) {
-            let report = admission::admit_built(
-                self.context,
-                self.abi,
-                action.recipe,
-                action.test_script.as_deref(),
-                &path,
-                &companions,
-            )?;
-            result.write_admission(self.context, &report)?;
-        }
-        Ok(result)
+        building.carry_out(&shop, options)
     }
-}
 
-/// The wheels of everything that a recipe needs at run time, directly or not.
-fn run_closure(
-    recipe: &Recipe,
-    recipes: &BTreeMap<PackageName, Recipe>,
-    results: &BTreeMap<PackageName, ActionResult>,
-) -> Vec<PathBuf> {
-    let mut found = BTreeMap::new();
-    let mut pending: Vec<&PackageName> = recipe.requirements.run.iter().collect();
-    while let Some(name) = pending.pop() {
-        let Some(result) = results.get(name).filter(|_| !found.contains_key(name)) else { continue };
-        found.insert(name, result.wheel_path());
-        pending.extend(recipes.get(name).into_iter().flat_map(|recipe| &recipe.requirements.run));
+    fn cross_environment(&self) -> Result<CrossEnvironment, BuildError> {
+        CrossEnvironment::ensure(self.context, self.abi, &self.toolchain, &self.runtime)
     }
-    found.into_values().flatten().collect()
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::error::{BuildError, IoContext as _};
 use crate::interrupt::Interrupt;
+use crate::limits::{Bounds, Limits};
 use crate::process::{self, Log};
 use crate::progress::Progress;
 use crate::rust::CargoSettings;
@@ -24,6 +25,8 @@ pub struct Context {
     pub progress: Progress,
     /// Ends children on Ctrl-C.
     pub interrupt: Interrupt,
+    /// What a step that runs a package's code may take of the machine.
+    pub limits: Limits,
     /// Where Python sources come from.
     pub upstream: Upstream,
     /// What to build with.
@@ -43,10 +46,37 @@ impl Context {
         command: &mut Command,
         log: &mut Log,
     ) -> Result<(), BuildError> {
+        self.run(label, step, command, None, log)
+    }
+
+    /// The same for a step that runs a package's own code, and writes to `directory`: it is ended beyond the limits.
+    pub(crate) fn run_limited(
+        &self,
+        label: &str,
+        step: &'static str,
+        command: &mut Command,
+        directory: &Path,
+        log: &mut Log,
+    ) -> Result<(), BuildError> {
+        let bounds = Bounds { limits: &self.limits, directory: Some(directory) };
+        self.run(label, step, command, Some(bounds), log)
+    }
+
+    fn run(
+        &self,
+        label: &str,
+        step: &'static str,
+        command: &mut Command,
+        bounds: Option<Bounds<'_>>,
+        log: &mut Log,
+    ) -> Result<(), BuildError> {
         let stage = self.progress.stage(label, step);
-        let result = process::run_logged(command, &self.interrupt, log, |line| stage.message(line))?;
+        let result = process::run_logged(command, &self.interrupt, bounds, log, |line| stage.message(line))?;
         result.map_err(|failure| {
             let (package, log) = (label.to_owned(), log.path.clone());
+            if let Some(exceeded) = failure.exceeded {
+                return BuildError::Limit { package, step, exceeded: Box::new(exceeded), log };
+            }
             if let Some(line) = failure.last_lines.iter().find(|line| tells_of_a_full_disk(line)) {
                 return self.disk_full(package, step, line.trim(), log);
             }
@@ -163,13 +193,23 @@ impl Cache {
         WorkDirectory::create(&self.root.join("work"), purpose)
     }
 
-    /// Waits for the right to make the thing called `name`, and holds it until the file is dropped: two commands at
-    /// once make it once.
-    pub fn lock(&self, name: &str, context: &Context) -> Result<File, BuildError> {
+    /// The right to make the thing called `name`, if nobody holds it.
+    pub(crate) fn try_lock(&self, name: &str) -> Result<Option<File>, BuildError> {
+        let file = self.lock_file(name)?;
+        Ok(file.try_lock().is_ok().then_some(file))
+    }
+
+    fn lock_file(&self, name: &str) -> Result<File, BuildError> {
         let locks = self.root.join("locks");
         fs::create_dir_all(&locks).doing("create", &locks)?;
         let path = locks.join(name);
-        let file = File::create(&path).doing("create", &path)?;
+        File::create(&path).doing("create", &path)
+    }
+
+    /// Waits for the right to make the thing called `name`, and holds it until the file is dropped: two commands at
+    /// once make it once.
+    pub fn lock(&self, name: &str, context: &Context) -> Result<File, BuildError> {
+        let file = self.lock_file(name)?;
         if file.try_lock().is_err() {
             let _waiting = context.progress.stage(name, "waiting for another pkgsrv that makes the same");
             // Waiting in the system could not be interrupted.

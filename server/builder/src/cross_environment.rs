@@ -117,7 +117,7 @@ impl CrossEnvironment {
                 .read_only(&runtime.directory, "/runtime")
                 .writable(work.path(), MOUNT)
                 .directory(MOUNT);
-            context.run_step("cross environment", step, &mut sandbox.command(command), &mut log)?;
+            context.run_step("cross environment", step, &mut sandbox.command(command)?, &mut log)?;
         }
         contents::record(work.path())?;
         work.move_into_place(&self.directory)

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use pkgsrv_index::PackageName;
 
+use crate::limits::Exceeded;
 use crate::toolchain::Provider;
 
 /// An error of the builder. Every message says what was found, what was expected and what to do.
@@ -140,6 +141,9 @@ pub enum BuildError {
          the machine's memory that is full, which holds /tmp in a build.\nfull log: {}", path.display(), log.display()
     )]
     DiskFull { package: String, step: &'static str, line: Box<str>, path: Box<Path>, space: Box<str>, log: Box<Path> },
+
+    #[error("{package}: step `{step}` was ended: {exceeded}\nfull log: {log}")]
+    Limit { package: String, step: &'static str, exceeded: Box<Exceeded>, log: PathBuf },
 
     #[error("{package}: {reason}")]
     Package { package: String, reason: String },

@@ -2,27 +2,32 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use pkgsrv_index::{Abi, WheelFilename};
 use pkgsrv_recipe::{BuildKind, Exports};
 
 use crate::action::{Action, ActionResult, RESULT_FORMAT, ResultFile, sha256, write_admission};
 use crate::admission;
+use crate::build_record::{BuildRecord, BuildStep};
 use crate::contents;
 use crate::context::Context;
 use crate::cross_environment::{CrossEnvironment, MOUNT as CROSS};
 use crate::error::{BuildError, IoContext as _};
 use crate::host_package;
+use crate::job_tokens::JobTokens;
 use crate::process::Log;
 use crate::repack::repack;
 use crate::rust::Rust;
 use crate::sandbox::Sandbox;
 use crate::source;
 use crate::toolchain::Toolchain;
+use crate::work_directory::WorkDirectory;
 
 const TOOLS: &str = "/pkgsrv/tools";
 const HOST: &str = "/pkgsrv/host";
 const COMPILER_SETTINGS: &str = "/pkgsrv/compiler.conf";
+const JOBS: &str = "/pkgsrv/jobs";
 const SOURCE: &str = "/build/source";
 const OUT: &str = "/build/out";
 const MESON_BUILD: &str = "/build/meson";
@@ -39,12 +44,15 @@ pub(crate) struct Workshop<'a> {
     pub abi: Abi,
     pub toolchain: &'a Toolchain,
     pub cross: &'a CrossEnvironment,
+    pub tokens: &'a JobTokens,
 }
 
 /// One build under way: its directories and its log.
 struct Site<'a> {
     shop: &'a Workshop<'a>,
     action: &'a Action<'a>,
+    /// Results of `requirements.host`.
+    host: &'a [ActionResult],
     /// `tools`, `build/source`, `build/out`, `prefix`, `compiler.conf`, `patches`.
     work: PathBuf,
     log: Log,
@@ -52,23 +60,40 @@ struct Site<'a> {
     rust: Option<Rust>,
     /// Directories of the tools' and host packages' `.pc` files, as they are called inside.
     pkg_config: Vec<String>,
+    /// How long each step took.
+    steps: Vec<BuildStep>,
 }
 
-/// Builds, admits and keeps. `companions` are the wheels of what the package needs at run time.
-pub(crate) fn execute(
-    shop: &Workshop<'_>,
-    action: &Action<'_>,
-    companions: &[PathBuf],
-) -> Result<ActionResult, BuildError> {
+/// What a build made, and nobody has admitted yet. It is in a directory of its own, complete but for the report; dropped,
+/// it is gone.
+#[derive(Debug)]
+pub(crate) struct Built {
+    finished: WorkDirectory,
+    /// The wheel; `None` for a library.
+    wheel: Option<PathBuf>,
+}
+
+/// Builds. `host` are the results of what is in `requirements.host`.
+pub(crate) fn build(shop: &Workshop<'_>, action: &Action<'_>, host: &[ActionResult]) -> Result<Built, BuildError> {
     let context = shop.context;
-    let work = context.cache.work_directory(action.recipe.name.as_str())?;
-    let log_name = format!("{}-{}", action.recipe.name, action.recipe.version);
-    let log = context.log(&log_name)?;
-    let mut site = Site { shop, action, work: work.path().to_owned(), log, rust: None, pkg_config: Vec::new() };
+    let recipe = action.recipe();
+    let work = context.cache.work_directory(recipe.name.as_str())?;
+    let log = context.log(&format!("{}-{}", recipe.name, recipe.version))?;
+    let begun = Instant::now();
+    let mut site = Site {
+        shop,
+        action,
+        host,
+        work: work.path().to_owned(),
+        log,
+        rust: None,
+        pkg_config: Vec::new(),
+        steps: Vec::new(),
+    };
     site.prepare()?;
     let finished = context.cache.work_directory("result")?;
-    let mut result = ResultFile { format: RESULT_FORMAT, name: action.recipe.name.clone(), wheel: None, sha256: None };
-    match action.recipe.build.kind {
+    let mut result = ResultFile { format: RESULT_FORMAT, name: recipe.name.clone(), wheel: None, sha256: None };
+    match recipe.build.kind {
         BuildKind::StaticLibrary => {
             site.script()?;
             let prefix = finished.path().join("prefix");
@@ -76,22 +101,13 @@ pub(crate) fn execute(
             result.sha256 = Some(contents::digest(&prefix)?);
         }
         BuildKind::Package => {
-            if action.recipe.build.script.is_some() {
+            if recipe.build.script.is_some() {
                 site.script()?;
             }
             site.backend()?;
             let (filename, bytes) = site.wheel()?;
             let path = finished.path().join(&filename);
             fs::write(&path, &bytes).doing("write", &path)?;
-            let report = admission::admit_built(
-                shop.context,
-                shop.abi,
-                action.recipe,
-                action.test_script.as_deref(),
-                &path,
-                companions,
-            )?;
-            write_admission(finished.path(), &report)?;
             result.sha256 = Some(sha256(&bytes));
             result.wheel = Some(filename);
         }
@@ -99,12 +115,31 @@ pub(crate) fn execute(
     let kept_log = finished.path().join("build.log");
     fs::copy(&site.log.path, &kept_log).doing("keep the log in", &kept_log)?;
     ActionResult::write(finished.path(), &result)?;
-    finished.move_into_place(&context.cache.actions().join(action.digest.to_string()))?;
-    ActionResult::find(context, action.digest)?.ok_or_else(|| BuildError::Cache {
-        what: "result",
-        path: context.cache.actions(),
-        reason: "what was just written is gone".to_owned(),
-    })
+    let record = BuildRecord::new(action, begun.elapsed(), std::mem::take(&mut site.steps));
+    record.write(finished.path())?;
+    Ok(Built { wheel: result.wheel.map(|name| finished.path().join(name)), finished })
+}
+
+impl Built {
+    /// Admits the wheel, and moves all of it into the cache. `companions` are the wheels of what it needs at run time.
+    pub(crate) fn keep(
+        self,
+        shop: &Workshop<'_>,
+        action: &Action<'_>,
+        companions: &[PathBuf],
+    ) -> Result<ActionResult, BuildError> {
+        let context = shop.context;
+        if let Some(wheel) = &self.wheel {
+            let report = admission::admit_built(context, shop.abi, &action.loaded.import_test(), wheel, companions)?;
+            write_admission(self.finished.path(), &report)?;
+        }
+        self.finished.move_into_place(&context.cache.actions().join(action.digest.to_string()))?;
+        ActionResult::find(context, action.digest)?.ok_or_else(|| BuildError::Cache {
+            what: "result",
+            path: context.cache.actions(),
+            reason: "what was just written is gone".to_owned(),
+        })
+    }
 }
 
 impl Site<'_> {
@@ -113,7 +148,7 @@ impl Site<'_> {
             let path = self.work.join(directory);
             fs::create_dir_all(&path).doing("create", &path)?;
         }
-        let archive = source::fetch_source(self.shop.context, self.shop.toolchain, self.action.recipe)?;
+        let archive = source::fetch_source(self.shop.context, self.shop.toolchain, self.action.recipe())?;
         let top = source::unpack(&archive, &self.work.join("build/unpacked"))?;
         let place = self.work.join("build/source");
         fs::rename(&top, &place).doing("move the source to", &place)?;
@@ -121,7 +156,7 @@ impl Site<'_> {
         fs::write(&settings, self.compiler_settings()?).doing("write", &settings)?;
         self.install_tools()?;
         let tools = self.work.join("tools");
-        for result in &self.action.host {
+        for result in self.host {
             if let Some(wheel) = result.wheel_path() {
                 host_package::lay_over(&wheel, &tools)?;
             }
@@ -133,7 +168,7 @@ impl Site<'_> {
     }
 
     fn bring_rust(&mut self) -> Result<(), BuildError> {
-        let Some(lock_path) = &self.action.recipe.source.crates else { return Ok(()) };
+        let Some(lock_path) = &self.action.recipe().source.crates else { return Ok(()) };
         let path = self.work.join("build/source").join(lock_path);
         if fs::symlink_metadata(&path).is_err() {
             let reason = format!("there is no {lock_path} in its source; without it nothing pins the crates");
@@ -146,11 +181,11 @@ impl Site<'_> {
     }
 
     fn install_tools(&mut self) -> Result<(), BuildError> {
-        if self.action.tools.is_empty() {
+        if self.action.loaded.tools.is_empty() {
             return Ok(());
         }
         let mut sandbox = self.shop.toolchain.sandbox().writable(&self.work.join("tools"), TOOLS);
-        for wheel in &self.action.tools {
+        for wheel in &self.action.loaded.tools {
             let fetched = source::fetch_wheel(self.shop.context, wheel)?;
             sandbox = sandbox.read_only(&fetched.path, &format!("/wheels/{}", wheel.filename.as_str()));
         }
@@ -165,11 +200,11 @@ impl Site<'_> {
 
     fn patch(&mut self) -> Result<(), BuildError> {
         let patches = self.work.join("patches");
-        for (name, bytes) in &self.action.patches {
+        for (name, bytes) in &self.action.loaded.patches {
             let path = patches.join(name);
             fs::write(&path, bytes).doing("write", &path)?;
         }
-        for (name, _) in &self.action.patches {
+        for (name, _) in &self.action.loaded.patches {
             let sandbox = self.sandbox().read_only(&patches, "/pkgsrv/patches");
             let path = format!("/pkgsrv/patches/{name}");
             self.run("patch", sandbox, &["patch", "-p1", "--binary", "--forward", "--input", &path])?;
@@ -178,7 +213,7 @@ impl Site<'_> {
     }
 
     fn script(&mut self) -> Result<(), BuildError> {
-        let script = self.action.recipe.build.script.clone().unwrap_or_default();
+        let script = self.action.recipe().build.script.clone().unwrap_or_default();
         let sandbox = self.sandbox();
         self.run("script", sandbox, &["/bin/bash", "-e", "-o", "pipefail", "-c", &script])
     }
@@ -202,11 +237,11 @@ impl Site<'_> {
         if self.backend_name()?.as_deref() == Some("mesonpy") {
             settings.push(("setup-args".to_owned(), format!("--cross-file={CROSS}/meson-cross.ini")));
             // Else it has a random name, which some packages write into a file that they install.
-            if !self.action.recipe.build.config_settings.contains_key("build-dir") {
+            if !self.action.recipe().build.config_settings.contains_key("build-dir") {
                 settings.push(("build-dir".to_owned(), MESON_BUILD.to_owned()));
             }
         }
-        for (key, values) in &self.action.recipe.build.config_settings {
+        for (key, values) in &self.action.recipe().build.config_settings {
             settings.extend(values.iter().map(|value| (key.clone(), value.clone())));
         }
         Ok(settings)
@@ -243,23 +278,25 @@ impl Site<'_> {
             sandbox = sandbox.read_only(&library.directory.join("prefix"), &mount);
             pkg_config.push(format!("{mount}/lib/pkgconfig"));
         }
-        let prefix = format!("{HOST}/{}", action.recipe.name);
-        if action.recipe.build.kind == BuildKind::StaticLibrary {
+        let prefix = format!("{HOST}/{}", action.recipe().name);
+        if action.recipe().build.kind == BuildKind::StaticLibrary {
             sandbox = sandbox.writable(&work.join("prefix"), &prefix);
         }
         if let Some(rust) = &self.rust {
             sandbox = rust.mount(sandbox);
         }
-        let jobs = std::thread::available_parallelism().map_or(1, usize::from).to_string();
         for (name, value) in shop.cross.variables() {
             sandbox = sandbox.variable(name, &value);
         }
-        for (name, value) in &action.recipe.build.environment {
+        for (name, value) in &action.recipe().build.environment {
             sandbox = sandbox.variable(name, value);
         }
         sandbox
             .directory(SOURCE)
-            .variable("JOBS", &jobs)
+            .variable("JOBS", &shop.tokens.jobs().to_string())
+            // make, ninja and cargo share one budget with all that builds beside.
+            .writable(shop.tokens.path(), JOBS)
+            .variable("MAKEFLAGS", &shop.tokens.make_flags(JOBS))
             .variable("PATH", &format!("{CROSS}/bin:{TOOLS}/bin:{}", shop.toolchain.path()))
             .variable("PKG_CONFIG_LIBDIR", &pkg_config.join(":"))
             .variable("PREFIX", &prefix)
@@ -272,11 +309,11 @@ impl Site<'_> {
 
     /// The host requirements that are libraries.
     fn libraries(&self) -> impl Iterator<Item = &ActionResult> {
-        self.action.host.iter().filter(|result| result.wheel.is_none())
+        self.host.iter().filter(|result| result.wheel.is_none())
     }
 
     fn compiler_settings(&self) -> Result<String, BuildError> {
-        let build = &self.action.recipe.build;
+        let build = &self.action.recipe().build;
         let mut text = self.shop.cross.compiler_settings(self.shop.toolchain)?;
         let mut add = |key: &str, value: &str| text.extend([key, " ", value, "\n"]);
         // The recipe's flags come after the package's own, the ABI's after all.
@@ -297,7 +334,11 @@ impl Site<'_> {
 
     fn run(&mut self, step: &'static str, sandbox: Sandbox, program: &[&str]) -> Result<(), BuildError> {
         self.log.line(&format!("### {step}"))?;
-        self.shop.context.run_step(&self.action.label(), step, &mut sandbox.command(program), &mut self.log)
+        let begun = Instant::now();
+        let mut command = sandbox.command(program)?;
+        self.shop.context.run_limited(&self.action.label(), step, &mut command, &self.work, &mut self.log)?;
+        self.steps.push(BuildStep::new(step, begun.elapsed()));
+        Ok(())
     }
 
     /// The one wheel that the backend wrote, repacked.
@@ -338,7 +379,7 @@ impl Site<'_> {
     }
 
     fn check_name(&self, filename: &str) -> Result<(), BuildError> {
-        let recipe = self.action.recipe;
+        let recipe = self.action.recipe();
         let parsed = filename.parse::<WheelFilename>();
         if parsed.is_ok_and(|parsed| *parsed.name() == recipe.name && *parsed.version() == recipe.version) {
             return Ok(());

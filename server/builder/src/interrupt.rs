@@ -83,6 +83,11 @@ pub(crate) struct Running<'a> {
 }
 
 impl Running<'_> {
+    /// The child's process id, which is its process group's too.
+    pub(crate) fn group(&self) -> i32 {
+        self.group
+    }
+
     /// Ends the child's process group at once.
     pub(crate) fn kill(&self) {
         signal_group(self.group, Signal::SIGKILL);

@@ -6,7 +6,9 @@
 mod abi_flags;
 mod action;
 mod admission;
+mod build_record;
 mod builder;
+mod building;
 mod contents;
 mod context;
 mod cross_environment;
@@ -15,6 +17,8 @@ mod error;
 mod execute;
 mod host_package;
 mod interrupt;
+mod job_tokens;
+mod limits;
 mod plan;
 mod process;
 mod progress;
@@ -23,6 +27,7 @@ mod repack;
 mod runtime;
 mod rust;
 mod sandbox;
+mod schedule;
 mod source;
 mod space;
 mod system_tools;
@@ -32,16 +37,18 @@ mod work_directory;
 
 pub use action::{ActionResult, RESULT_FORMAT};
 pub use admission::{
-    AdmissionCandidate, AdmissionCheck, AdmissionCheckName, AdmissionFinding, AdmissionReport, CheckedAs, ImportCounts,
-    ImportOutcome, ImportReport, ImportTest, NeededLibrary, Outcome, SideModuleReport, Verdict, admit,
+    AdmissionCandidate, AdmissionCheck, AdmissionCheckName, AdmissionFinding, AdmissionReport, ImportCounts,
+    ImportOutcome, ImportReport, ImportTest, NeededLibrary, Outcome, SideModuleReport, Verdict, WheelIdentity, admit,
 };
-pub use builder::Builder;
+pub use build_record::{BuildRecord, BuildStep};
+pub use builder::{BuildOptions, BuildOutcome, Builder, Changed, FailedPackage, PlannedPackage, PlannedState};
 pub use context::{Cache, Context};
 pub use error::BuildError;
 pub use interrupt::Interrupt;
+pub use limits::{Exceeded, Limits};
 pub use process::Log;
 pub use progress::{Progress, Task, terminal_width};
-pub use recipe_tree::RecipeTree;
+pub use recipe_tree::{LoadedRecipe, LoadedRecipes, RecipeTree};
 pub use repack::with_build_number;
 pub use runtime::Runtime;
 pub use rust::CargoSettings;

@@ -1,6 +1,7 @@
 //! Running other programs: output kept in a log, last lines at hand, ended with us.
 
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, PipeReader, Read, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use crate::error::{BuildError, IoContext as _};
 use crate::interrupt::{Interrupt, Running};
+use crate::limits::{Bounds, Exceeded};
 
 /// How many of the last output lines are kept for error messages.
 const LAST_LINES: usize = 400;
@@ -39,6 +41,8 @@ pub struct Failure {
     pub status: String,
     /// The last lines it printed.
     pub last_lines: Vec<String>,
+    /// The limit for whose sake it was ended.
+    pub exceeded: Option<Exceeded>,
 }
 
 /// What a program answered, and how it ended.
@@ -88,18 +92,26 @@ impl Failure {
     }
 }
 
+/// A command that reads nothing.
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.stdin(Stdio::null());
+    command
+}
+
 /// Runs a command to its end, standard output and error together into `log`, each line also to `on_line`.
-/// The outer error is that it could not be run, the inner one that it failed.
+/// The outer error is that it could not be run, the inner one that it failed, or was ended beyond `bounds`.
 pub fn run_logged(
     command: &mut Command,
     interrupt: &Interrupt,
+    bounds: Option<Bounds<'_>>,
     log: &mut Log,
     on_line: impl FnMut(&str),
 ) -> Result<Result<(), Failure>, BuildError> {
     interrupt.check()?;
     let (reader, writer) = std::io::pipe().doing("open a pipe for", Path::new(command.get_program()))?;
     let error_writer = writer.try_clone().doing("open a pipe for", Path::new(command.get_program()))?;
-    command.stdin(Stdio::null()).stdout(writer).stderr(error_writer).process_group(0);
+    command.stdout(writer).stderr(error_writer).process_group(0);
     let mut child = command.spawn().map_err(|source| BuildError::Start {
         program: command.get_program().to_string_lossy().into_owned(),
         source,
@@ -107,18 +119,40 @@ pub fn run_logged(
     // Our copies of the pipe's writing end must go, or reading never ends.
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let running = interrupt.started(child.id().cast_signed());
-    let read = read_lines(reader, log, on_line);
-    if read.is_err() {
-        running.kill();
-    }
+    let (read, exceeded) = watched(bounds, &running, || {
+        let read = read_lines(reader, log, on_line);
+        if read.is_err() {
+            running.kill();
+        }
+        read
+    });
     let status = child.wait().doing("wait for the program logged in", &log.path)?;
     drop(running);
     interrupt.check()?;
     let last_lines = read?;
-    if status.success() {
+    if status.success() && exceeded.is_none() {
         return Ok(Ok(()));
     }
-    Ok(Err(Failure { status: status.to_string(), last_lines: last_lines.into() }))
+    Ok(Err(Failure { status: status.to_string(), last_lines: last_lines.into(), exceeded }))
+}
+
+/// Does `work` while a program runs, and ends the program should it go beyond `bounds`, which makes `work` end too.
+fn watched<T>(bounds: Option<Bounds<'_>>, running: &Running<'_>, work: impl FnOnce() -> T) -> (T, Option<Exceeded>) {
+    let (finished, done) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        let watch = bounds.map(|bounds| {
+            scope.spawn(move || {
+                let exceeded = bounds.watch(running.group(), &done);
+                if exceeded.is_some() {
+                    running.kill();
+                }
+                exceeded
+            })
+        });
+        let result = work();
+        drop(finished);
+        (result, watch.and_then(|watch| watch.join().unwrap_or_default()))
+    })
 }
 
 /// Copies lines into the log until there are no more; returns the last ones.
@@ -151,37 +185,46 @@ fn read_lines(
 /// Runs a command that answers on standard output; `Err` where it fails, with what it printed on standard error. One that
 /// runs longer than [`LONGEST_ANSWER`] or prints more than [`LARGEST_ANSWER`] is ended.
 pub fn run_for_output(command: &mut Command, interrupt: &Interrupt) -> Result<String, BuildError> {
-    run_for_answer(command, interrupt)?.successful()
+    run_for_answer(command, interrupt, None)?.successful()
 }
 
 /// As [`run_for_output`], for who can use the answer of a program that failed.
-pub(crate) fn run_for_answer(command: &mut Command, interrupt: &Interrupt) -> Result<Answer, BuildError> {
+pub(crate) fn run_for_answer(
+    command: &mut Command,
+    interrupt: &Interrupt,
+    bounds: Option<Bounds<'_>>,
+) -> Result<Answer, BuildError> {
     interrupt.check()?;
     let program = command.get_program().to_string_lossy().into_owned();
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn().map_err(|source| BuildError::Start { program: program.clone(), source })?;
     let running = interrupt.started(child.id().cast_signed());
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let (finished, deadline) = mpsc::channel::<()>();
-    let (out, err, late) = std::thread::scope(|scope| {
-        let running = &running;
-        let watch = scope.spawn(move || {
-            let late = deadline.recv_timeout(LONGEST_ANSWER) == Err(RecvTimeoutError::Timeout);
-            if late {
-                running.kill();
-            }
-            late
-        });
-        let err = scope.spawn(move || read_answer(err, running));
-        let out = read_answer(out, running);
-        let err = err.join().unwrap_or_default();
-        drop(finished);
-        (out, err, watch.join().unwrap_or_default())
-    });
+    let read = || {
+        std::thread::scope(|scope| {
+            let running = &running;
+            let watch = scope.spawn(move || {
+                let late = deadline.recv_timeout(LONGEST_ANSWER) == Err(RecvTimeoutError::Timeout);
+                if late {
+                    running.kill();
+                }
+                late
+            });
+            let err = scope.spawn(move || read_answer(err, running));
+            let out = read_answer(out, running);
+            let err = err.join().unwrap_or_default();
+            drop(finished);
+            (out, err, watch.join().unwrap_or_default())
+        })
+    };
+    let ((out, err, late), exceeded) = watched(bounds, &running, read);
     let status = child.wait().doing("wait for", Path::new(&program))?;
     drop(running);
     interrupt.check()?;
-    let failure = if late {
+    let failure = if let Some(exceeded) = exceeded {
+        Some((format!("ended, since {exceeded}"), shortened(&err)))
+    } else if late {
         Some((format!("ended after {} s without an answer", LONGEST_ANSWER.as_secs()), shortened(&err)))
     } else {
         (!status.success()).then(|| (status.to_string(), shortened(&err)))
@@ -214,7 +257,11 @@ mod tests {
     use super::*;
 
     fn failure(lines: &[&str]) -> Failure {
-        Failure { status: "exit status: 1".to_owned(), last_lines: lines.iter().map(|&line| line.to_owned()).collect() }
+        Failure {
+            status: "exit status: 1".to_owned(),
+            last_lines: lines.iter().map(|&line| line.to_owned()).collect(),
+            exceeded: None,
+        }
     }
 
     #[test]

@@ -5,14 +5,47 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pkgsrv_index::{Digest, PackageName};
-use pkgsrv_recipe::{BuildRequirements, LockedWheel, Recipe};
+use pkgsrv_recipe::{BuildKind, BuildRequirements, LockedWheel, Recipe};
 use sha2::{Digest as _, Sha256};
 
+use crate::admission::ImportTest;
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
 
 /// Name of the file with the pinned build tools.
 const BUILD_REQUIREMENTS: &str = "build-requirements.toml";
+
+/// The project that runs PEP 517 backends; every package's build needs it.
+const FRONTEND: &str = "build";
+
+/// A recipe with all that it refers to.
+#[derive(Clone, Debug)]
+pub struct LoadedRecipe {
+    /// The recipe.
+    pub recipe: Recipe,
+    /// Pinned wheels for the build Python.
+    pub tools: Vec<LockedWheel>,
+    /// File names and bytes of the patches, in order.
+    pub patches: Vec<(String, Vec<u8>)>,
+    /// The test that runs at admission, Python.
+    pub test_script: Option<String>,
+}
+
+impl LoadedRecipe {
+    /// What is imported and run before its wheel is admitted.
+    pub fn import_test(&self) -> ImportTest {
+        let script_name = self.recipe.test_script.clone().unwrap_or_default();
+        ImportTest {
+            script: self.test_script.as_ref().map(|text| (script_name, text.clone())),
+            further: self.recipe.test_imports.clone(),
+            left_out: self.recipe.test_left_out.clone(),
+            ..ImportTest::default()
+        }
+    }
+}
+
+/// Recipes by name.
+pub type LoadedRecipes = BTreeMap<PackageName, LoadedRecipe>;
 
 /// A folder of recipes, one folder per package.
 #[derive(Debug)]
@@ -69,7 +102,7 @@ impl RecipeTree {
     }
 
     /// The recipes of `wanted` and of all that these need, directly or not.
-    pub fn closure(&self, wanted: &[PackageName]) -> Result<BTreeMap<PackageName, Recipe>, BuildError> {
+    pub fn closure(&self, wanted: &[PackageName]) -> Result<LoadedRecipes, BuildError> {
         let mut found = BTreeMap::new();
         let mut pending = wanted.to_vec();
         while let Some(name) = pending.pop() {
@@ -80,7 +113,24 @@ impl RecipeTree {
             pending.extend(recipe.requirements.host.iter().chain(&recipe.requirements.run).cloned());
             found.insert(name, recipe);
         }
-        Ok(found)
+        let load = |recipe: &Recipe| Ok((recipe.name.clone(), self.load(recipe, &found)?));
+        found.values().map(load).collect()
+    }
+
+    /// Brings what a recipe refers to; `recipes` has those that it names.
+    fn load(&self, recipe: &Recipe, recipes: &BTreeMap<PackageName, Recipe>) -> Result<LoadedRecipe, BuildError> {
+        let mut tools = recipe.requirements.build.clone();
+        let is_package = |name: &&PackageName| recipes.get(*name).is_some_and(|it| it.build.kind == BuildKind::Package);
+        tools.extend(recipe.requirements.host.iter().filter(is_package).cloned());
+        if recipe.build.kind == BuildKind::Package {
+            tools.push(FRONTEND.parse().expect("a valid name"));
+        }
+        Ok(LoadedRecipe {
+            tools: self.tools(&recipe.name, &tools)?,
+            patches: self.patches(recipe)?,
+            test_script: self.test_script(recipe)?,
+            recipe: recipe.clone(),
+        })
     }
 
     fn read(&self, name: &PackageName) -> Result<Recipe, BuildError> {
@@ -115,23 +165,24 @@ impl RecipeTree {
     }
 
     /// The pinned wheels that a package's build needs, sorted.
-    pub(crate) fn tools(&self, package: &PackageName, names: &[PackageName]) -> Result<Vec<&LockedWheel>, BuildError> {
-        self.tools.closure(names, std::env::consts::ARCH).map_err(|tool| BuildError::UnknownTool {
+    fn tools(&self, package: &PackageName, names: &[PackageName]) -> Result<Vec<LockedWheel>, BuildError> {
+        let found = self.tools.closure(names, std::env::consts::ARCH).map_err(|tool| BuildError::UnknownTool {
             package: package.clone(),
             tool,
             file: self.directory.join(BUILD_REQUIREMENTS),
-        })
+        })?;
+        Ok(found.into_iter().cloned().collect())
     }
 
     /// The text of a recipe's test.
-    pub(crate) fn test_script(&self, recipe: &Recipe) -> Result<Option<String>, BuildError> {
+    fn test_script(&self, recipe: &Recipe) -> Result<Option<String>, BuildError> {
         let Some(name) = &recipe.test_script else { return Ok(None) };
         let path = self.directory.join(recipe.name.as_str()).join(name);
         fs::read_to_string(&path).doing("read", &path).map(Some)
     }
 
     /// The bytes of a recipe's patches, in order.
-    pub(crate) fn patches(&self, recipe: &Recipe) -> Result<Vec<(String, Vec<u8>)>, BuildError> {
+    fn patches(&self, recipe: &Recipe) -> Result<Vec<(String, Vec<u8>)>, BuildError> {
         let folder = self.directory.join(recipe.name.as_str());
         let read = |name: &String| {
             let path = folder.join(name);

@@ -4,7 +4,6 @@ mod symbols;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use flate2::read::GzDecoder;
 use pkgsrv_index::{Abi, Digest};
@@ -13,6 +12,7 @@ use crate::action::sha256;
 use crate::contents;
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
+use crate::limits::Bounds;
 use crate::process::{self, Answer};
 use crate::source::{check_hash, not_unpacked};
 use crate::space::tells_of_a_full_disk;
@@ -69,7 +69,7 @@ impl Runtime {
         let wanted = format!("{}@{}", self.name, self.version);
         let stage = context.progress.stage(&wanted, "fetching by npm");
         let work = context.cache.work_directory("runtime")?;
-        let mut npm = Command::new("npm");
+        let mut npm = process::command("npm");
         npm.args(["pack", "--loglevel=error", "--fetch-retries=1", "--pack-destination"])
             .arg(work.path())
             .arg(&wanted)
@@ -149,8 +149,9 @@ impl Runtime {
         for (from, to) in mounts {
             sandbox = sandbox.read_only(from, to);
         }
-        let mut command = sandbox.directory("/tmp").command(&[toolchain.node(), "/script/script.mjs"]);
-        process::run_for_answer(&mut command, &context.interrupt)
+        let mut command = sandbox.directory("/tmp").command(&[toolchain.node(), "/script/script.mjs"])?;
+        let bounds = Bounds { limits: &context.limits, directory: None };
+        process::run_for_answer(&mut command, &context.interrupt, Some(bounds))
     }
 }
 

@@ -143,7 +143,7 @@ fn library(context: &Context, toolchain: &Toolchain) -> Result<PathBuf, BuildErr
         .sandbox()
         .writable(work.path(), "/library")
         .variable(&flags_variable(), &FLAGS.join(" "))
-        .command(&["/bin/bash", "-c", LIBRARY_SCRIPT]);
+        .command(&["/bin/bash", "-c", LIBRARY_SCRIPT])?;
     let mut log = context.log("rust-library")?;
     context.run_step("toolchain", "compiling Rust's standard library", &mut command, &mut log)?;
     work.move_into_place(&place)?;
@@ -183,8 +183,8 @@ fn crates(
         "--manifest-path",
         &manifest,
         "/fetched/crates",
-    ]);
-    let mut log = context.log("crates")?;
+    ])?;
+    let mut log = context.log(&format!("{}-crates", label.replace(' ', "-")))?;
     context.run_step(label, "fetching its crates", &mut command, &mut log)?;
     // A lock without any crates makes no directory.
     let crates = work.path().join("crates");

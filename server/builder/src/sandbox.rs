@@ -2,9 +2,13 @@
 //! but what is named.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Seek as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use crate::error::{BuildError, IoContext as _};
 
@@ -121,14 +125,24 @@ impl Sandbox {
     }
 
     /// The command that runs `program` inside.
-    pub fn command(self, program: &[&str]) -> Command {
-        let mut command = Command::new("bwrap");
-        command.args(self.arguments);
+    pub fn command(mut self, program: &[&str]) -> Result<Command, BuildError> {
         if !self.network {
-            command.arg("--unshare-net");
+            self.add(["--unshare-net"]);
         }
-        command.arg("--").args(program);
-        command
+        let told = self.told().map_err(|source| BuildError::Start { program: "bwrap".to_owned(), source })?;
+        let mut command = Command::new("bwrap");
+        command.args(["--args", "0", "--"]).args(program).stdin(told);
+        Ok(command)
+    }
+
+    /// What bubblewrap is told, as it reads it from standard input: on its command line every user of the machine could
+    /// read what is secret in the address of a proxy or in a token. `program` finds nothing left to read.
+    fn told(&self) -> std::io::Result<File> {
+        let mut file = File::from(memfd_create("bwrap", MFdFlags::MFD_CLOEXEC)?);
+        let parts: Vec<&[u8]> = self.arguments.iter().map(|argument| argument.as_bytes()).collect();
+        file.write_all(&parts.join(&0))?;
+        file.rewind()?;
+        Ok(file)
     }
 
     fn mount(&mut self, how: &str, from: &Path, to: &str) {

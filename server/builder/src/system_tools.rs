@@ -1,7 +1,6 @@
 //! Programs that must be on the machine: found, installed by apt where we are root, or named with the exact command.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use crate::context::Context;
 use crate::error::BuildError;
@@ -46,9 +45,9 @@ pub fn ensure(context: &Context, tools: &[SystemTool]) -> Result<(), BuildError>
     let label = packages.join(", ");
     let stage = context.progress.stage(&label, "installing by apt");
     let mut apt = |arguments: &[&str]| {
-        let mut command = Command::new("apt-get");
+        let mut command = process::command("apt-get");
         command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
-        process::run_logged(&mut command, &context.interrupt, &mut log, |line| stage.message(line))
+        process::run_logged(&mut command, &context.interrupt, None, &mut log, |line| stage.message(line))
     };
     // The lists may be missing or old: only then is the update worth its time.
     let install: Vec<&str> =

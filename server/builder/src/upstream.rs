@@ -1,6 +1,5 @@
 //! The upstream index: which one it is, and fetching a file from it by project, name and hash.
 
-use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
@@ -190,7 +189,7 @@ impl Upstream {
 }
 
 fn ask_pip(context: &Context) -> Result<String, BuildError> {
-    let ask = || process::run_for_output(Command::new("python3").args(["-c", ASK_PIP]), &context.interrupt);
+    let ask = || process::run_for_output(process::command("python3").args(["-c", ASK_PIP]), &context.interrupt);
     ask().or_else(|_| system_tools::ensure(context, &[PIP]).and_then(|()| ask())).map_err(|error| match error {
         BuildError::Interrupted => error,
         _ => BuildError::NoUpstream { reason: format!("pip could not be asked ({error})") },

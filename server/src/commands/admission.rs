@@ -5,13 +5,54 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use pkgsrv::{AdmissionError, Candidate, Store, StoredObject};
-use pkgsrv_builder::{AdmissionCandidate, AdmissionReport, BuildError, Context, ImportTest};
+use pkgsrv::{
+    AdmissionError, Candidate, ChannelName, DataArgs, FetchArgs, LimitArgs, ServerError, Store, StoredObject,
+    ToolchainArgs, Upload,
+};
+use pkgsrv_builder::{AdmissionCandidate, AdmissionReport, BuildError, Context, ImportTest, Interrupt};
 use pkgsrv_index::{Abi, FileEntry, WheelFilename};
+
+/// Wheels, what they are for, and what decides on them.
+#[derive(Debug, clap::Args)]
+pub(crate) struct WheelArgs {
+    /// The wheels
+    #[arg(required = true, value_name = "FILE.whl")]
+    pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub data: DataArgs,
+    #[command(flatten)]
+    fetch: FetchArgs,
+    #[command(flatten)]
+    toolchain: ToolchainArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    imports: ImportArgs,
+    /// Channel that they are for; what they need is looked for in it
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    pub channel: ChannelName,
+    /// ABI that they are for, may be repeated [default: every ABI that a wheel fits]
+    #[arg(long = "abi", value_name = "ABI")]
+    pub abis: Vec<Abi>,
+}
+
+impl WheelArgs {
+    /// The wheels' bytes.
+    pub(crate) fn uploads(&self) -> Result<Vec<Upload>, ServerError> {
+        self.paths.iter().map(|path| Upload::read(path)).collect()
+    }
+
+    /// What `uploads`, which [`Self::uploads`] read, must pass; `store` has what they need.
+    pub(crate) fn gate<'a>(&self, store: &'a Store, uploads: &[Upload], interrupt: &Interrupt) -> Gate<'a> {
+        let paths = uploads.iter().map(|upload| upload.filename.clone()).zip(self.paths.iter().cloned()).collect();
+        let context = Context { limits: self.limits.limits(), ..self.toolchain.context(&self.fetch, interrupt) };
+        Gate { context, store, paths, test: self.imports.test() }
+    }
+}
 
 /// How the modules of a wheel are tried.
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct ImportArgs {
+struct ImportArgs {
     /// Module that is not imported, and the reason for that, which goes into the report; may be repeated
     #[arg(long = "leave-out", value_name = "MODULE=REASON")]
     leave_out: Vec<LeftOut>,
@@ -66,16 +107,7 @@ pub(crate) struct Gate<'a> {
     test: ImportTest,
 }
 
-impl<'a> Gate<'a> {
-    pub(crate) fn new(
-        context: Context,
-        store: &'a Store,
-        paths: HashMap<WheelFilename, PathBuf>,
-        imports: &ImportArgs,
-    ) -> Self {
-        Self { context, store, paths, test: imports.test() }
-    }
-
+impl Gate<'_> {
     /// The report on a wheel that is to be published; a refusal is an error.
     pub(crate) fn admit(&self, candidate: &Candidate<'_>) -> Result<Option<AdmissionReport>, AdmissionError> {
         let needed = candidate.needed.as_deref().map_err(ToString::to_string);

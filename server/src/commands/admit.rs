@@ -1,36 +1,17 @@
 //! `pkgsrv admit`.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
-
 use anyhow::{Result, bail};
-use pkgsrv::{ChannelName, DataArgs, FetchArgs, ToolchainArgs, Upload};
 use pkgsrv_builder::{AdmissionReport, Interrupt};
 use pkgsrv_index::{Abi, WheelFilename};
 
-use super::admission::{Gate, ImportArgs};
+use super::admission::WheelArgs;
 use super::working::interruptible;
 use super::{JsonArgs, print_json};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Admit {
-    /// Wheels to check
-    #[arg(required = true, value_name = "FILE.whl")]
-    wheels: Vec<PathBuf>,
     #[command(flatten)]
-    data: DataArgs,
-    #[command(flatten)]
-    fetch: FetchArgs,
-    #[command(flatten)]
-    toolchain: ToolchainArgs,
-    #[command(flatten)]
-    imports: ImportArgs,
-    /// Channel that has what the wheels need
-    #[arg(long, value_name = "NAME", default_value = "main")]
-    channel: ChannelName,
-    /// ABI to check for, may be repeated [default: every ABI that a wheel fits]
-    #[arg(long = "abi", value_name = "ABI")]
-    abis: Vec<Abi>,
+    wheels: WheelArgs,
     #[command(flatten)]
     output: JsonArgs,
 }
@@ -53,15 +34,14 @@ impl Admit {
     }
 
     fn reports(self, interrupt: &Interrupt) -> Result<Vec<AdmissionReport>> {
-        let uploads: Vec<Upload> = self.wheels.iter().map(|path| Upload::read(path)).collect::<Result<_, _>>()?;
-        let paths: HashMap<WheelFilename, PathBuf> =
-            uploads.iter().map(|upload| upload.filename.clone()).zip(self.wheels.iter().cloned()).collect();
-        let store = self.data.data_dir().store();
-        let gate = Gate::new(self.toolchain.context(&self.fetch, interrupt), &store, paths, &self.imports);
+        let WheelArgs { data, abis, channel, paths, .. } = &self.wheels;
+        let uploads = self.wheels.uploads()?;
+        let store = data.data_dir().store();
+        let gate = self.wheels.gate(&store, &uploads, interrupt);
         let mut reports = Vec::new();
-        for abi in Abi::known().filter(|abi| self.abis.is_empty() || self.abis.contains(abi)) {
-            let needed = pkgsrv::needed(&store, &self.channel, abi, &uploads)?;
-            for (upload, path) in uploads.iter().zip(&self.wheels) {
+        for abi in Abi::known().filter(|abi| abis.is_empty() || abis.contains(abi)) {
+            let needed = pkgsrv::needed(&store, channel, abi, &uploads)?;
+            for (upload, path) in uploads.iter().zip(paths) {
                 if !self.is_wanted(abi, &upload.filename) {
                     continue;
                 }
@@ -78,6 +58,6 @@ impl Admit {
     /// Asked for by name, or fitting; one that fits nothing is told so for the newest.
     fn is_wanted(&self, abi: Abi, filename: &WheelFilename) -> bool {
         let fits = |abi: Abi| filename.tags_fit(abi).is_some();
-        !self.abis.is_empty() || fits(abi) || abi == Abi::newest() && !Abi::known().any(fits)
+        !self.wheels.abis.is_empty() || fits(abi) || abi == Abi::newest() && !Abi::known().any(fits)
     }
 }

@@ -5,11 +5,12 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use pkgsrv::{BuildArgs, ServerError, digest_of};
-use pkgsrv_builder::{ActionResult, Builder, Interrupt};
+use pkgsrv_builder::{ActionResult, BuildOutcome, Builder, Interrupt, PlannedPackage, PlannedState};
 use pkgsrv_index::{Digest, PackageName};
 use serde::Serialize;
+use serde_json::json;
 
 use super::working::interruptible;
 use super::{JsonArgs, print_json};
@@ -21,6 +22,12 @@ pub(crate) struct Build {
     names: Vec<PackageName>,
     #[command(flatten)]
     settings: BuildArgs,
+    /// Build what does not need a package that failed, and tell of all failures at the end
+    #[arg(long, short)]
+    keep_going: bool,
+    /// Print what would be built, and why, and build nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Directory that the wheels are copied to
     #[arg(long, value_name = "DIR", default_value = "dist")]
     out: PathBuf,
@@ -29,7 +36,7 @@ pub(crate) struct Build {
 }
 
 /// What `--json` prints: every wheel that was asked for or needed, dependencies first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 struct Built {
     wheels: Vec<BuiltWheel>,
 }
@@ -48,27 +55,80 @@ struct BuiltWheel {
 impl Build {
     pub(crate) async fn run(self) -> Result<()> {
         let json = self.output.json;
-        let built = interruptible(move |interrupt| {
-            let results = build(&self.settings, &self.names, interrupt)?;
-            copy_wheels(&results, &self.out)
-        });
-        let built = built.await?;
+        if self.dry_run {
+            let plan = interruptible(move |interrupt| plan(&self.settings, &self.names, interrupt)).await?;
+            if json {
+                return print_json(&json!({ "packages": plan }));
+            }
+            print!("{}", as_table(&plan));
+            return Ok(());
+        }
+        let built = interruptible(move |interrupt| self.build(interrupt));
+        let (built, outcome) = built.await?;
         if json {
-            return print_json(&built);
+            print_json(&built)?;
+        } else {
+            built.wheels.iter().for_each(|wheel| println!("{}", wheel.path.display()));
         }
-        for wheel in built.wheels {
-            println!("{}", wheel.path.display());
+        tell_failures(outcome)
+    }
+
+    fn build(&self, interrupt: &Interrupt) -> Result<(Built, BuildOutcome)> {
+        // Mistakes in names and recipes show before anything is fetched.
+        let context = self.settings.context(interrupt);
+        let recipes = self.settings.recipe_tree(&context)?.closure(&self.names)?;
+        let builder = Builder::new(&context, self.settings.abi())?;
+        let outcome = builder.build(&recipes, self.settings.options(self.keep_going))?;
+        if !self.keep_going && !outcome.failures.is_empty() {
+            return Ok((Built::default(), outcome));
         }
-        Ok(())
+        Ok((copy_wheels(&outcome.results, &self.out)?, outcome))
     }
 }
 
-fn build(settings: &BuildArgs, names: &[PackageName], interrupt: &Interrupt) -> Result<Vec<ActionResult>> {
-    // Mistakes in names and recipes show before anything is fetched.
+/// `Err` if anything failed. One failure is the error; several are told one after the other.
+fn tell_failures(outcome: BuildOutcome) -> Result<()> {
+    let BuildOutcome { results, mut failures, given_up } = outcome;
+    if given_up.is_empty() && failures.len() == 1 {
+        return Err(failures.remove(0).error.into());
+    }
+    if failures.is_empty() {
+        return Ok(());
+    }
+    let names = |names: &mut dyn Iterator<Item = &PackageName>| {
+        names.map(ToString::to_string).collect::<Vec<String>>().join(", ")
+    };
+    let (built, failed) = (results.len(), names(&mut failures.iter().map(|failure| &failure.name)));
+    for failure in failures {
+        super::report(&failure.error.into());
+    }
+    let after = match names(&mut given_up.iter()) {
+        none if none.is_empty() => String::new(),
+        lost => format!("; not built, since they need these: {lost}"),
+    };
+    bail!("failed: {failed}{after}; built: {built}")
+}
+
+/// What would be built, each package after what it needs.
+pub(super) fn plan(settings: &BuildArgs, names: &[PackageName], interrupt: &Interrupt) -> Result<Vec<PlannedPackage>> {
     let context = settings.context(interrupt);
-    let tree = settings.recipe_tree(&context)?;
-    tree.closure(names)?;
-    Ok(Builder::new(&context, settings.abi())?.build(&tree, names)?)
+    let recipes = settings.recipe_tree(&context)?.closure(names)?;
+    Ok(Builder::new(&context, settings.abi())?.plan(&recipes)?)
+}
+
+/// A line for each package.
+fn as_table(plan: &[PlannedPackage]) -> String {
+    let label = |package: &PlannedPackage| format!("{} {}", package.name, package.version);
+    let width = plan.iter().map(|package| label(package).len()).max().unwrap_or(0);
+    let line = |package: &PlannedPackage| {
+        let why = match (package.state, &package.changed) {
+            (PlannedState::Cached, _) => "cached".to_owned(),
+            (PlannedState::Build, None) => "build".to_owned(),
+            (PlannedState::Build, Some(changed)) => format!("build: {}", super::why::changed_since(changed)),
+        };
+        format!("{:width$}  {why}\n", label(package))
+    };
+    plan.iter().map(line).collect()
 }
 
 /// Copies under another name first, so that there is never half a wheel.

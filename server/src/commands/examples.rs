@@ -27,6 +27,8 @@ const TABLE: &[Examples] = &[
         &[
             ("pkgsrv build numpy", "numpy and what it needs, into ./dist"),
             ("pkgsrv build pyyaml --out wheels --json", "for a script: one line of JSON"),
+            ("pkgsrv build numpy pyyaml rpds-py --jobs 4 --keep-going", "side by side, as far as it goes"),
+            ("pkgsrv build contourpy --dry-run", "what that would do, and why"),
         ],
     ),
     (
@@ -87,6 +89,13 @@ const TABLE: &[Examples] = &[
         &[
             ("pkgsrv up numpy", "builds and serves at http://127.0.0.1:8417/"),
             ("pkgsrv up numpy pyyaml --listen 127.0.0.1:0 --json", "on any free port, told as JSON"),
+        ],
+    ),
+    (
+        "why",
+        &[
+            ("pkgsrv why numpy", "whether it would be built, and what has changed"),
+            ("pkgsrv why attrs jsonschema", "by which way jsonschema needs attrs"),
         ],
     ),
 ];

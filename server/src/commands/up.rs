@@ -1,19 +1,15 @@
 //! `pkgsrv up`: from package names to a server that has them.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
-use pkgsrv::{
-    BuildArgs, Candidate, ChannelName, DataArgs, DataDir, ListenArgs, ServeSettings, Server, Upload, digest_of,
-    read_line,
-};
-use pkgsrv_builder::{AdmissionReport, Builder, Interrupt};
+use pkgsrv::{BuildArgs, Candidate, ChannelName, DataArgs, DataDir, ListenArgs, ServeSettings, Server, read_line};
+use pkgsrv_builder::{Builder, Interrupt};
 use pkgsrv_index::{Abi, PackageName};
 
 use super::JsonArgs;
-use super::rebuilt::named_for;
+use super::company::BuiltWheels;
 use super::serve::{announce, interrupted};
 use super::working::interruptible;
 use crate::loader_build;
@@ -58,24 +54,15 @@ impl Up {
 /// Everything that must be there before the server answers.
 fn prepare(settings: &BuildArgs, names: &[PackageName], data: &DataDir, interrupt: &Interrupt) -> Result<()> {
     let context = settings.context(interrupt);
-    let tree = settings.recipe_tree(&context)?;
-    tree.closure(names)?;
+    let recipes = settings.recipe_tree(&context)?.closure(names)?;
     let builder = Builder::new(&context, settings.abi())?;
-    let results = builder.build(&tree, names)?;
+    let results = builder.build(&recipes, settings.options(false))?.complete()?;
     let abis = [settings.abi()];
     let line = read_line(&data.store(), &ChannelName::main(), settings.abi())?;
-    let mut uploads = Vec::new();
-    let mut reports = HashMap::new();
-    for (result, path) in results.iter().filter_map(|result| Some((result, result.wheel_path()?))) {
-        let upload = named_for(&line.index, Upload::read(&path)?)?;
-        let (filename, sha256) = (upload.filename.clone(), digest_of(&upload.bytes));
-        let renamed = |report: AdmissionReport| report.renamed(filename.to_string(), sha256, upload.bytes.len() as u64);
-        reports.insert(filename.clone(), result.admission().map(renamed));
-        uploads.push(upload);
-    }
-    // The builder admitted them when it made them.
-    let admit = |candidate: &Candidate<'_>| Ok(reports.get(&candidate.entry.filename).cloned().flatten());
-    pkgsrv::publish(&data.store(), &ChannelName::main(), &abis, &uploads, SystemTime::now(), &admit)
+    let store = data.store();
+    let wheels = BuiltWheels::new(&context, &store, &line.index, &recipes, &results)?;
+    let admit = |candidate: &Candidate<'_>| wheels.admit(candidate);
+    pkgsrv::publish(&store, &ChannelName::main(), &abis, &wheels.uploads(), SystemTime::now(), &admit)
         .context("the packages are built, but could not be published")?;
     let runtime = builder.runtime();
     data.add_runtime(runtime.name, runtime.version, &runtime.directory)?;

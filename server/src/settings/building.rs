@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pkgsrv_builder::{
-    BuildError, Cache, CargoSettings, Context, Interrupt, Progress, RecipeTree, ToolchainChoice, Upstream,
+    BuildError, BuildOptions, Cache, CargoSettings, Context, Interrupt, Limits, Progress, RecipeTree, ToolchainChoice,
+    Upstream,
 };
 use pkgsrv_index::Abi;
 
+use super::limits::LimitArgs;
 use super::{ToolchainArgs, user_directory};
 use crate::RECIPES;
 
@@ -39,6 +41,11 @@ pub struct BuildArgs {
     /// ABI to build for [default: the newest]
     #[arg(long, value_name = "ABI")]
     abi: Option<Abi>,
+    /// Processes that all builds together may have at once [default: one for each processor]
+    #[arg(long, short, value_name = "NUMBER", env = "PKGSRV_JOBS", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 /// What programs of Debian read to find a proxy.
@@ -56,6 +63,7 @@ impl FetchArgs {
             cache: Cache::new(std::path::absolute(&cache).unwrap_or(cache)),
             progress: Progress::stderr(),
             interrupt: interrupt.clone(),
+            limits: Limits::of_this_machine(),
             upstream: Upstream::new(self.upstream.clone(), Duration::from_secs(self.upstream_timeout)),
             toolchain: ToolchainChoice::default(),
             proxy: PROXY_VARIABLES
@@ -82,7 +90,13 @@ fn cargo_settings() -> CargoSettings {
 impl BuildArgs {
     /// The builder's surroundings.
     pub fn context(&self, interrupt: &Interrupt) -> Context {
-        self.toolchain.context(&self.fetch, interrupt)
+        Context { limits: self.limits.limits(), ..self.toolchain.context(&self.fetch, interrupt) }
+    }
+
+    /// How to build; `keep_going` is whether a failure leaves what does not depend on it.
+    pub fn options(&self, keep_going: bool) -> BuildOptions {
+        let default = BuildOptions::default();
+        BuildOptions { jobs: self.jobs.map_or(default.jobs, usize::from), keep_going }
     }
 
     /// The recipes asked for; else those of the current directory, if it has any; else those that the program carries.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pkgsrv::Candidate;
 use pkgsrv_builder::{
-    AdmissionCandidate, AdmissionReport, Cache, CargoSettings, Context, ImportTest, Interrupt, Progress,
+    AdmissionCandidate, AdmissionReport, Cache, CargoSettings, Context, ImportTest, Interrupt, Limits, Progress,
     ToolchainChoice, Upstream,
 };
 
@@ -17,6 +17,7 @@ pub fn admitted(candidate: &Candidate<'_>) -> AdmissionReport {
         cache: Cache::new(directory.path().join("cache")),
         progress: Progress::silent(),
         interrupt: Interrupt::default(),
+        limits: Limits::of_this_machine(),
         upstream: Upstream::new(None, Duration::from_secs(1)),
         toolchain: ToolchainChoice::default(),
         proxy: Vec::new(),

@@ -1,18 +1,21 @@
 //! The report of an admission: what was checked, what was found, what to do.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use pkgsrv_index::{Abi, Digest};
 use serde::{Deserialize, Serialize};
 
+use super::file_name;
 use crate::error::BuildError;
+use crate::source::hash_file;
 
 /// Version of the report's JSON; raised when a reader of the one before would misread it.
 const FORMAT: u32 = 1;
 
 /// Raised by one whenever admission begins to see what it did not see before. A kept report of an earlier version is
 /// made again.
-pub(super) const CHECKS_VERSION: u32 = 1;
+pub(super) const CHECKS_VERSION: u32 = 2;
 
 /// Findings that a check lists; the rest is counted.
 const MOST_FINDINGS: usize = 20;
@@ -31,7 +34,7 @@ pub struct AdmissionReport {
     pub size: u64,
     /// The name and digest under which it was checked, where it was given a build number after that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub checked_as: Option<CheckedAs>,
+    pub checked_as: Option<WheelIdentity>,
     /// What it is to run on.
     pub abi: Abi,
     /// The runtime of that ABI, `pyodide 314.0.7`.
@@ -47,15 +50,25 @@ pub struct AdmissionReport {
     pub side_modules: Vec<SideModuleReport>,
     /// Every module that was to be imported, in that order.
     pub imports: Vec<ImportReport>,
+    /// The wheels that it was imported with, sorted. With others it would have to be asked again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub company: Vec<WheelIdentity>,
 }
 
-/// Another name for the same contents.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckedAs {
+/// A wheel, by name and contents.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct WheelIdentity {
     /// The filename.
     pub filename: String,
     /// SHA-256 of the wheel.
     pub sha256: Digest,
+}
+
+impl WheelIdentity {
+    /// Of the wheel at `path`.
+    pub(super) fn of(path: &Path) -> Result<Self, BuildError> {
+        Ok(Self { filename: file_name(path), sha256: hash_file(path)? })
+    }
 }
 
 /// Whether a wheel is let in.
@@ -243,6 +256,7 @@ impl AdmissionReport {
             checks,
             side_modules: Vec::new(),
             imports: Vec::new(),
+            company: Vec::new(),
         };
         report.judge();
         report
@@ -300,7 +314,7 @@ impl AdmissionReport {
         if self.sha256 == sha256 {
             return self;
         }
-        let earlier = CheckedAs { filename: self.filename, sha256: self.sha256 };
+        let earlier = WheelIdentity { filename: self.filename, sha256: self.sha256 };
         self.checked_as.get_or_insert(earlier);
         Self { filename, sha256, size, ..self }
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use pkgsrv_index::Abi;
-use pkgsrv_side_module::{Export, ExternalKind, FunctionType, Import, Limits, SideModule};
+use pkgsrv_side_module::{Export, ExternalKind, FunctionType, Import, Limits, SideModule, normal_path};
 
 use super::features;
 use super::report::{Check, CheckName, Finding, ImportCounts, NeededLibrary, SideModuleReport};
@@ -245,9 +245,10 @@ impl<'a> Linker<'a> {
     /// By the runtime paths, else the only library of that name that is not the one that asks. Wheels are unpacked into
     /// one directory, so a path in one wheel may lead to a file of another.
     fn locate(&self, by: &Library, name: &str) -> Option<Located<'a>> {
+        let directories = by.module.dylink.runtime_directories(&unpacked(&by.path));
         let paths: Vec<String> =
-            runtime_paths(by).into_iter().map(|folder| normal(&format!("{folder}/{name}"))).collect();
-        let at = |path: &String| self.all.iter().find(|library| normal(&library.path) == *path).copied();
+            directories.into_iter().map(|directory| normal_path(&format!("{directory}/{name}"))).collect();
+        let at = |path: &String| self.all.iter().find(|library| unpacked(&library.path) == *path).copied();
         if let Some(library) = paths.iter().find_map(at) {
             return Some(Located { library, by_path: true });
         }
@@ -444,28 +445,10 @@ fn place(library: &Library) -> String {
     }
 }
 
-/// The module's runtime paths, as paths in the directory that wheels are unpacked to.
-fn runtime_paths(library: &Library) -> Vec<String> {
-    let origin = library.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let within = |text: &String| {
-        text.strip_prefix("$ORIGIN").or_else(|| text.strip_prefix("${ORIGIN}")).map(|rest| format!("{origin}{rest}"))
-    };
-    library.module.dylink.runtime_paths.iter().filter_map(within).collect()
-}
-
-/// A path without `.`, `..` and empty components.
-fn normal(path: &str) -> String {
-    let mut parts = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            _ => parts.push(part),
-        }
-    }
-    parts.join("/")
+/// Where a library is when all wheels are unpacked into one directory, which is no directory that a runtime path would name
+/// by itself.
+fn unpacked(path: &str) -> String {
+    normal_path(&format!("/site-packages/{path}"))
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ fn program(context: &Context, tool: SystemTool, missing: &[&str]) -> Finding {
     let version = match tool {
         // It knows no --version.
         UIDMAP => String::new(),
-        _ => first_line(context, Command::new(&path).arg("--version")).unwrap_or_else(|error| error),
+        _ => first_line(context, process::command(&path).arg("--version")).unwrap_or_else(|error| error),
     };
     Finding::good(tool.program, format!("{version} ({})", path.display()).trim().to_owned())
 }
@@ -58,7 +58,7 @@ pub(super) fn sandbox(context: &Context) -> Finding {
         let state = if system_tools::can_install() { State::Later } else { State::Bad };
         return Finding::other(state, SUBJECT, "cannot be tried without bwrap", remedy);
     }
-    let mut command = Command::new(BUBBLEWRAP.program);
+    let mut command = process::command(BUBBLEWRAP.program);
     command.args(["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]);
     command.args(["--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-net"]);
     command.args(["--cap-drop", "ALL", "--die-with-parent", "--new-session", "--", "/bin/sh", "-c", "echo works"]);

@@ -1,6 +1,5 @@
 //! The upstream index, npm's registry, and the clock by what the index says.
 
-use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use pkgsrv_index::Abi;
@@ -65,7 +64,7 @@ pub(super) fn npm(context: &Context) -> Finding {
         );
     }
     let wanted = format!("{}@{}", runtime.name, runtime.version);
-    let mut npm = Command::new(NPM.program);
+    let mut npm = process::command(NPM.program);
     npm.args(["view", &wanted, "version", "--loglevel=error", "--fetch-retries=0"]);
     match process::run_for_output(&mut npm, &context.interrupt) {
         Ok(answer) if answer.trim() == runtime.version => Finding::good(SUBJECT, format!("has {wanted}")),

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use pkgsrv_index::Abi;
 
@@ -13,7 +12,7 @@ use super::system_libraries::{self, EMSCRIPTEN_CACHE, PROGRAM_C, PROGRAM_CXX, SC
 use crate::action::sha256;
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
-use crate::process::Log;
+use crate::process::{self, Log};
 use crate::sandbox::Sandbox;
 use crate::system_tools::{self, BUBBLEWRAP, MMDEBSTRAP, UIDMAP};
 
@@ -78,7 +77,7 @@ pub(super) fn install(context: &Context, abi: Abi, place: &Path) -> Result<(), B
 
 fn bootstrap(context: &Context, abi: Abi, work: &Path, log: &mut Log) -> Result<(), BuildError> {
     let archive = work.join("root.tar");
-    let mut command = Command::new("mmdebstrap");
+    let mut command = process::command("mmdebstrap");
     if system_tools::is_root() {
         // It works there, and what it leaves when it is killed goes with the directory. An ordinary user's is not
         // open to the user ids of the namespace.
@@ -93,7 +92,7 @@ fn bootstrap(context: &Context, abi: Abi, work: &Path, log: &mut Log) -> Result<
     context.run_step("toolchain", "installing Debian packages", &mut command, log)?;
     let root = work.join("root");
     fs::create_dir(&root).doing("create", &root)?;
-    let mut command = Command::new("tar");
+    let mut command = process::command("tar");
     command
         .args(["--extract", "--no-same-owner", "--exclude=./dev/*", "--directory"])
         .arg(&root)
@@ -113,7 +112,7 @@ fn compile_system_libraries(context: &Context, work: &Path, log: &mut Log) -> Re
         .writable(&programs, "/programs")
         .directory("/programs")
         .variable("EM_CACHE", EMSCRIPTEN_CACHE)
-        .command(&["/bin/bash", "-eux", SCRIPT_NAME]);
+        .command(&["/bin/bash", "-eux", SCRIPT_NAME])?;
     context.run_step("toolchain", "compiling Emscripten's system libraries", &mut command, log)?;
     fs::remove_dir_all(&programs).doing("remove", &programs)
 }

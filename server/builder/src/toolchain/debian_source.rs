@@ -49,7 +49,7 @@ impl Apt {
             .writable(&var, "/var")
             .directory("/var/fetched")
             .with_network()
-            .command(&["/bin/bash", "-c", &script, package]);
+            .command(&["/bin/bash", "-c", &script, package])?;
         let mut log = context.log(&format!("source-{package}"))?;
         context.run_step(package, "fetching its Debian source package", &mut command, &mut log)?;
         let path = var.join("fetched").join(file);

@@ -12,7 +12,6 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use pkgsrv_index::Abi;
 
@@ -22,7 +21,7 @@ use super::{Toolchain, check_emscripten};
 use crate::action::sha256;
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
-use crate::process::Log;
+use crate::process::{self, Log};
 use crate::sandbox::{Sandbox, write_made_up_files};
 use find::Found;
 
@@ -163,7 +162,7 @@ fn compile_system_libraries(context: &Context, work: &Path, found: &Found, log: 
     write_emscripten_settings(&settings, found, |path| path.display().to_string())?;
     let bin = |path: &Path| path.parent().unwrap_or(path).display().to_string();
     let path = [found.emscripten.display().to_string(), bin(&found.node), "/usr/bin".to_owned(), "/bin".to_owned()];
-    let mut command = Command::new("/bin/bash");
+    let mut command = process::command("/bin/bash");
     command
         .args(["-eux", SCRIPT_NAME])
         .current_dir(&programs)
@@ -183,7 +182,7 @@ fn copy_compiled(context: &Context, shipped: &Path, cache: &Path, log: &mut Log)
     if !shipped.is_dir() {
         return fs::create_dir(cache).doing("create", cache);
     }
-    let mut command = Command::new("cp");
+    let mut command = process::command("cp");
     command.args(["--recursive", "--no-dereference", "--"]).args([shipped, cache]);
     context.run_step("toolchain", "copying the system libraries that Emscripten came with", &mut command, log)?;
     // It names the settings that the cache was made with; Emscripten would empty the cache because of ours.

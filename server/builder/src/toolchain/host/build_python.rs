@@ -1,7 +1,6 @@
 //! The build Python: which one it is, and whether it has what a toolchain needs.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use pkgsrv_index::Abi;
 use serde::Deserialize;
@@ -42,7 +41,7 @@ pub(super) fn find_python(
         missing.add(line, python_packages(abi));
         return Ok(None);
     };
-    let mut command = Command::new(&path);
+    let mut command = process::command(&path);
     let printed = process::run_for_output(command.args(["-I", "-c", SCRIPT]), &context.interrupt)?;
     let python: Python = serde_json::from_str(&printed).map_err(|error| BuildError::Program {
         program: path.display().to_string(),

@@ -1,7 +1,6 @@
 //! What Emscripten's own program `em-config` tells of how it is set up.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::context::Context;
 use crate::error::BuildError;
@@ -20,7 +19,7 @@ pub(super) struct EmConfig<'a> {
 
 impl EmConfig<'_> {
     fn told(&self, key: &str) -> Result<String, BuildError> {
-        let mut command = Command::new(self.directory.join("em-config"));
+        let mut command = process::command(self.directory.join("em-config"));
         command.arg(key).env("EMSDK_PYTHON", self.python);
         if let Some(emsdk) = self.emsdk {
             command.env("EM_CONFIG", emsdk.join(".emscripten"));

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use pkgsrv_index::Abi;
 
@@ -200,7 +199,7 @@ impl Found {
             if name.starts_with("python") || self.versions.contains_key(&name) {
                 continue;
             }
-            let mut command = Command::new(&path);
+            let mut command = process::command(&path);
             let printed = process::run_for_output(command.arg("--version").env("LC_ALL", "C"), &context.interrupt)?;
             let version = printed.lines().next().unwrap_or_default().trim().to_owned();
             if name == "node" && node_major(&version).is_none_or(|major| major < OLDEST_NODE) {

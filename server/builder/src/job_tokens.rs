@@ -1,0 +1,140 @@
+//! One budget of processes for all builds at once, by [GNU make's job server]: a pipe with a token for each process that
+//! may run. make, ninja and cargo take one for every process beyond their first, and give it back.
+//!
+//! [GNU make's job server]: https://www.gnu.org/software/make/manual/html_node/Job-Slots.html
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+
+use crate::error::{BuildError, IoContext as _};
+use crate::interrupt::Interrupt;
+
+/// How long the wait for a token lasts before it is looked whether there is an interruption.
+const INTERVAL: Duration = Duration::from_millis(20);
+
+/// The budget.
+#[derive(Debug)]
+pub(crate) struct JobTokens {
+    path: PathBuf,
+    pipe: File,
+    jobs: usize,
+}
+
+impl JobTokens {
+    /// As many tokens as there may be `jobs`, in a named pipe in `directory`.
+    pub(crate) fn new(directory: &Path, jobs: usize) -> Result<Self, BuildError> {
+        let path = directory.join("jobs");
+        nix::unistd::mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR)
+            .map_err(std::io::Error::from)
+            .doing("create the pipe", &path)?;
+        // Open for both: opening it for one would wait for the other. And never waiting: Ctrl-C must be noticed.
+        let mut pipe = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(OFlag::O_NONBLOCK.bits())
+            .open(&path)
+            .doing("open the pipe", &path)?;
+        pipe.write_all(&vec![b'+'; jobs]).doing("fill the pipe", &path)?;
+        Ok(Self { path, pipe, jobs })
+    }
+
+    /// Where the pipe is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many tokens there are.
+    pub(crate) fn jobs(&self) -> usize {
+        self.jobs
+    }
+
+    /// `MAKEFLAGS` for who finds the pipe at `path`.
+    pub(crate) fn make_flags(&self, path: &str) -> String {
+        format!(" -j{} --jobserver-auth=fifo:{path}", self.jobs)
+    }
+
+    /// Takes a token, and waits for one as long as it takes. It goes back when it is dropped.
+    pub(crate) fn take(&self, interrupt: &Interrupt) -> Result<Token<'_>, BuildError> {
+        let mut byte = [0];
+        loop {
+            interrupt.check()?;
+            match (&self.pipe).read(&mut byte) {
+                Ok(_) => return Ok(Token { tokens: self, byte }),
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                Err(error) => return Err(error).doing("read from the pipe", &self.path),
+            }
+            std::thread::sleep(INTERVAL);
+        }
+    }
+
+    /// Puts back what builds have taken and not returned, or takes out what they added: for when nothing runs.
+    pub(crate) fn restore(&self) -> Result<(), BuildError> {
+        let mut there = [0; 4096];
+        while matches!((&self.pipe).read(&mut there), Ok(count) if count > 0) {}
+        (&self.pipe).write_all(&vec![b'+'; self.jobs]).doing("fill the pipe", &self.path)
+    }
+}
+
+/// The right to run one process.
+#[derive(Debug)]
+pub(crate) struct Token<'a> {
+    tokens: &'a JobTokens,
+    byte: [u8; 1],
+}
+
+impl Drop for Token<'_> {
+    fn drop(&mut self) {
+        // A full pipe has more tokens than there should be already.
+        let _ = (&self.tokens.pipe).write_all(&self.byte);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(tokens: &JobTokens) -> usize {
+        let mut there = [0; 64];
+        let count = (&tokens.pipe).read(&mut there).unwrap_or(0);
+        (&tokens.pipe).write_all(&there[..count]).unwrap();
+        count
+    }
+
+    #[test]
+    fn tokens_go_back_and_lost_ones_are_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let tokens = JobTokens::new(directory.path(), 3).unwrap();
+        let interrupt = Interrupt::default();
+        let first = tokens.take(&interrupt).unwrap();
+        let second = tokens.take(&interrupt).unwrap();
+        assert_eq!(left(&tokens), 1);
+        drop(first);
+        assert_eq!(left(&tokens), 2);
+        std::mem::forget(second);
+        tokens.restore().unwrap();
+        assert_eq!(left(&tokens), 3);
+    }
+
+    #[test]
+    fn make_takes_part() {
+        let directory = tempfile::tempdir().unwrap();
+        let tokens = JobTokens::new(directory.path(), 2).unwrap();
+        assert_eq!(tokens.make_flags("/pkgsrv/jobs"), " -j2 --jobserver-auth=fifo:/pkgsrv/jobs");
+    }
+
+    #[test]
+    fn an_interruption_ends_the_wait() {
+        let directory = tempfile::tempdir().unwrap();
+        let tokens = JobTokens::new(directory.path(), 1).unwrap();
+        let interrupt = Interrupt::default();
+        let _held = tokens.take(&interrupt).unwrap();
+        interrupt.stop();
+        assert!(matches!(tokens.take(&interrupt), Err(BuildError::Interrupted)));
+    }
+}
