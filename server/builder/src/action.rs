@@ -32,10 +32,14 @@ pub(crate) struct Action<'a> {
     pub tools: Vec<&'a LockedWheel>,
     /// File names and bytes, in order.
     pub patches: Vec<(String, Vec<u8>)>,
+    /// The recipe's own files that the build sees: path beside the recipe, and bytes.
+    pub files: Vec<(String, Vec<u8>)>,
     /// The test that runs at admission, Python.
     pub test_script: Option<String>,
     /// Results of `requirements.host`.
     pub host: Vec<ActionResult>,
+    /// Where pinned tools are that only the source names.
+    pub tree: &'a RecipeTree,
     /// Names the result in the cache.
     pub digest: Digest,
 }
@@ -122,8 +126,10 @@ impl<'a> Action<'a> {
         let tools = tree.tools(&recipe.name, &tools)?;
         check_versions(recipe, &tools, &host)?;
         let patches = tree.patches(recipe)?;
+        let files = tree.files(recipe)?;
         let test_script = tree.test_script(recipe)?;
-        let mut action = Self { recipe, tools, patches, test_script, host, digest: Digest::from_bytes([0; 32]) };
+        let digest = Digest::from_bytes([0; 32]);
+        let mut action = Self { recipe, tools, patches, files, test_script, host, tree, digest };
         action.digest = action.digest(cross);
         Ok(action)
     }
@@ -143,6 +149,14 @@ impl<'a> Action<'a> {
         });
         if self.recipe.source.crates.is_some() {
             inputs["rust"] = json!(rust::digest().to_string());
+        }
+        if !self.files.is_empty() {
+            let files = self.files.iter().map(|(name, bytes)| json!([name, sha256(bytes).to_string()]));
+            inputs["files"] = json!(files.collect::<Vec<_>>());
+        }
+        // Which of the tools the source names is known only when it is there.
+        if self.recipe.requirements.build_system {
+            inputs["build-requirements"] = json!(self.tree.tools_digest().to_string());
         }
         sha256(inputs.to_string().as_bytes())
     }

@@ -23,12 +23,16 @@ mod repack;
 mod runtime;
 mod rust;
 mod sandbox;
+mod shared_prefix;
 mod source;
 mod space;
 mod system_tools;
 mod toolchain;
+mod unvendor;
 mod upstream;
+mod wheel_directory;
 mod work_directory;
+mod zip_archive;
 
 pub use action::{ActionResult, RESULT_FORMAT};
 pub use admission::{

@@ -1,6 +1,6 @@
 //! The folder of recipes: read on demand, so that a mistake in one recipe does not stop the others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,7 @@ const BUILD_REQUIREMENTS: &str = "build-requirements.toml";
 pub struct RecipeTree {
     directory: PathBuf,
     tools: BuildRequirements,
+    tools_digest: Digest,
 }
 
 impl RecipeTree {
@@ -30,7 +31,8 @@ impl RecipeTree {
         }
         let text = fs::read_to_string(&path).doing("read", &path)?;
         let tools = BuildRequirements::parse(&path.display().to_string(), &text)?;
-        Ok(Self { directory: directory.to_owned(), tools })
+        let tools_digest = crate::action::sha256(text.as_bytes());
+        Ok(Self { directory: directory.to_owned(), tools, tools_digest })
     }
 
     /// Whether there is something that [`Self::open`] would open.
@@ -123,6 +125,11 @@ impl RecipeTree {
         })
     }
 
+    /// A digest over all pinned wheels.
+    pub(crate) fn tools_digest(&self) -> Digest {
+        self.tools_digest
+    }
+
     /// The text of a recipe's test.
     pub(crate) fn test_script(&self, recipe: &Recipe) -> Result<Option<String>, BuildError> {
         let Some(name) = &recipe.test_script else { return Ok(None) };
@@ -132,11 +139,26 @@ impl RecipeTree {
 
     /// The bytes of a recipe's patches, in order.
     pub(crate) fn patches(&self, recipe: &Recipe) -> Result<Vec<(String, Vec<u8>)>, BuildError> {
+        self.read_beside(recipe, recipe.source.patches.iter())
+    }
+
+    /// The recipe's own files that its build sees, each once.
+    pub(crate) fn files(&self, recipe: &Recipe) -> Result<Vec<(String, Vec<u8>)>, BuildError> {
+        let extras = recipe.source.extras.iter().map(|(from, _)| from);
+        let names: BTreeSet<&String> = extras.chain(&recipe.source.files).collect();
+        self.read_beside(recipe, names.into_iter())
+    }
+
+    fn read_beside<'a>(
+        &self,
+        recipe: &Recipe,
+        names: impl Iterator<Item = &'a String>,
+    ) -> Result<Vec<(String, Vec<u8>)>, BuildError> {
         let folder = self.directory.join(recipe.name.as_str());
         let read = |name: &String| {
             let path = folder.join(name);
             Ok((name.clone(), fs::read(&path).doing("read", &path)?))
         };
-        recipe.source.patches.iter().map(read).collect()
+        names.map(read).collect()
     }
 }

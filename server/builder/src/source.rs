@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
 use crate::toolchain::Toolchain;
 use crate::upstream::{self, Failed, UpstreamFile};
+use crate::zip_archive;
 
 /// A file of this size is larger than any sdist; reading on would only fill the disk.
 const LARGEST_SOURCE: u64 = 2 << 30;
@@ -47,6 +48,14 @@ pub fn fetch_source(context: &Context, toolchain: &Toolchain, recipe: &Recipe) -
                     .is_some_and(|(_, v)| v.parse::<pep440_rs::Version>().is_ok_and(|v| v == recipe.version))
             };
             fetch_upstream(context, project, sha256, &format!("an sdist of version {version}"), is_sdist)
+        }
+        SourceOrigin::PyPiWheel { project, filename } => {
+            fetch_upstream(context, project, sha256, filename, |name| name == filename)
+        }
+        SourceOrigin::Url(url) => {
+            let file = UpstreamFile::at(url);
+            check_plain(&file.filename)?;
+            fetch(context, &context.upstream.client()?, &file, sha256)
         }
         SourceOrigin::Debian { package, file } => {
             let work = context.cache.work_directory("debian-source")?;
@@ -99,9 +108,18 @@ fn fetch_upstream(
     })?;
     let file = found.ok_or_else(|| BuildError::NotUpstream { project: project.clone(), file: wanted.to_owned() })?;
     check_plain(&file.filename)?;
+    fetch(context, &client, &file, sha256)
+}
+
+fn fetch(
+    context: &Context,
+    client: &reqwest::blocking::Client,
+    file: &UpstreamFile,
+    sha256: &Digest,
+) -> Result<Fetched, BuildError> {
     let work = context.cache.work_directory("fetch")?;
     let path = work.path().join("file");
-    upstream::persistently(context, || download(context, &client, &file, &path))?;
+    upstream::persistently(context, || download(context, client, file, &path))?;
     keep(context, &path, &file.filename, sha256)
 }
 
@@ -200,9 +218,28 @@ pub(crate) fn hash_file(path: &Path) -> Result<Digest, BuildError> {
     Ok(Digest::from_bytes(hasher.finalize().into()))
 }
 
-/// Unpacks a `.tar.gz`, `.tar.xz` or `.tar.bz2` that holds one top directory, and returns that directory, which lies in
-/// `into`. Entries that lead out of `into` (by name or through a link) are an error.
-pub fn unpack(archive: &Fetched, into: &Path) -> Result<PathBuf, BuildError> {
+/// Unpacks a `.tar.gz`, `.tar.xz`, `.tar.bz2` or `.zip`, and returns the directory in it that is asked for, or the one at
+/// the top if it has one; that lies in `into`. Entries that lead out of `into` (by name or through a link) are an error.
+pub fn unpack(archive: &Fetched, into: &Path, directory: Option<&str>) -> Result<PathBuf, BuildError> {
+    if archive.filename.strip_suffix(".zip").is_some() {
+        zip_archive::unpack(archive, into)?;
+    } else {
+        unpack_tar(archive, into)?;
+    }
+    if let Some(relative) = directory {
+        return zip_archive::directory_in(&archive.filename, into, relative);
+    }
+    let mut tops = fs::read_dir(into).doing("read", into)?;
+    match (tops.next(), tops.next()) {
+        (Some(Ok(top)), None) if top.path().is_dir() => Ok(top.path()),
+        _ => Err(BuildError::Archive {
+            filename: archive.filename.clone(),
+            reason: "expected one directory at the top; name the one that is the source by `extract-dir`".to_owned(),
+        }),
+    }
+}
+
+fn unpack_tar(archive: &Fetched, into: &Path) -> Result<(), BuildError> {
     let bad = |reason: String| BuildError::Archive { filename: archive.filename.clone(), reason };
     let file = File::open(&archive.path).doing("open", &archive.path)?;
     let mut tar = tar::Archive::new(inflated(&archive.filename, file));
@@ -225,12 +262,7 @@ pub fn unpack(archive: &Fetched, into: &Path) -> Result<PathBuf, BuildError> {
         }
     }
     directories.iter_mut().try_for_each(place)?;
-    bring_to_the_past(into)?;
-    let mut tops = fs::read_dir(into).doing("read", into)?;
-    match (tops.next(), tops.next()) {
-        (Some(Ok(top)), None) if top.path().is_dir() => Ok(top.path()),
-        _ => Err(bad("expected one directory at the top".to_owned())),
-    }
+    bring_to_the_past(into)
 }
 
 /// The tar archive inside, by what the file's name says that it is packed with.
@@ -305,7 +337,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let archive = archive(directory.path(), |tar| add(tar, "demo-1.0/setup.py", b"x"));
         let into = tempfile::tempdir().unwrap();
-        let top = unpack(&archive, into.path()).unwrap();
+        let top = unpack(&archive, into.path(), None).unwrap();
         assert_eq!(fs::read(top.join("setup.py")).unwrap(), b"x");
     }
 
@@ -323,7 +355,7 @@ mod tests {
             let path = directory.path().join(filename);
             fs::write(&path, bytes).unwrap();
             let into = tempfile::tempdir().unwrap();
-            let top = unpack(&Fetched { path, filename: filename.to_owned() }, into.path()).unwrap();
+            let top = unpack(&Fetched { path, filename: filename.to_owned() }, into.path(), None).unwrap();
             assert_eq!(fs::read(top.join("setup.py")).unwrap(), b"x", "{filename}");
         }
     }
@@ -349,7 +381,7 @@ mod tests {
         let archive = archive(directory.path(), |tar| add(tar, "../evil", b"x"));
         let into = directory.path().join("into");
         fs::create_dir(&into).unwrap();
-        let error = unpack(&archive, &into).unwrap_err();
+        let error = unpack(&archive, &into, None).unwrap_err();
         assert_eq!(
             error.to_string(),
             "a.tar.gz: not a whole archive: ../evil leads out of the archive; nothing was kept"
@@ -364,7 +396,7 @@ mod tests {
         let bytes = fs::read(&archive.path).unwrap();
         fs::write(&archive.path, &bytes[..bytes.len() / 2]).unwrap();
         let into = tempfile::tempdir().unwrap();
-        let error = unpack(&archive, into.path()).unwrap_err().to_string();
+        let error = unpack(&archive, into.path(), None).unwrap_err().to_string();
         assert!(error.starts_with("a.tar.gz: not a whole archive: "), "{error}");
     }
 }
