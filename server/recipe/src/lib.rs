@@ -8,6 +8,7 @@ mod check;
 mod checked;
 mod constraint;
 mod error;
+pub mod foreign;
 mod requirements_lock;
 mod source;
 mod text;
