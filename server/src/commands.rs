@@ -8,6 +8,7 @@ mod doctor;
 mod examples;
 mod publish;
 mod rebuilt;
+mod recipe;
 mod remedy;
 mod serve;
 mod toolchain;
@@ -30,6 +31,8 @@ pub(crate) enum Command {
     Up(up::Up),
     /// Build wheels from recipes
     Build(build::Build),
+    /// Import recipes that were written for pyodide-build
+    Recipe(recipe::RecipeCommand),
     /// Install and inspect toolchains
     Toolchain(toolchain::ToolchainCommand),
     /// Serve published packages over HTTP
@@ -51,6 +54,7 @@ impl Command {
         match self {
             Self::Up(command) => on_runtime(command.run())?,
             Self::Build(command) => on_runtime(command.run())?,
+            Self::Recipe(command) => return command.run(),
             Self::Toolchain(command) => on_runtime(command.run())?,
             Self::Serve(command) => command.run()?,
             Self::Admit(command) => on_runtime(command.run())?,
