@@ -9,6 +9,7 @@ mod doctor;
 mod examples;
 mod publish;
 mod rebuilt;
+mod recipe;
 mod remedy;
 mod serve;
 mod toolchain;
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     Build(build::Build),
     /// Tell what a package is needed for, and why it would be built
     Why(why::Why),
+    /// Import recipes that were written for pyodide-build
+    Recipe(recipe::RecipeCommand),
     /// Install and inspect toolchains
     Toolchain(toolchain::ToolchainCommand),
     /// Serve published packages over HTTP
@@ -56,6 +59,7 @@ impl Command {
             Self::Up(command) => on_runtime(command.run())?,
             Self::Build(command) => on_runtime(command.run())?,
             Self::Why(command) => on_runtime(command.run())?,
+            Self::Recipe(command) => return command.run(),
             Self::Toolchain(command) => on_runtime(command.run())?,
             Self::Serve(command) => command.run()?,
             Self::Admit(command) => on_runtime(command.run())?,

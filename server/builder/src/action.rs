@@ -15,7 +15,7 @@ use crate::contents;
 use crate::context::Context;
 use crate::cross_environment::CrossEnvironment;
 use crate::error::{BuildError, IoContext as _};
-use crate::recipe_tree::{LoadedRecipe, LoadedRecipes};
+use crate::loaded_recipe::{LoadedRecipe, LoadedRecipes};
 use crate::rust;
 
 /// Raised by one whenever the builder itself makes something else of the same inputs.
@@ -139,6 +139,14 @@ fn inputs(loaded: &LoadedRecipe, host: &[(&Recipe, Digest)], cross: &CrossEnviro
     });
     if loaded.recipe.source.crates.is_some() {
         inputs["rust"] = json!(rust::digest().to_string());
+    }
+    if !loaded.files.is_empty() {
+        let files = loaded.files.iter().map(|(name, bytes)| json!([name, sha256(bytes).to_string()]));
+        inputs["files"] = json!(files.collect::<Vec<_>>());
+    }
+    // Which of the tools the source names is known only when it is there.
+    if loaded.recipe.requirements.build_system {
+        inputs["build-requirements"] = json!(loaded.pinned.digest().to_string());
     }
     inputs
 }

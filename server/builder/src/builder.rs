@@ -9,7 +9,7 @@ use crate::cross_environment::CrossEnvironment;
 use crate::error::BuildError;
 use crate::execute::Workshop;
 use crate::job_tokens::JobTokens;
-use crate::recipe_tree::LoadedRecipes;
+use crate::loaded_recipe::LoadedRecipes;
 use crate::runtime::Runtime;
 use crate::toolchain::Toolchain;
 

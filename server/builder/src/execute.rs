@@ -1,11 +1,17 @@
 //! Carrying an action out: fetch, unpack, patch, build in the sandbox, and move the result into the cache whole.
 
+mod build_system;
+mod post;
+mod source_tree;
+mod variables;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use pkgsrv_index::{Abi, WheelFilename};
-use pkgsrv_recipe::{BuildKind, Exports};
+use pkgsrv_recipe::{BuildKind, Exports, Prefix};
 
 use crate::action::{Action, ActionResult, RESULT_FORMAT, ResultFile, sha256, write_admission};
 use crate::admission;
@@ -20,12 +26,16 @@ use crate::process::Log;
 use crate::repack::repack;
 use crate::rust::Rust;
 use crate::sandbox::Sandbox;
+use crate::shared_prefix;
 use crate::source;
 use crate::toolchain::Toolchain;
+use crate::unvendor;
 use crate::work_directory::WorkDirectory;
 
 const TOOLS: &str = "/pkgsrv/tools";
 const HOST: &str = "/pkgsrv/host";
+const SHARED_PREFIX: &str = "/pkgsrv/prefix";
+const RECIPE: &str = "/pkgsrv/recipe";
 const COMPILER_SETTINGS: &str = "/pkgsrv/compiler.conf";
 const JOBS: &str = "/pkgsrv/jobs";
 const SOURCE: &str = "/build/source";
@@ -53,13 +63,16 @@ struct Site<'a> {
     action: &'a Action<'a>,
     /// Results of `requirements.host`.
     host: &'a [ActionResult],
-    /// `tools`, `build/source`, `build/out`, `prefix`, `compiler.conf`, `patches`.
+    /// `tools`, `build/source`, `build/out`, `prefix`, `compiler.conf`, `patches`, `recipe`.
     work: PathBuf,
     log: Log,
     /// Where the source has crates.
     rust: Option<Rust>,
     /// Directories of the tools' and host packages' `.pc` files, as they are called inside.
     pkg_config: Vec<String>,
+    /// The recipe's variables, and after its script what that exported.
+    environment: BTreeMap<String, String>,
+    script_has_run: bool,
     /// How long each step took.
     steps: Vec<BuildStep>,
 }
@@ -88,6 +101,8 @@ pub(crate) fn build(shop: &Workshop<'_>, action: &Action<'_>, host: &[ActionResu
         log,
         rust: None,
         pkg_config: Vec::new(),
+        environment: BTreeMap::new(),
+        script_has_run: false,
         steps: Vec::new(),
     };
     site.prepare()?;
@@ -100,11 +115,18 @@ pub(crate) fn build(shop: &Workshop<'_>, action: &Action<'_>, host: &[ActionResu
             fs::rename(site.work.join("prefix"), &prefix).doing("keep the library in", &prefix)?;
             result.sha256 = Some(contents::digest(&prefix)?);
         }
-        BuildKind::Package => {
+        kind @ (BuildKind::Package | BuildKind::Wheel) => {
             if recipe.build.script.is_some() {
                 site.script()?;
+                site.take_exported()?;
+                site.write_compiler_settings()?;
             }
-            site.backend()?;
+            if kind == BuildKind::Package {
+                site.backend()?;
+            }
+            if let Some(script) = &recipe.build.post {
+                site.post(script)?;
+            }
             let (filename, bytes) = site.wheel()?;
             let path = finished.path().join(&filename);
             fs::write(&path, &bytes).doing("write", &path)?;
@@ -148,12 +170,17 @@ impl Site<'_> {
             let path = self.work.join(directory);
             fs::create_dir_all(&path).doing("create", &path)?;
         }
-        let archive = source::fetch_source(self.shop.context, self.shop.toolchain, self.action.recipe())?;
-        let top = source::unpack(&archive, &self.work.join("build/unpacked"))?;
-        let place = self.work.join("build/source");
-        fs::rename(&top, &place).doing("move the source to", &place)?;
-        let settings = self.work.join("compiler.conf");
-        fs::write(&settings, self.compiler_settings()?).doing("write", &settings)?;
+        self.bring_source()?;
+        self.read_environment()?;
+        if self.action.recipe().build.prefix == Prefix::Shared {
+            for library in self.libraries() {
+                shared_prefix::add(&library.directory.join("prefix"), &self.work.join("prefix"))?;
+            }
+        }
+        self.write_compiler_settings()?;
+        self.lay_out_files()?;
+        self.patch()?;
+        self.lay_out_extras()?;
         self.install_tools()?;
         let tools = self.work.join("tools");
         for result in self.host {
@@ -163,8 +190,12 @@ impl Site<'_> {
         }
         let found = host_package::pkg_config_directories(&tools)?;
         self.pkg_config = found.iter().map(|path| format!("{TOOLS}/{}", path.display())).collect();
-        self.patch()?;
         self.bring_rust()
+    }
+
+    fn write_compiler_settings(&self) -> Result<(), BuildError> {
+        let settings = self.work.join("compiler.conf");
+        fs::write(&settings, self.compiler_settings()?).doing("write", &settings)
     }
 
     fn bring_rust(&mut self) -> Result<(), BuildError> {
@@ -181,11 +212,12 @@ impl Site<'_> {
     }
 
     fn install_tools(&mut self) -> Result<(), BuildError> {
-        if self.action.loaded.tools.is_empty() {
+        let tools = self.tools()?;
+        if tools.is_empty() {
             return Ok(());
         }
         let mut sandbox = self.shop.toolchain.sandbox().writable(&self.work.join("tools"), TOOLS);
-        for wheel in &self.action.loaded.tools {
+        for wheel in &tools {
             let fetched = source::fetch_wheel(self.shop.context, wheel)?;
             sandbox = sandbox.read_only(&fetched.path, &format!("/wheels/{}", wheel.filename.as_str()));
         }
@@ -198,22 +230,8 @@ impl Site<'_> {
         self.run("tools", sandbox, &["/bin/bash", "-c", &script, &toolchain.python(), TOOLS])
     }
 
-    fn patch(&mut self) -> Result<(), BuildError> {
-        let patches = self.work.join("patches");
-        for (name, bytes) in &self.action.loaded.patches {
-            let path = patches.join(name);
-            fs::write(&path, bytes).doing("write", &path)?;
-        }
-        for (name, _) in &self.action.loaded.patches {
-            let sandbox = self.sandbox().read_only(&patches, "/pkgsrv/patches");
-            let path = format!("/pkgsrv/patches/{name}");
-            self.run("patch", sandbox, &["patch", "-p1", "--binary", "--forward", "--input", &path])?;
-        }
-        Ok(())
-    }
-
     fn script(&mut self) -> Result<(), BuildError> {
-        let script = self.action.recipe().build.script.clone().unwrap_or_default();
+        let script = self.telling_script();
         let sandbox = self.sandbox();
         self.run("script", sandbox, &["/bin/bash", "-e", "-o", "pipefail", "-c", &script])
     }
@@ -242,28 +260,40 @@ impl Site<'_> {
             }
         }
         for (key, values) in &self.action.recipe().build.config_settings {
-            settings.extend(values.iter().map(|value| (key.clone(), value.clone())));
+            for value in values {
+                settings.push((key.clone(), self.expand(value)?));
+            }
         }
         Ok(settings)
     }
 
     /// `build-system.build-backend` of the source's `pyproject.toml`.
     fn backend_name(&self) -> Result<Option<String>, BuildError> {
+        let project = self.pyproject()?;
+        let backend = project.as_ref().and_then(|project| project.get("build-system")?.get("build-backend"));
+        Ok(backend.and_then(toml::Value::as_str).map(str::to_owned))
+    }
+
+    /// The source's `pyproject.toml`, if it has one.
+    fn pyproject(&self) -> Result<Option<toml::Table>, BuildError> {
         let path = self.work.join("build/source/pyproject.toml");
         if fs::symlink_metadata(&path).is_err() {
             return Ok(None);
         }
         let text = String::from_utf8_lossy(&self.read_left_by_the_build(&path)?).into_owned();
-        let project: toml::Table = text.parse().map_err(|error: toml::de::Error| BuildError::Package {
+        let project = text.parse().map_err(|error: toml::de::Error| BuildError::Package {
             package: self.action.label(),
             reason: format!("its pyproject.toml cannot be read: {error}"),
         })?;
-        let backend = project.get("build-system").and_then(|system| system.get("build-backend"));
-        Ok(backend.and_then(toml::Value::as_str).map(str::to_owned))
+        Ok(Some(project))
     }
 
-    /// The sandbox of every step that runs the package's own code.
+    /// The sandbox of every step that runs the package's own code, in the source's directory.
     fn sandbox(&self) -> Sandbox {
+        self.sandbox_in(SOURCE)
+    }
+
+    fn sandbox_in(&self, directory: &str) -> Sandbox {
         let Self { shop, action, work, .. } = self;
         let mut sandbox = shop
             .toolchain
@@ -273,26 +303,33 @@ impl Site<'_> {
             .read_only(&work.join("compiler.conf"), COMPILER_SETTINGS)
             .writable(&work.join("build"), "/build");
         let mut pkg_config = self.pkg_config.clone();
+        let is_shared = action.recipe().build.prefix == Prefix::Shared;
+        if is_shared {
+            pkg_config.push(format!("{SHARED_PREFIX}/lib/pkgconfig"));
+        }
         for library in self.libraries() {
             let mount = format!("{HOST}/{}", library.name);
             sandbox = sandbox.read_only(&library.directory.join("prefix"), &mount);
             pkg_config.push(format!("{mount}/lib/pkgconfig"));
         }
-        let prefix = format!("{HOST}/{}", action.recipe().name);
+        let prefix = self.prefix();
         if action.recipe().build.kind == BuildKind::StaticLibrary {
             sandbox = sandbox.writable(&work.join("prefix"), &prefix);
+        } else if is_shared {
+            sandbox = sandbox.read_only(&work.join("prefix"), &prefix);
         }
+        sandbox = self.mount_files(sandbox);
         if let Some(rust) = &self.rust {
             sandbox = rust.mount(sandbox);
         }
         for (name, value) in shop.cross.variables() {
             sandbox = sandbox.variable(name, &value);
         }
-        for (name, value) in &action.recipe().build.environment {
+        for (name, value) in &self.environment {
             sandbox = sandbox.variable(name, value);
         }
-        sandbox
-            .directory(SOURCE)
+        sandbox = sandbox
+            .directory(directory)
             .variable("JOBS", &shop.tokens.jobs().to_string())
             // make, ninja and cargo share one budget with all that builds beside.
             .writable(shop.tokens.path(), JOBS)
@@ -304,7 +341,10 @@ impl Site<'_> {
             .variable("PYTHONUNBUFFERED", "1")
             .variable("PYTHONPATH", &format!("{TOOLS}:{CROSS}/sysconfig"))
             .variable("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH)
-            .variable("TZ", "UTC")
+            .variable("TZ", "UTC");
+        // What the script exported holds over all of it; it saw the same before.
+        let exported = self.environment.iter().filter(|_| self.script_has_run);
+        exported.fold(sandbox, |sandbox, (name, value)| sandbox.variable(name, value))
     }
 
     /// The host requirements that are libraries.
@@ -317,13 +357,17 @@ impl Site<'_> {
         let mut text = self.shop.cross.compiler_settings(self.shop.toolchain)?;
         let mut add = |key: &str, value: &str| text.extend([key, " ", value, "\n"]);
         // The recipe's flags come after the package's own, the ABI's after all.
-        build.cflags.iter().for_each(|flag| add("package-flag", flag));
-        build.cxxflags.iter().for_each(|flag| add("default-cxx-flag", flag));
+        self.expanded_flags(&build.cflags)?.iter().for_each(|flag| add("package-flag", flag));
+        self.expanded_flags(&build.cxxflags)?.iter().for_each(|flag| add("default-cxx-flag", flag));
+        if build.prefix == Prefix::Shared {
+            add("default-flag", &format!("-I{SHARED_PREFIX}/include"));
+            add("link-flag", &format!("-L{SHARED_PREFIX}/lib"));
+        }
         for library in self.libraries() {
             add("default-flag", &format!("-I{HOST}/{}/include", library.name));
             add("link-flag", &format!("-L{HOST}/{}/lib", library.name));
         }
-        build.ldflags.iter().for_each(|flag| add("link-flag", flag));
+        self.expanded_flags(&build.ldflags)?.iter().for_each(|flag| add("link-flag", flag));
         match &build.exports {
             Exports::PyInit => add("export", "pyinit"),
             Exports::WholeArchive => add("export", "whole-archive"),
@@ -341,8 +385,8 @@ impl Site<'_> {
         Ok(())
     }
 
-    /// The one wheel that the backend wrote, repacked.
-    fn wheel(&self) -> Result<(String, Vec<u8>), BuildError> {
+    /// The one wheel that the backend wrote.
+    fn built_wheel(&self) -> Result<PathBuf, BuildError> {
         let out = self.work.join("build/out");
         let wheels: Vec<PathBuf> = fs::read_dir(&out)
             .doing("read", &out)?
@@ -354,9 +398,18 @@ impl Site<'_> {
             let reason = format!("its build wrote {} wheels, expected one", wheels.len());
             return Err(BuildError::Package { package: self.action.label(), reason });
         };
-        let bytes = self.read_left_by_the_build(path)?;
+        Ok(path.clone())
+    }
+
+    /// The same, repacked.
+    fn wheel(&self) -> Result<(String, Vec<u8>), BuildError> {
+        let path = self.built_wheel()?;
+        let bytes = self.read_left_by_the_build(&path)?;
         let filename = path.file_name().unwrap_or_default().to_string_lossy();
-        let (filename, bytes) = repack(&filename, &bytes, self.shop.abi)?;
+        let build = &self.action.recipe().build;
+        let abi = (build.kind == BuildKind::Package).then_some(self.shop.abi);
+        let is_left_out = |path: &str| build.unvendor_tests && unvendor::is_test(path, &build.retain_test_patterns);
+        let (filename, bytes) = repack(&filename, &bytes, abi, is_left_out)?;
         self.check_name(&filename)?;
         Ok((filename, bytes))
     }

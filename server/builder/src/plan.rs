@@ -10,7 +10,7 @@ use crate::build_record::BuildRecord;
 use crate::context::Context;
 use crate::cross_environment::CrossEnvironment;
 use crate::error::BuildError;
-use crate::recipe_tree::{LoadedRecipe, LoadedRecipes};
+use crate::loaded_recipe::{LoadedRecipe, LoadedRecipes};
 
 /// Actions, each after what it needs.
 #[derive(Debug)]
@@ -156,9 +156,12 @@ impl<'a> Visit<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use pkgsrv_recipe::Recipe;
 
     use super::*;
+    use crate::loaded_recipe::PinnedTools;
 
     fn recipes(entries: &[(&str, &[&str])]) -> LoadedRecipes {
         let parse = |(name, host): &(&str, &[&str])| {
@@ -169,7 +172,17 @@ mod tests {
             );
             let recipe = Recipe::parse("recipe.toml", &text).unwrap();
             let name = recipe.name.clone();
-            (name, LoadedRecipe { recipe, tools: Vec::new(), patches: Vec::new(), test_script: None })
+            (
+                name,
+                LoadedRecipe {
+                    recipe,
+                    tools: Vec::new(),
+                    pinned: Arc::new(PinnedTools::none()),
+                    patches: Vec::new(),
+                    files: Vec::new(),
+                    test_script: None,
+                },
+            )
         };
         entries.iter().map(parse).collect()
     }

@@ -1,16 +1,17 @@
 //! The folder of recipes: read on demand, so that a mistake in one recipe does not stop the others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use pkgsrv_index::{Digest, PackageName};
-use pkgsrv_recipe::{BuildKind, BuildRequirements, LockedWheel, Recipe};
+use pkgsrv_recipe::{BuildKind, Recipe};
 use sha2::{Digest as _, Sha256};
 
-use crate::admission::ImportTest;
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
+use crate::loaded_recipe::{LoadedRecipe, LoadedRecipes, PinnedTools};
 
 /// Name of the file with the pinned build tools.
 const BUILD_REQUIREMENTS: &str = "build-requirements.toml";
@@ -18,40 +19,11 @@ const BUILD_REQUIREMENTS: &str = "build-requirements.toml";
 /// The project that runs PEP 517 backends; every package's build needs it.
 const FRONTEND: &str = "build";
 
-/// A recipe with all that it refers to.
-#[derive(Clone, Debug)]
-pub struct LoadedRecipe {
-    /// The recipe.
-    pub recipe: Recipe,
-    /// Pinned wheels for the build Python.
-    pub tools: Vec<LockedWheel>,
-    /// File names and bytes of the patches, in order.
-    pub patches: Vec<(String, Vec<u8>)>,
-    /// The test that runs at admission, Python.
-    pub test_script: Option<String>,
-}
-
-impl LoadedRecipe {
-    /// What is imported and run before its wheel is admitted.
-    pub fn import_test(&self) -> ImportTest {
-        let script_name = self.recipe.test_script.clone().unwrap_or_default();
-        ImportTest {
-            script: self.test_script.as_ref().map(|text| (script_name, text.clone())),
-            further: self.recipe.test_imports.clone(),
-            left_out: self.recipe.test_left_out.clone(),
-            ..ImportTest::default()
-        }
-    }
-}
-
-/// Recipes by name.
-pub type LoadedRecipes = BTreeMap<PackageName, LoadedRecipe>;
-
 /// A folder of recipes, one folder per package.
 #[derive(Debug)]
 pub struct RecipeTree {
     directory: PathBuf,
-    tools: BuildRequirements,
+    pinned: Arc<PinnedTools>,
 }
 
 impl RecipeTree {
@@ -62,8 +34,7 @@ impl RecipeTree {
             return Err(BuildError::NoRecipes { directory: directory.to_owned() });
         }
         let text = fs::read_to_string(&path).doing("read", &path)?;
-        let tools = BuildRequirements::parse(&path.display().to_string(), &text)?;
-        Ok(Self { directory: directory.to_owned(), tools })
+        Ok(Self { directory: directory.to_owned(), pinned: Arc::new(PinnedTools::parse(path, &text)?) })
     }
 
     /// Whether there is something that [`Self::open`] would open.
@@ -120,14 +91,17 @@ impl RecipeTree {
     /// Brings what a recipe refers to; `recipes` has those that it names.
     fn load(&self, recipe: &Recipe, recipes: &BTreeMap<PackageName, Recipe>) -> Result<LoadedRecipe, BuildError> {
         let mut tools = recipe.requirements.build.clone();
-        let is_package = |name: &&PackageName| recipes.get(*name).is_some_and(|it| it.build.kind == BuildKind::Package);
-        tools.extend(recipe.requirements.host.iter().filter(is_package).cloned());
+        let has_wheel =
+            |name: &&PackageName| recipes.get(*name).is_some_and(|it| it.build.kind != BuildKind::StaticLibrary);
+        tools.extend(recipe.requirements.host.iter().filter(has_wheel).cloned());
         if recipe.build.kind == BuildKind::Package {
             tools.push(FRONTEND.parse().expect("a valid name"));
         }
         Ok(LoadedRecipe {
-            tools: self.tools(&recipe.name, &tools)?,
+            tools: self.pinned.closure(&recipe.name, &tools)?,
+            pinned: Arc::clone(&self.pinned),
             patches: self.patches(recipe)?,
+            files: self.files(recipe)?,
             test_script: self.test_script(recipe)?,
             recipe: recipe.clone(),
         })
@@ -164,16 +138,6 @@ impl RecipeTree {
         BuildError::UnknownRecipe { package: name.clone(), directory: self.directory.clone(), nearest }
     }
 
-    /// The pinned wheels that a package's build needs, sorted.
-    fn tools(&self, package: &PackageName, names: &[PackageName]) -> Result<Vec<LockedWheel>, BuildError> {
-        let found = self.tools.closure(names, std::env::consts::ARCH).map_err(|tool| BuildError::UnknownTool {
-            package: package.clone(),
-            tool,
-            file: self.directory.join(BUILD_REQUIREMENTS),
-        })?;
-        Ok(found.into_iter().cloned().collect())
-    }
-
     /// The text of a recipe's test.
     fn test_script(&self, recipe: &Recipe) -> Result<Option<String>, BuildError> {
         let Some(name) = &recipe.test_script else { return Ok(None) };
@@ -183,11 +147,26 @@ impl RecipeTree {
 
     /// The bytes of a recipe's patches, in order.
     fn patches(&self, recipe: &Recipe) -> Result<Vec<(String, Vec<u8>)>, BuildError> {
+        self.read_beside(recipe, recipe.source.patches.iter())
+    }
+
+    /// The recipe's own files that its build sees, each once.
+    fn files(&self, recipe: &Recipe) -> Result<Vec<(String, Vec<u8>)>, BuildError> {
+        let extras = recipe.source.extras.iter().map(|(from, _)| from);
+        let names: BTreeSet<&String> = extras.chain(&recipe.source.files).collect();
+        self.read_beside(recipe, names.into_iter())
+    }
+
+    fn read_beside<'a>(
+        &self,
+        recipe: &Recipe,
+        names: impl Iterator<Item = &'a String>,
+    ) -> Result<Vec<(String, Vec<u8>)>, BuildError> {
         let folder = self.directory.join(recipe.name.as_str());
         let read = |name: &String| {
             let path = folder.join(name);
             Ok((name.clone(), fs::read(&path).doing("read", &path)?))
         };
-        recipe.source.patches.iter().map(read).collect()
+        names.map(read).collect()
     }
 }

@@ -18,16 +18,26 @@ use crate::error::BuildError;
 /// The longest deflate search: wheels are written once and fetched often.
 const DEFLATE_LEVEL: i64 = 9;
 
-/// Returns the file name and bytes of the wheel for `abi`. Pure wheels keep their tag.
-pub(crate) fn repack(filename: &str, bytes: &[u8], abi: Abi) -> Result<(String, Vec<u8>), BuildError> {
-    rewrite(filename, bytes, |tags| retag(tags, abi), None)
+/// The files of a wheel by path: bytes, and whether they are executable.
+pub(crate) type Files = BTreeMap<String, (Vec<u8>, bool)>;
+
+/// Returns the file name and bytes of the wheel for `abi`, without the files that are left out. Pure wheels keep their
+/// tag; with no `abi` all do, since what others built is for what they say.
+pub(crate) fn repack(
+    filename: &str,
+    bytes: &[u8],
+    abi: Option<Abi>,
+    is_left_out: impl Fn(&str) -> bool,
+) -> Result<(String, Vec<u8>), BuildError> {
+    let retag = |tags: &str| abi.map_or_else(|| tags.to_owned(), |abi| retag(tags, abi));
+    rewrite(filename, bytes, retag, None, is_left_out)
 }
 
 /// Returns the file name and bytes of the same wheel with a [build
 /// number](https://packaging.python.org/en/latest/specifications/binary-distribution-format/#file-name-convention): of
 /// two wheels of one version, installers take the one with the higher.
 pub fn with_build_number(filename: &str, bytes: &[u8], number: u64) -> Result<(String, Vec<u8>), BuildError> {
-    rewrite(filename, bytes, str::to_owned, Some(number))
+    rewrite(filename, bytes, str::to_owned, Some(number), |_| false)
 }
 
 fn rewrite(
@@ -35,6 +45,7 @@ fn rewrite(
     bytes: &[u8],
     retag: impl Fn(&str) -> String,
     build_number: Option<u64>,
+    is_left_out: impl Fn(&str) -> bool,
 ) -> Result<(String, Vec<u8>), BuildError> {
     let wheel_error = |source| BuildError::Wheel { filename: filename.to_owned(), source };
     let package_error = |reason: String| BuildError::Package { package: filename.to_owned(), reason };
@@ -44,12 +55,12 @@ fn rewrite(
     let tags = retag(parsed.compressed_tags());
     let record_path = format!("{}/RECORD", wheel.dist_info_dir());
     let wheel_path = format!("{}/WHEEL", wheel.dist_info_dir());
-    let mut files = BTreeMap::new();
+    let mut files = Files::new();
     for entry in wheel.entries() {
-        let mut contents = wheel.read(entry).map_err(wheel_error)?;
-        if entry.path() == record_path {
+        if entry.path() == record_path || is_left_out(entry.path()) {
             continue;
         }
+        let mut contents = wheel.read(entry).map_err(wheel_error)?;
         if entry.path() == wheel_path {
             contents = retag_wheel_file(&contents, &tags, build_number);
         }
@@ -95,7 +106,7 @@ fn retag_wheel_file(contents: &[u8], tags: &str, build_number: Option<u64>) -> V
     lines.join("\n").into_bytes()
 }
 
-fn record(files: &BTreeMap<String, (Vec<u8>, bool)>, record_path: &str) -> String {
+fn record(files: &Files, record_path: &str) -> String {
     let mut text = String::new();
     for (path, (contents, _)) in files {
         let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(contents));
@@ -109,7 +120,7 @@ fn csv_field(path: &str) -> String {
     if path.contains([',', '"']) { format!("\"{}\"", path.replace('"', "\"\"")) } else { path.to_owned() }
 }
 
-fn write(entries: impl Iterator<Item = (String, (Vec<u8>, bool))>) -> zip::result::ZipResult<Vec<u8>> {
+pub(crate) fn write(entries: impl Iterator<Item = (String, (Vec<u8>, bool))>) -> zip::result::ZipResult<Vec<u8>> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (path, (contents, executable)) in entries {
         let options = SimpleFileOptions::default()
@@ -145,7 +156,8 @@ mod tests {
     #[test]
     fn the_platform_becomes_the_abis_and_record_is_right_again() {
         let abi: Abi = "2026_0".parse().unwrap();
-        let (name, bytes) = repack("demo-1.0-cp314-cp314-emscripten_5_0_3_wasm32.whl", &native_wheel(), abi).unwrap();
+        let (name, bytes) =
+            repack("demo-1.0-cp314-cp314-emscripten_5_0_3_wasm32.whl", &native_wheel(), Some(abi), |_| false).unwrap();
         assert_eq!(name, "demo-1.0-cp314-cp314-pyemscripten_2026_0_wasm32.whl");
         let wheel = Wheel::parse(bytes.as_slice()).unwrap();
         wheel.verify_record().unwrap();
@@ -166,11 +178,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_out_is_not_in_record_either() {
+        let name = "demo-1.0-cp314-cp314-emscripten_5_0_3_wasm32.whl";
+        let (kept_name, bytes) = repack(name, &native_wheel(), None, |path| path == "z.py").unwrap();
+        assert_eq!(kept_name, name);
+        let wheel = Wheel::parse(bytes.as_slice()).unwrap();
+        wheel.verify_record().unwrap();
+        assert!(!wheel.entries().any(|entry| entry.path() == "z.py"));
+    }
+
+    #[test]
     fn the_same_contents_give_the_same_bytes() {
         let abi: Abi = "2026_0".parse().unwrap();
         let name = "demo-1.0-cp314-cp314-emscripten_5_0_3_wasm32.whl";
-        let (name_1, once) = repack(name, &native_wheel(), abi).unwrap();
-        let (name_2, twice) = repack(&name_1, &once, abi).unwrap();
+        let (name_1, once) = repack(name, &native_wheel(), Some(abi), |_| false).unwrap();
+        let (name_2, twice) = repack(&name_1, &once, Some(abi), |_| false).unwrap();
         assert_eq!((name_1, once), (name_2, twice));
     }
 

@@ -1,11 +1,13 @@
 //! Source archives and tools: fetched once by hash, kept by hash, unpacked with care.
 
 use std::fs::{self, File};
-use std::io::{Read, Write as _};
+use std::io::{BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use bzip2::read::MultiBzDecoder;
 use flate2::read::GzDecoder;
+use lzma_rust2::XzReader;
 use pkgsrv_index::{Digest, PackageName};
 use pkgsrv_recipe::{LockedWheel, Recipe, SourceOrigin};
 use sha2::{Digest as _, Sha256};
@@ -14,9 +16,13 @@ use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
 use crate::toolchain::Toolchain;
 use crate::upstream::{self, Failed, UpstreamFile};
+use crate::zip_archive;
 
 /// A file of this size is larger than any sdist; reading on would only fill the disk.
 const LARGEST_SOURCE: u64 = 2 << 30;
+
+/// KiB; `xz -9` needs 65 MiB.
+const MOST_XZ_MEMORY: u32 = 256 << 10;
 
 /// A file in the cache, its bytes checked against the hash.
 #[derive(Clone, Debug)]
@@ -42,6 +48,14 @@ pub fn fetch_source(context: &Context, toolchain: &Toolchain, recipe: &Recipe) -
                     .is_some_and(|(_, v)| v.parse::<pep440_rs::Version>().is_ok_and(|v| v == recipe.version))
             };
             fetch_upstream(context, project, sha256, &format!("an sdist of version {version}"), is_sdist)
+        }
+        SourceOrigin::PyPiWheel { project, filename } => {
+            fetch_upstream(context, project, sha256, filename, |name| name == filename)
+        }
+        SourceOrigin::Url(url) => {
+            let file = UpstreamFile::at(url);
+            check_plain(&file.filename)?;
+            fetch(context, &context.upstream.client()?, &file, sha256)
         }
         SourceOrigin::Debian { package, file } => {
             let work = context.cache.work_directory("debian-source")?;
@@ -94,9 +108,18 @@ fn fetch_upstream(
     })?;
     let file = found.ok_or_else(|| BuildError::NotUpstream { project: project.clone(), file: wanted.to_owned() })?;
     check_plain(&file.filename)?;
+    fetch(context, &client, &file, sha256)
+}
+
+fn fetch(
+    context: &Context,
+    client: &reqwest::blocking::Client,
+    file: &UpstreamFile,
+    sha256: &Digest,
+) -> Result<Fetched, BuildError> {
     let work = context.cache.work_directory("fetch")?;
     let path = work.path().join("file");
-    upstream::persistently(context, || download(context, &client, &file, &path))?;
+    upstream::persistently(context, || download(context, client, file, &path))?;
     keep(context, &path, &file.filename, sha256)
 }
 
@@ -195,12 +218,31 @@ pub(crate) fn hash_file(path: &Path) -> Result<Digest, BuildError> {
     Ok(Digest::from_bytes(hasher.finalize().into()))
 }
 
-/// Unpacks a `.tar.gz` that holds one top directory, and returns that directory, which lies in `into`.
-/// Entries that lead out of `into` (by name or through a link) are an error.
-pub fn unpack(archive: &Fetched, into: &Path) -> Result<PathBuf, BuildError> {
+/// Unpacks a `.tar.gz`, `.tar.xz`, `.tar.bz2` or `.zip`, and returns the directory in it that is asked for, or the one at
+/// the top if it has one; that lies in `into`. Entries that lead out of `into` (by name or through a link) are an error.
+pub fn unpack(archive: &Fetched, into: &Path, directory: Option<&str>) -> Result<PathBuf, BuildError> {
+    if archive.filename.strip_suffix(".zip").is_some() {
+        zip_archive::unpack(archive, into)?;
+    } else {
+        unpack_tar(archive, into)?;
+    }
+    if let Some(relative) = directory {
+        return zip_archive::directory_in(&archive.filename, into, relative);
+    }
+    let mut tops = fs::read_dir(into).doing("read", into)?;
+    match (tops.next(), tops.next()) {
+        (Some(Ok(top)), None) if top.path().is_dir() => Ok(top.path()),
+        _ => Err(BuildError::Archive {
+            filename: archive.filename.clone(),
+            reason: "expected one directory at the top; name the one that is the source by `extract-dir`".to_owned(),
+        }),
+    }
+}
+
+fn unpack_tar(archive: &Fetched, into: &Path) -> Result<(), BuildError> {
     let bad = |reason: String| BuildError::Archive { filename: archive.filename.clone(), reason };
     let file = File::open(&archive.path).doing("open", &archive.path)?;
-    let mut tar = tar::Archive::new(GzDecoder::new(file));
+    let mut tar = tar::Archive::new(inflated(&archive.filename, file));
     let place = |entry: &mut tar::Entry<'_, _>| {
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         match entry.unpack_in(into) {
@@ -220,11 +262,15 @@ pub fn unpack(archive: &Fetched, into: &Path) -> Result<PathBuf, BuildError> {
         }
     }
     directories.iter_mut().try_for_each(place)?;
-    bring_to_the_past(into)?;
-    let mut tops = fs::read_dir(into).doing("read", into)?;
-    match (tops.next(), tops.next()) {
-        (Some(Ok(top)), None) if top.path().is_dir() => Ok(top.path()),
-        _ => Err(bad("expected one directory at the top".to_owned())),
+    bring_to_the_past(into)
+}
+
+/// The tar archive inside, by what the file's name says that it is packed with.
+fn inflated(filename: &str, file: File) -> Box<dyn Read> {
+    match filename.rsplit_once('.') {
+        Some((_, "xz")) => Box::new(XzReader::new_mem_limit(BufReader::new(file), true, MOST_XZ_MEMORY)),
+        Some((_, "bz2")) => Box::new(MultiBzDecoder::new(file)),
+        _ => Box::new(GzDecoder::new(file)),
     }
 }
 
@@ -291,8 +337,27 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let archive = archive(directory.path(), |tar| add(tar, "demo-1.0/setup.py", b"x"));
         let into = tempfile::tempdir().unwrap();
-        let top = unpack(&archive, into.path()).unwrap();
+        let top = unpack(&archive, into.path(), None).unwrap();
         assert_eq!(fs::read(top.join("setup.py")).unwrap(), b"x");
+    }
+
+    #[test]
+    fn what_debian_packs_with_is_unpacked() {
+        let directory = tempfile::tempdir().unwrap();
+        let plain = archive(directory.path(), |tar| add(tar, "demo-1.0/setup.py", b"x"));
+        let mut tar = Vec::new();
+        GzDecoder::new(File::open(&plain.path).unwrap()).read_to_end(&mut tar).unwrap();
+        let mut xz = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(0)).unwrap();
+        xz.write_all(&tar).unwrap();
+        let mut bz2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        bz2.write_all(&tar).unwrap();
+        for (filename, bytes) in [("a.tar.xz", xz.finish().unwrap()), ("a.tar.bz2", bz2.finish().unwrap())] {
+            let path = directory.path().join(filename);
+            fs::write(&path, bytes).unwrap();
+            let into = tempfile::tempdir().unwrap();
+            let top = unpack(&Fetched { path, filename: filename.to_owned() }, into.path(), None).unwrap();
+            assert_eq!(fs::read(top.join("setup.py")).unwrap(), b"x", "{filename}");
+        }
     }
 
     #[test]
@@ -316,7 +381,7 @@ mod tests {
         let archive = archive(directory.path(), |tar| add(tar, "../evil", b"x"));
         let into = directory.path().join("into");
         fs::create_dir(&into).unwrap();
-        let error = unpack(&archive, &into).unwrap_err();
+        let error = unpack(&archive, &into, None).unwrap_err();
         assert_eq!(
             error.to_string(),
             "a.tar.gz: not a whole archive: ../evil leads out of the archive; nothing was kept"
@@ -331,7 +396,7 @@ mod tests {
         let bytes = fs::read(&archive.path).unwrap();
         fs::write(&archive.path, &bytes[..bytes.len() / 2]).unwrap();
         let into = tempfile::tempdir().unwrap();
-        let error = unpack(&archive, into.path()).unwrap_err().to_string();
+        let error = unpack(&archive, into.path(), None).unwrap_err().to_string();
         assert!(error.starts_with("a.tar.gz: not a whole archive: "), "{error}");
     }
 }

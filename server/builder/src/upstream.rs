@@ -97,7 +97,9 @@ impl Upstream {
         } else if source.is_timeout() {
             format!("the server sent nothing for {wait} s; try again, or wait longer with --upstream-timeout SECONDS")
         } else if source.is_connect() {
-            "no answer; is there a network, and is the index that pip is set up with (or --upstream) right?".to_owned()
+            "no answer; is there a network, and is the address right: the recipe's, or that of the index that pip is set \
+             up with (or --upstream)?"
+                .to_owned()
         } else if source.is_decode() {
             "the answer is not the JSON form of the Simple API, which this index must offer".to_owned()
         } else if let Some(status) = source.status() {
@@ -205,6 +207,12 @@ fn without_password(address: &str) -> String {
 }
 
 impl UpstreamFile {
+    /// The file at an address that a recipe names.
+    pub fn at(url: &str) -> Self {
+        let filename = pkgsrv_recipe::url_filename(url).to_owned();
+        Self { filename, url: url.to_owned(), hashes: Hashes { sha256: None }, size: None }
+    }
+
     /// Whether the index itself says this hash.
     pub fn has_hash(&self, sha256: &Digest) -> bool {
         self.hashes.sha256.as_deref().is_some_and(|text| text.parse::<Digest>().is_ok_and(|found| found == *sha256))

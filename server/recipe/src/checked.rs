@@ -1,18 +1,20 @@
 //! The checked recipe.
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 
 use pep440_rs::Version;
-use pkgsrv_index::{Digest, PackageName};
+use pkgsrv_index::PackageName;
 use serde::Serialize;
 use toml::Spanned;
 
+use crate::check::Check;
+use crate::constraint::Constraint;
 use crate::error::RecipeError;
-use crate::text::{AboutText, BuildText, ExportsText, RecipeText, SourceText};
+use crate::source::{PackageVersion, Source};
+use crate::text::{AboutText, BuildText, ExportsText, RecipeText};
 
 /// How one package is built. Serialized, it is part of its action's digest: facts for people are left out.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Recipe {
     /// Normalised name; a library's too.
     pub name: PackageName,
@@ -34,10 +36,13 @@ pub struct Recipe {
     /// Home page, summary and licence, as far as given.
     #[serde(skip)]
     pub about: About,
+    /// The recipe's authors' own.
+    #[serde(skip)]
+    pub extra: toml::Table,
 }
 
 /// Facts for people.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
     /// Home page.
     pub home: String,
@@ -47,34 +52,6 @@ pub struct About {
     pub license: String,
 }
 
-/// A source archive, pinned by hash.
-#[derive(Clone, Debug, Serialize)]
-pub struct Source {
-    /// Where it is looked up.
-    pub origin: SourceOrigin,
-    /// SHA-256 of the archive.
-    pub sha256: Digest,
-    /// Patch files beside the recipe, applied in this order with `patch -p1`.
-    pub patches: Vec<String>,
-    /// The `Cargo.lock` in the source, as a path from its top: the crates that it names are fetched, and the build has
-    /// Rust.
-    pub crates: Option<String>,
-}
-
-/// Where a source archive is looked up. Neither names a host.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub enum SourceOrigin {
-    /// The sdist of this project and of the recipe's version on the upstream index.
-    PyPi(PackageName),
-    /// A file of a Debian source package.
-    Debian {
-        /// Source package name.
-        package: String,
-        /// File name of the upstream tarball.
-        file: String,
-    },
-}
-
 /// What a recipe makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum BuildKind {
@@ -82,6 +59,18 @@ pub enum BuildKind {
     Package,
     /// A directory of headers and archives that other recipes link (`requirements.host`).
     StaticLibrary,
+    /// The wheel that the source is, written anew.
+    Wheel,
+}
+
+/// Where a library installs and where the libraries in `requirements.host` are found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum Prefix {
+    /// Each library in a directory of its own.
+    #[default]
+    Own,
+    /// One directory with everything of all of them; a library's result has what it was built with, too.
+    Shared,
 }
 
 /// Which symbols the side modules export.
@@ -96,12 +85,24 @@ pub enum Exports {
 }
 
 /// The build description.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Build {
     /// What is made.
     pub kind: BuildKind,
     /// `bash -e` script in the source directory: before the backend for packages, the whole build for libraries.
     pub script: Option<String>,
+    /// `bash -e` script in the unpacked wheel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub post: Option<String>,
+    /// Where libraries are.
+    #[serde(skip_serializing_if = "is_default")]
+    pub prefix: Prefix,
+    /// Whether tests are left out of the wheel.
+    #[serde(skip_serializing_if = "is_default")]
+    pub unvendor_tests: bool,
+    /// File names, with `*` and `?`, of tests that stay all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub retain_test_patterns: Vec<String>,
     /// Appended to every C and C++ compile.
     pub cflags: Vec<String>,
     /// Appended to every C++ compile.
@@ -117,10 +118,16 @@ pub struct Build {
 }
 
 /// Dependencies by time of need.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Requirements {
     /// Python projects that run on the build machine; versions and hashes come from `recipes/build-requirements.toml`.
     pub build: Vec<PackageName>,
+    /// Whether the build requirements that the source's `pyproject.toml` names are needed too.
+    #[serde(skip_serializing_if = "is_default")]
+    pub build_system: bool,
+    /// Versions of build requirements that will do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub constraint: Vec<Constraint>,
     /// Recipes whose result is linked or included.
     pub host: Vec<PackageName>,
     /// Recipes that must be there when the package is imported.
@@ -131,27 +138,14 @@ impl Recipe {
     /// Reads and checks the text of the recipe file called `file`.
     pub fn parse(file: &str, text: &str) -> Result<Self, RecipeError> {
         let parsed: RecipeText = toml::from_str(text).map_err(|error| RecipeError::from_toml(file, text, &error))?;
-        let check = Check { file, text };
-        let RecipeText { package, source, build, requirements, test, about, .. } = parsed;
-        let name: PackageName = check.value(&package.name, "package name")?;
-        check.crates(&source, &requirements.build)?;
-        let build = check.build(build)?;
-        Ok(Self {
-            version: check.value(&package.version, "PEP 440 version")?,
-            source: check.source(source)?,
-            requirements: Requirements {
-                build: check.values(&requirements.build, "project name")?,
-                host: check.values(&requirements.host, "recipe name")?,
-                run: check.values(&requirements.run, "recipe name")?,
-            },
-            test_imports: test.imports,
-            test_left_out: check.left_out(test.leave_out)?,
-            test_script: check.test_script(&build, test.script)?,
-            about: about.into(),
-            build,
-            name,
-        })
+        Check { file, text }.recipe(parsed)
     }
+}
+
+/// What is the default is left out of a digest's input: a recipe that does not use a field has the digest that it had
+/// before there was that field.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl From<AboutText> for About {
@@ -160,111 +154,66 @@ impl From<AboutText> for About {
     }
 }
 
-/// The text that errors point into.
-struct Check<'a> {
-    file: &'a str,
-    text: &'a str,
-}
-
 impl Check<'_> {
-    fn error<T>(&self, at: &Spanned<T>, message: &str, label: &str, help: &str) -> RecipeError {
-        let help = (!help.is_empty()).then(|| help.to_owned());
-        RecipeError::at(self.file, self.text, Some(at.span()), format!("{}: {message}", self.file), label, help)
+    /// Checks what the fields say together, whichever format they were read from.
+    pub fn recipe(&self, parsed: RecipeText) -> Result<Recipe, RecipeError> {
+        let RecipeText { package, source, build, requirements, test, about, extra } = parsed;
+        let name: PackageName = self.value(&package.name, "package name")?;
+        let version: Version = self.value(&package.version, "PEP 440 version")?;
+        self.crates(&source, &requirements.build)?;
+        let place = source.sha256.span();
+        let source = self.source(source, &PackageVersion { name: &name, version: &version })?;
+        let wheel = source.origin.wheel().map(|_| Spanned::new(place, ()));
+        let build = self.build(build, wheel.as_ref())?;
+        Ok(Recipe {
+            requirements: Requirements {
+                build: self.values(&requirements.build, "project name")?,
+                build_system: requirements.build_system,
+                constraint: self.values(&requirements.constraint, "constraint such as \"cython<3.1\"")?,
+                host: self.values(&requirements.host, "recipe name")?,
+                run: self.values(&requirements.run, "recipe name")?,
+            },
+            test_imports: test.imports,
+            test_left_out: self.left_out(test.leave_out)?,
+            test_script: self.test_script(&build, test.script)?,
+            about: about.into(),
+            name,
+            version,
+            source,
+            build,
+            extra,
+        })
     }
 
-    fn value<T: FromStr<Err: std::fmt::Display>>(&self, text: &Spanned<String>, what: &str) -> Result<T, RecipeError> {
-        let parsed = text.get_ref().parse();
-        parsed.map_err(|error: T::Err| self.error(text, &error.to_string(), &format!("expected a {what}"), ""))
-    }
-
-    fn values<T: FromStr<Err: std::fmt::Display>>(
-        &self,
-        texts: &[Spanned<String>],
-        what: &str,
-    ) -> Result<Vec<T>, RecipeError> {
-        texts.iter().map(|text| self.value(text, what)).collect()
-    }
-
-    fn source(&self, source: SourceText) -> Result<Source, RecipeError> {
-        let origin = match (&source.pypi, &source.debian, &source.file) {
-            (Some(pypi), None, None) => SourceOrigin::PyPi(self.value(pypi, "project name")?),
-            (None, Some(debian), Some(file)) => {
-                self.file_name(file)?;
-                self.debian_name(debian)?;
-                SourceOrigin::Debian { package: debian.get_ref().clone(), file: file.get_ref().clone() }
-            }
-            (None, Some(debian), None) => {
-                return Err(self.error(debian, "a Debian source needs `file`", "of this package", FILE_HELP));
-            }
-            (Some(_), _, Some(file)) => {
-                return Err(self.error(file, "`file` goes with `debian`", "not with `pypi`", SOURCE_HELP));
-            }
-            (Some(_), Some(debian), None) => {
-                return Err(self.error(debian, "two sources", "beside `pypi`", SOURCE_HELP));
-            }
-            (None, None, _) => {
-                return Err(self.error(&source.sha256, "no source is named", "the hash of what?", SOURCE_HELP));
-            }
-        };
-        for patch in &source.patches {
-            self.file_name(patch)?;
-        }
-        let patches = source.patches.into_iter().map(Spanned::into_inner).collect();
-        let crates = source.crates.map(|path| self.lock_path(path)).transpose()?;
-        Ok(Source { origin, sha256: self.value(&source.sha256, "SHA-256 in hexadecimal")?, patches, crates })
-    }
-
-    fn lock_path(&self, path: Spanned<String>) -> Result<String, RecipeError> {
-        let mut parts = path.get_ref().split('/').rev();
-        if parts.next() != Some("Cargo.lock") || parts.any(|part| part.is_empty() || part.starts_with('.')) {
-            return Err(self.error(&path, "not the path of a Cargo.lock in the source", "here", LOCK_HELP));
-        }
-        Ok(path.into_inner())
-    }
-
-    /// What builds Rust needs the crates.
-    fn crates(&self, source: &SourceText, tools: &[Spanned<String>]) -> Result<(), RecipeError> {
-        match tools.iter().find(|tool| RUST_TOOLS.contains(&tool.get_ref().as_str())) {
-            Some(tool) if source.crates.is_none() => {
-                Err(self.error(tool, "a build with Rust needs the source's `Cargo.lock`", "builds Rust", RUST_HELP))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Names as in section 5.6.1 of the Debian policy.
-    fn debian_name(&self, name: &Spanned<String>) -> Result<(), RecipeError> {
-        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c);
-        let text = name.get_ref();
-        if text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(inner) {
-            return Ok(());
-        }
-        Err(self.error(name, "not the name of a Debian source package", "here", "such as \"libyaml\""))
-    }
-
-    fn file_name(&self, name: &Spanned<String>) -> Result<(), RecipeError> {
-        let text = name.get_ref();
-        if text.is_empty() || text.starts_with('.') || text.contains(['/', '\\', '\0']) {
-            return Err(self.error(name, "not a plain file name", "expected a name without directories", ""));
-        }
-        Ok(())
-    }
-
-    fn build(&self, build: BuildText) -> Result<Build, RecipeError> {
-        let kind = match build.kind.as_ref().map(|kind| kind.get_ref().as_str()) {
-            None | Some("package") => BuildKind::Package,
-            Some("static-library") => BuildKind::StaticLibrary,
-            Some(_) => {
-                let at = build.kind.as_ref().expect("matched above");
-                return Err(self.error(at, "unknown build type", "here", "known: \"package\", \"static-library\""));
-            }
-        };
+    /// `wheel` is the place of a source that is one.
+    fn build(&self, build: BuildText, wheel: Option<&Spanned<()>>) -> Result<Build, RecipeError> {
+        let kind = self.kind(build.kind.as_ref(), wheel)?;
         if let (BuildKind::StaticLibrary, None, Some(at)) = (kind, &build.script, &build.kind) {
             return Err(self.error(at, "a library is built by its `script`", "and there is none", SCRIPT_HELP));
         }
+        if let Some(at) = wheel {
+            self.nothing_built(&build, at)?;
+        }
+        if let (BuildKind::StaticLibrary, Some(post)) = (kind, &build.post) {
+            return Err(self.error(
+                post,
+                "`post` is for wheels",
+                "a library has none",
+                "put it at the end of `script`",
+            ));
+        }
+        for pattern in &build.retain_test_patterns {
+            if pattern.get_ref().contains(['/', '[', ']']) {
+                return Err(self.error(pattern, "not a pattern of a file name", "here", PATTERN_HELP));
+            }
+        }
         Ok(Build {
             kind,
+            prefix: self.prefix(build.prefix.as_ref())?,
             script: build.script.map(Spanned::into_inner),
+            post: build.post.map(Spanned::into_inner),
+            unvendor_tests: build.unvendor_tests,
+            retain_test_patterns: build.retain_test_patterns.into_iter().map(Spanned::into_inner).collect(),
             cflags: build.cflags,
             cxxflags: build.cxxflags,
             ldflags: build.ldflags,
@@ -272,6 +221,53 @@ impl Check<'_> {
             environment: build.environment,
             config_settings: build.config_settings,
         })
+    }
+
+    fn kind(&self, kind: Option<&Spanned<String>>, wheel: Option<&Spanned<()>>) -> Result<BuildKind, RecipeError> {
+        let Some(at) = kind else { return Ok(if wheel.is_some() { BuildKind::Wheel } else { BuildKind::Package }) };
+        match (at.get_ref().as_str(), wheel) {
+            ("package", None) => Ok(BuildKind::Package),
+            ("static-library", None) => Ok(BuildKind::StaticLibrary),
+            ("wheel", Some(_)) => Ok(BuildKind::Wheel),
+            ("wheel", None) => Err(self.error(at, "the source is no wheel", "here", WHEEL_HELP)),
+            ("package" | "static-library", Some(_)) => {
+                Err(self.error(at, "the source is a wheel, which is not built", "here", WHEEL_HELP))
+            }
+            _ => Err(self.error(at, "unknown build type", "here", KIND_HELP)),
+        }
+    }
+
+    fn prefix(&self, prefix: Option<&Spanned<String>>) -> Result<Prefix, RecipeError> {
+        match prefix.map(|prefix| (prefix, prefix.get_ref().as_str())) {
+            None | Some((_, "own")) => Ok(Prefix::Own),
+            Some((_, "shared")) => Ok(Prefix::Shared),
+            Some((at, _)) => Err(self.error(at, "unknown word for `prefix`", "here", "known: \"own\", \"shared\"")),
+        }
+    }
+
+    fn nothing_built(&self, build: &BuildText, at: &Spanned<()>) -> Result<(), RecipeError> {
+        let span = at.span();
+        let given = [
+            ("script", build.script.as_ref().map(Spanned::span)),
+            ("prefix", build.prefix.as_ref().map(Spanned::span)),
+            ("exports", build.exports.as_ref().map(Spanned::span)),
+            ("cflags", (!build.cflags.is_empty()).then(|| span.clone())),
+            ("cxxflags", (!build.cxxflags.is_empty()).then(|| span.clone())),
+            ("ldflags", (!build.ldflags.is_empty()).then(|| span.clone())),
+            ("config-settings", (!build.config_settings.is_empty()).then_some(span)),
+        ];
+        match given.into_iter().find_map(|(name, span)| Some((name, span?))) {
+            Some((name, span)) => {
+                let message = format!("`{name}` has no meaning for a wheel, which is not built");
+                Err(self.error(
+                    &Spanned::new(span, ()),
+                    &message,
+                    "the source is a wheel",
+                    "remove it, or name the sdist",
+                ))
+            }
+            None => Ok(()),
+        }
     }
 
     fn exports(&self, exports: Option<Spanned<ExportsText>>) -> Result<Exports, RecipeError> {
@@ -290,7 +286,7 @@ impl Check<'_> {
     fn test_script(&self, build: &Build, script: Option<Spanned<String>>) -> Result<Option<String>, RecipeError> {
         let Some(script) = script else { return Ok(None) };
         self.file_name(&script)?;
-        if build.kind != BuildKind::Package {
+        if build.kind == BuildKind::StaticLibrary {
             return Err(self.error(&script, "a library has no test", "nothing of it can be imported", TEST_HELP));
         }
         Ok(Some(script.into_inner()))
@@ -306,15 +302,9 @@ impl Check<'_> {
     }
 }
 
-/// Build requirements that call cargo.
-const RUST_TOOLS: &[&str] = &["maturin", "setuptools-rust"];
-
-const SOURCE_HELP: &str =
-    "a source is either `pypi = \"PROJECT\"`, or `debian = \"SOURCE PACKAGE\"` with `file = \"TARBALL\"`";
-const FILE_HELP: &str = "name the upstream tarball, as in `file = \"libyaml_0.2.5.orig.tar.gz\"`";
+const KIND_HELP: &str = "known: \"package\", \"static-library\", \"wheel\"";
+const WHEEL_HELP: &str = "a wheel is named by `wheel` beside `pypi`, or by `url`; `type` need not be given";
+const PATTERN_HELP: &str = "`*` stands for any characters and `?` for one, as in \"*_data_test.py\"";
 const SCRIPT_HELP: &str = "add `script`, which installs into \"$PREFIX\"";
 const LEAVE_OUT_HELP: &str = "such as `leave-out = { package_tests = \"needs pytest\" }`";
-const LOCK_HELP: &str = "a path from the top of the source, such as \"Cargo.lock\" or \"rust/Cargo.lock\"";
-const RUST_HELP: &str =
-    "add `crates = \"Cargo.lock\"` to `[source]`: a build has no network, so its crates come before";
 const TEST_HELP: &str = "test it in a package that links it";

@@ -1,5 +1,6 @@
 //! Errors that point into the recipe's text.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
@@ -33,7 +34,7 @@ impl RecipeError {
             message: message.into(),
             label: label.into(),
             help: help.map(Into::into),
-            text: Arc::new(NamedSource::new(file, text.to_owned()).with_language("TOML")),
+            text: Arc::new(NamedSource::new(file, text.to_owned()).with_language(language(file))),
             span: span.map(Into::into),
         }
     }
@@ -44,21 +45,41 @@ impl RecipeError {
         let Some((found, expected)) = unknown_key(message) else {
             return Self::at(file, text, error.span(), format!("{file}: {message}"), "here", None);
         };
-        let nearest = expected
-            .iter()
-            .map(|key| (strsim::damerau_levenshtein(found, key), *key))
-            .min()
-            .filter(|(distance, key)| *distance <= key.len() / 2 + 1)
-            .map_or_else(String::new, |(_, key)| format!("did you mean `{key}`? "));
         Self::at(
             file,
             text,
             error.span(),
             format!("{file}: unknown key `{found}`"),
             "not a key of this table",
-            Some(format!("{nearest}The keys here are: {}", expected.join(", "))),
+            Some(with_nearest(found, &expected)),
         )
     }
+
+    /// The line of the text that it points at, from 1.
+    pub fn line(&self) -> Option<usize> {
+        let before = self.text.inner().get(..self.span()?.start)?;
+        Some(before.matches('\n').count() + 1)
+    }
+
+    /// Bytes of the text that it points at.
+    pub(crate) fn span(&self) -> Option<std::ops::Range<usize>> {
+        self.span.map(|span| span.offset()..span.offset() + span.len())
+    }
+}
+
+fn language(file: &str) -> &'static str {
+    if Path::new(file).extension().is_some_and(|extension| extension == "yaml") { "YAML" } else { "TOML" }
+}
+
+/// The known keys, after the one that is nearest to what was found.
+pub(crate) fn with_nearest(found: &str, known: &[&str]) -> String {
+    let nearest = known
+        .iter()
+        .map(|key| (strsim::damerau_levenshtein(found, key), *key))
+        .min()
+        .filter(|(distance, key)| *distance <= key.len() / 2 + 1)
+        .map_or_else(String::new, |(_, key)| format!("did you mean `{key}`? "));
+    format!("{nearest}The keys here are: {}", known.join(", "))
 }
 
 /// Serde's wording of an unknown field: "unknown field `a`, expected one of `b`, `c`".

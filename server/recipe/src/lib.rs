@@ -4,11 +4,19 @@
 //! the text its shape (unknown keys are errors), [`Recipe::parse`] then checks what the fields say together. Both
 //! report a [`RecipeError`] that points into the text.
 
+mod check;
 mod checked;
+mod constraint;
 mod error;
+pub mod foreign;
 mod requirements_lock;
+mod source;
 mod text;
+pub mod variables;
+mod write;
 
-pub use checked::{About, Build, BuildKind, Exports, Recipe, Requirements, Source, SourceOrigin};
+pub use checked::{About, Build, BuildKind, Exports, Prefix, Recipe, Requirements};
+pub use constraint::Constraint;
 pub use error::RecipeError;
 pub use requirements_lock::{BuildRequirements, LockedWheel};
+pub use source::{Source, SourceOrigin, url_filename};

@@ -18,9 +18,9 @@ pub struct RecipeText {
     pub test: TestText,
     #[serde(default)]
     pub about: AboutText,
-    /// Free for the recipe's authors; never read.
-    #[serde(default, rename = "extra")]
-    _extra: toml::Table,
+    /// Free for the recipe's authors.
+    #[serde(default)]
+    pub extra: toml::Table,
 }
 
 #[derive(Debug, Deserialize)]
@@ -34,11 +34,18 @@ pub struct PackageText {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SourceText {
     pub pypi: Option<Spanned<String>>,
+    pub wheel: Option<Spanned<String>>,
     pub debian: Option<Spanned<String>>,
     pub file: Option<Spanned<String>>,
+    pub url: Option<Spanned<String>>,
     pub sha256: Spanned<String>,
+    pub extract_dir: Option<Spanned<String>>,
     #[serde(default)]
     pub patches: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub extras: Vec<(Spanned<String>, Spanned<String>)>,
+    #[serde(default)]
+    pub files: Vec<Spanned<String>>,
     pub crates: Option<Spanned<String>>,
 }
 
@@ -48,6 +55,12 @@ pub struct BuildText {
     #[serde(rename = "type")]
     pub kind: Option<Spanned<String>>,
     pub script: Option<Spanned<String>>,
+    pub post: Option<Spanned<String>>,
+    pub prefix: Option<Spanned<String>>,
+    #[serde(default)]
+    pub unvendor_tests: bool,
+    #[serde(default)]
+    pub retain_test_patterns: Vec<Spanned<String>>,
     #[serde(default)]
     pub cflags: Vec<String>,
     #[serde(default)]
@@ -72,7 +85,11 @@ pub enum ExportsText {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RequirementsText {
     #[serde(default)]
+    pub build_system: bool,
+    #[serde(default)]
     pub build: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub constraint: Vec<Spanned<String>>,
     #[serde(default)]
     pub host: Vec<Spanned<String>>,
     #[serde(default)]

@@ -53,6 +53,18 @@ const TABLE: &[Examples] = &[
             ("pkgsrv publish demo-1.0-py3-none-any.whl --channel nightly", "into another one"),
         ],
     ),
+    ("recipe", &[("pkgsrv recipe import ../pyodide-recipes/packages", "a tree of meta.yaml files, into ./recipes")]),
+    (
+        "recipe import",
+        &[
+            (
+                "pkgsrv recipe import ../pyodide-recipes/packages --out imported",
+                "then: pkgsrv build --recipes imported NAME",
+            ),
+            ("pkgsrv recipe import ../pyodide-recipes/packages/scipy --explain", "one, and why it is refused if it is"),
+            ("pkgsrv recipe import ../pyodide-recipes/packages --json", "counts and every recipe for a script"),
+        ],
+    ),
     (
         "serve",
         &[

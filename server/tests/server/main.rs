@@ -12,6 +12,7 @@ mod packages;
 mod pages;
 mod prompt;
 mod publishing;
+mod recipe_import;
 mod reports;
 mod socket;
 mod toolchains;

@@ -1,0 +1,83 @@
+//! A recipe with all that it refers to: nothing more is read when it is built.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pkgsrv_index::{Digest, PackageName};
+use pkgsrv_recipe::{BuildRequirements, LockedWheel, Recipe};
+
+use crate::action::sha256;
+use crate::admission::ImportTest;
+use crate::error::BuildError;
+
+/// A recipe with all that it refers to.
+#[derive(Clone, Debug)]
+pub struct LoadedRecipe {
+    /// The recipe.
+    pub recipe: Recipe,
+    /// Pinned wheels for the build Python.
+    pub tools: Vec<LockedWheel>,
+    /// Where pinned tools are that only the source names.
+    pub(crate) pinned: Arc<PinnedTools>,
+    /// File names and bytes of the patches, in order.
+    pub patches: Vec<(String, Vec<u8>)>,
+    /// The recipe's own files that the build sees: path beside the recipe, and bytes.
+    pub files: Vec<(String, Vec<u8>)>,
+    /// The test that runs at admission, Python.
+    pub test_script: Option<String>,
+}
+
+/// Recipes by name.
+pub type LoadedRecipes = BTreeMap<PackageName, LoadedRecipe>;
+
+impl LoadedRecipe {
+    /// What is imported and run before its wheel is admitted.
+    pub fn import_test(&self) -> ImportTest {
+        let script_name = self.recipe.test_script.clone().unwrap_or_default();
+        ImportTest {
+            script: self.test_script.as_ref().map(|text| (script_name, text.clone())),
+            further: self.recipe.test_imports.clone(),
+            left_out: self.recipe.test_left_out.clone(),
+            ..ImportTest::default()
+        }
+    }
+}
+
+/// All tools that are pinned for a folder of recipes.
+#[derive(Clone, Debug)]
+pub(crate) struct PinnedTools {
+    file: PathBuf,
+    requirements: BuildRequirements,
+    digest: Digest,
+}
+
+impl PinnedTools {
+    /// Reads and checks the text of the file at `file`.
+    pub(crate) fn parse(file: PathBuf, text: &str) -> Result<Self, BuildError> {
+        let requirements = BuildRequirements::parse(&file.display().to_string(), text)?;
+        Ok(Self { file, requirements, digest: sha256(text.as_bytes()) })
+    }
+
+    /// The pinned wheels of these projects and of all that they need, sorted, for the build of `package`.
+    pub(crate) fn closure(&self, package: &PackageName, names: &[PackageName]) -> Result<Vec<LockedWheel>, BuildError> {
+        let found = self.requirements.closure(names, std::env::consts::ARCH);
+        let found = found.map_err(|tool| BuildError::UnknownTool {
+            package: package.clone(),
+            tool,
+            file: self.file.clone(),
+        })?;
+        Ok(found.into_iter().cloned().collect())
+    }
+
+    /// None at all.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        Self::parse(PathBuf::new(), "wheel = []").expect("an empty list")
+    }
+
+    /// A digest over all of them.
+    pub(crate) fn digest(&self) -> Digest {
+        self.digest
+    }
+}
