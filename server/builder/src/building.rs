@@ -116,9 +116,14 @@ impl<'a> Building<'a> {
 
     /// Does all of it, on as many threads as there may be jobs.
     pub(crate) fn carry_out(self, shop: &Workshop<'_>, options: BuildOptions) -> Result<BuildOutcome, BuildError> {
+        // The client that fetches sources counts a server's silence by the timer of the caller's runtime.
+        let runtime = tokio::runtime::Handle::try_current();
         std::thread::scope(|scope| {
             for _ in 0..options.jobs {
-                scope.spawn(|| self.work(shop, options));
+                scope.spawn(|| {
+                    let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);
+                    self.work(shop, options);
+                });
             }
         });
         self.context.interrupt.check()?;
