@@ -147,6 +147,14 @@ impl<'a> Action<'a> {
         sha256(inputs.to_string().as_bytes())
     }
 
+    /// A digest over what is mounted read-only when a package's own code runs: toolchain, cross environment, tools,
+    /// libraries.
+    pub(crate) fn read_only(&self, cross: &CrossEnvironment) -> Digest {
+        let host = self.host.iter().map(|result| result.digest.to_string()).collect::<Vec<_>>();
+        let tools = self.tools.iter().map(|tool| tool.sha256.to_string()).collect::<Vec<_>>();
+        sha256(json!([cross.digest.to_string(), host, tools]).to_string().as_bytes())
+    }
+
     /// `numpy 2.4.6`.
     pub(crate) fn label(&self) -> String {
         format!("{} {}", self.recipe.name, self.recipe.version)

@@ -13,12 +13,13 @@ use crate::context::Context;
 use crate::cross_environment::{CrossEnvironment, MOUNT as CROSS};
 use crate::error::{BuildError, IoContext as _};
 use crate::host_package;
+use crate::object_cache::ObjectCache;
 use crate::process::Log;
 use crate::repack::repack;
 use crate::rust::Rust;
 use crate::sandbox::Sandbox;
 use crate::source;
-use crate::toolchain::Toolchain;
+use crate::toolchain::{EMSCRIPTEN_CACHE, Toolchain};
 
 const TOOLS: &str = "/pkgsrv/tools";
 const HOST: &str = "/pkgsrv/host";
@@ -52,6 +53,8 @@ struct Site<'a> {
     rust: Option<Rust>,
     /// Directories of the tools' and host packages' `.pc` files, as they are called inside.
     pkg_config: Vec<String>,
+    /// Objects of the package's earlier builds, where they are wanted.
+    objects: Option<ObjectCache>,
 }
 
 /// Builds, admits and keeps. `companions` are the wheels of what the package needs at run time.
@@ -64,7 +67,9 @@ pub(crate) fn execute(
     let work = context.cache.work_directory(action.recipe.name.as_str())?;
     let log_name = format!("{}-{}", action.recipe.name, action.recipe.version);
     let log = context.log(&log_name)?;
-    let mut site = Site { shop, action, work: work.path().to_owned(), log, rust: None, pkg_config: Vec::new() };
+    let objects = ObjectCache::open(context, &action.recipe.name, work.path())?;
+    let mut site =
+        Site { shop, action, work: work.path().to_owned(), log, rust: None, pkg_config: Vec::new(), objects };
     site.prepare()?;
     let finished = context.cache.work_directory("result")?;
     let mut result = ResultFile { format: RESULT_FORMAT, name: action.recipe.name.clone(), wheel: None, sha256: None };
@@ -250,6 +255,9 @@ impl Site<'_> {
         if let Some(rust) = &self.rust {
             sandbox = rust.mount(sandbox);
         }
+        if let Some(objects) = &self.objects {
+            sandbox = objects.mount(sandbox);
+        }
         let jobs = std::thread::available_parallelism().map_or(1, usize::from).to_string();
         for (name, value) in shop.cross.variables() {
             sandbox = sandbox.variable(name, &value);
@@ -292,12 +300,21 @@ impl Site<'_> {
             Exports::WholeArchive => add("export", "whole-archive"),
             Exports::Symbols(symbols) => symbols.iter().for_each(|symbol| add("export", symbol)),
         }
+        if self.objects.is_some() {
+            let libraries = self.libraries().map(|library| format!("{HOST}/{}", library.name));
+            let known = ["/usr", EMSCRIPTEN_CACHE, CROSS, TOOLS].map(str::to_owned).into_iter().chain(libraries);
+            text.push_str(&ObjectCache::settings(self.action.read_only(self.shop.cross), known));
+        }
         Ok(text)
     }
 
     fn run(&mut self, step: &'static str, sandbox: Sandbox, program: &[&str]) -> Result<(), BuildError> {
         self.log.line(&format!("### {step}"))?;
-        self.shop.context.run_step(&self.action.label(), step, &mut sandbox.command(program), &mut self.log)
+        let ran = self.shop.context.run_step(&self.action.label(), step, &mut sandbox.command(program), &mut self.log);
+        if let Some(objects) = &self.objects {
+            objects.report(&mut self.log)?;
+        }
+        ran
     }
 
     /// The one wheel that the backend wrote, repacked.

@@ -15,6 +15,7 @@ mod error;
 mod execute;
 mod host_package;
 mod interrupt;
+mod object_cache;
 mod plan;
 mod process;
 mod progress;

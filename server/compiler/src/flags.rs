@@ -13,7 +13,7 @@ pub enum Meaning {
 
 /// How an argument is matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pattern {
+pub enum Pattern {
     Exact(&'static str),
     Prefix(&'static str),
 }
@@ -143,7 +143,7 @@ fn look_up(table: &[(Pattern, Meaning)], argument: &str) -> Option<Meaning> {
 }
 
 impl Pattern {
-    fn matches(self, argument: &str) -> bool {
+    pub fn matches(self, argument: &str) -> bool {
         match self {
             Self::Exact(text) => argument == text,
             Self::Prefix(text) => argument.starts_with(text),

@@ -39,6 +39,10 @@ pub struct BuildArgs {
     /// ABI to build for [default: the newest]
     #[arg(long, value_name = "ABI")]
     abi: Option<Abi>,
+    /// Compile everything: take no objects from earlier builds of a package, which its own code could have changed, and
+    /// leave none
+    #[arg(long, env = "PKGSRV_NO_OBJECT_CACHE", value_parser = clap::builder::FalseyValueParser::new())]
+    no_object_cache: bool,
 }
 
 /// What programs of Debian read to find a proxy.
@@ -63,6 +67,7 @@ impl FetchArgs {
                 .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
                 .collect(),
             cargo: cargo_settings(),
+            object_cache: true,
         }
     }
 }
@@ -82,7 +87,7 @@ fn cargo_settings() -> CargoSettings {
 impl BuildArgs {
     /// The builder's surroundings.
     pub fn context(&self, interrupt: &Interrupt) -> Context {
-        self.toolchain.context(&self.fetch, interrupt)
+        Context { object_cache: !self.no_object_cache, ..self.toolchain.context(&self.fetch, interrupt) }
     }
 
     /// The recipes asked for; else those of the current directory, if it has any; else those that the program carries.
