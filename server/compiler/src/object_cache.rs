@@ -84,7 +84,8 @@ pub fn compile(compile: &Compile, objects: Option<&Objects>) -> Result<Option<Ex
     objects.log("compiled", &compile.files.source);
     answer.tell().map_err(|error| format!("cannot print what {} printed: {error}", command.program))?;
     let code = ExitCode::from(answer.code);
-    let read = |path: &Option<String>| path.as_ref().map(fs::read).transpose();
+    let has_written = answer.code == 0;
+    let read = |path: &Option<String>| path.as_ref().filter(|_| has_written).map(fs::read).transpose();
     if let (Ok(output), Ok(dependencies)) = (read(&compile.files.output), read(&compile.files.dependencies)) {
         (answer.output, answer.dependencies) = (output, dependencies);
         question.keep(answer, started, &headers);
@@ -97,6 +98,9 @@ pub fn compile(compile: &Compile, objects: Option<&Objects>) -> Result<Option<Ex
 impl Compile {
     /// Writes what the compiler would.
     fn give(&self, answer: &Answer) -> io::Result<()> {
+        if answer.code != 0 {
+            return answer.tell();
+        }
         for (path, bytes) in [(&self.files.dependencies, &answer.dependencies), (&self.files.output, &answer.output)] {
             match (path, bytes) {
                 (Some(path), Some(bytes)) => write_whole(Path::new(path), bytes)?,
