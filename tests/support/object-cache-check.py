@@ -139,10 +139,12 @@ for source, flags, link, code in [
     first, second = check(source, *flags, link=link), check(source, *flags, link=link)
     assert (first[0], second[0]) == ("compiled", "reused"), (source, first, second)
     assert first[1] == second[1] and first[1][0] == code, (source, first, second)
+missing = check('#if !__has_include("no_such.h")\n#error missing\n#endif\n')
+assert missing[1][0] == 1 and check('#if !__has_include("no_such.h")\n#error missing\n#endif\n') == ("reused", missing[1])
 # Not those that read what is not theirs.
 text("own/own.h", "#define OWN\n")
 own = str(pathlib.Path("own").absolute())
-for source, flags in [("#include <own.h>\n", [f"-I{own}"]), ('#include "own.h"\n', ["-isystem", own]), ("char *name = __FILE__;\n", [])]:
+for source, flags in [("#include <own.h>\n", [f"-I{own}"]), ('#include "../../own/own.h"\n', []), ("char *name = __FILE__;\n", [])]:
     for _ in range(2):
         told, (code, *_) = check(source, *flags)
         assert (told, code) == ("compiled", 0), (source, told)

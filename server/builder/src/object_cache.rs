@@ -32,7 +32,7 @@ const LARGEST: u64 = 1 << 30;
 /// Bytes that are read of what a build compiled.
 const LONGEST_LOG: u64 = 16 << 20;
 
-/// How many compiled files are named.
+/// How many files that were made are named.
 const MOST_NAMES: usize = 20;
 
 /// One package's, during one build.
@@ -91,11 +91,14 @@ impl ObjectCache {
 /// Lines of a build's log.
 fn summary(told: &str) -> Vec<String> {
     let of = |what: &str| told.lines().filter_map(|line| line.strip_prefix(what)).collect::<Vec<_>>();
-    let (reused, compiled) = (of("reused "), of("compiled "));
-    let mut lines = vec![format!("### objects: {} reused, {} compiled", reused.len(), compiled.len())];
-    lines.extend(compiled.iter().take(MOST_NAMES).map(|source| format!("compiled {source}")));
-    if compiled.len() > MOST_NAMES {
-        lines.push(format!("and {} more", compiled.len() - MOST_NAMES));
+    let (reused, compiled, linked) = (of("reused "), of("compiled "), of("linked "));
+    let counts = format!("{} reused, {} compiled, {} linked", reused.len(), compiled.len(), linked.len());
+    let mut lines = vec![format!("### objects: {counts}")];
+    let named = told.lines().filter(|line| line.starts_with("compiled ") || line.starts_with("linked "));
+    lines.extend(named.take(MOST_NAMES).map(str::to_owned));
+    let made = compiled.len() + linked.len();
+    if made > MOST_NAMES {
+        lines.push(format!("and {} more", made - MOST_NAMES));
     }
     lines
 }
@@ -187,8 +190,8 @@ mod tests {
     #[test]
     fn the_log_tells_what_was_compiled() {
         assert_eq!(
-            summary("reused a.c\ncompiled b.c\nreused c.c\n"),
-            ["### objects: 2 reused, 1 compiled", "compiled b.c"]
+            summary("reused a.c\ncompiled b.c\nreused c.c\nlinked d.so\n"),
+            ["### objects: 2 reused, 1 compiled, 1 linked", "compiled b.c", "linked d.so"]
         );
         let told = "compiled a.c\n".repeat(22);
         assert_eq!(summary(&told).last().unwrap(), "and 2 more");

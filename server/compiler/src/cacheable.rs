@@ -1,13 +1,14 @@
-//! Which compiles the object cache knows to answer, by their arguments. Pure: reads no file.
+//! Which compiles and links the object cache knows to answer, by their arguments. Pure: reads no file.
 //!
-//! A compile is cached only where every argument is one of the tables': one that is not there might name a file that is
+//! A command is cached only where every argument is one of the tables': one that is not there might name a file that is
 //! read or written without the cache knowing.
 
 use crate::flags::Pattern::{self, Exact, Prefix};
 use crate::link_check::is_check;
+use crate::rewrite::extension;
 
 /// What the arguments of a compile tell of what it reads and writes.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Files {
     /// The one source file.
     pub source: String,
@@ -123,6 +124,62 @@ const ROLES: &[(Pattern, Role)] = &[
     (Exact("-x"), WithValue),
 ];
 
+/// What the arguments of a link tell of what it reads and writes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct LinkFiles {
+    /// Objects and libraries that are named by their path.
+    pub inputs: Vec<String>,
+    /// The side module.
+    pub output: String,
+    /// Directories that are searched for the other libraries.
+    pub directories: Vec<String>,
+}
+
+/// Arguments of links, that count before [`ROLES`].
+const LINK_ROLES: &[(Pattern, Role)] = &[
+    (Exact("-L"), Directory),
+    (Prefix("-L"), Directory),
+    (Prefix("-Wl,--allow-"), Plain),
+    (Exact("-Wl,--end-group"), Plain),
+    (Exact("-Wl,--gc-sections"), Plain),
+    (Exact("-Wl,--no-undefined"), Plain),
+    (Exact("-Wl,--no-whole-archive"), Plain),
+    (Exact("-Wl,--start-group"), Plain),
+    (Exact("-Wl,--whole-archive"), Plain),
+    (Prefix("-Wl,-O"), Plain),
+    (Exact("-shared"), Plain),
+    (Prefix("-save"), NotCached),
+    (Exact("-s"), NotCached),
+    (Prefix("-s"), Plain), // Emscripten's settings
+];
+
+/// What a link of a side module reads and writes; `None` where it is not cached.
+pub fn link_files(all: &[String]) -> Option<LinkFiles> {
+    let mut files = LinkFiles::default();
+    let mut arguments = all.iter();
+    while let Some(argument) = arguments.next() {
+        if !argument.starts_with('-') {
+            // A source would bring headers.
+            let is_linked = ["a", "o", "so"].contains(&extension(argument));
+            files.inputs.push(is_linked.then(|| argument.clone())?);
+            continue;
+        }
+        let (pattern, role) = LINK_ROLES.iter().chain(ROLES).find(|(pattern, _)| pattern.matches(argument))?;
+        let mut value = || pattern.value(argument, &mut arguments);
+        match role {
+            // A setting's value may be a file's name.
+            Plain if argument.contains('@') => return None,
+            Plain => {}
+            WithValue => drop(value()?),
+            Directory if argument.starts_with("-L") => files.directories.push(value()?),
+            Directory => drop(value()?),
+            Output => files.output = value()?,
+            Header | WritesDependencies | Dependencies | Step | CheckStep | NotCached => return None,
+        }
+    }
+    (!files.output.is_empty() && !files.inputs.is_empty()).then_some(files)
+}
+
 /// What a compile with these arguments reads and writes; `None` where it is not cached. `own` is all but what is the same
 /// for every compile.
 pub fn files(own: &[String]) -> Option<Files> {
@@ -138,10 +195,7 @@ pub fn files(own: &[String]) -> Option<Files> {
             continue;
         }
         let (pattern, role) = ROLES.iter().find(|(pattern, _)| pattern.matches(argument))?;
-        let mut value = || match pattern {
-            Prefix(flag) => Some(argument[flag.len()..].to_owned()),
-            Exact(_) => arguments.next().cloned(),
-        };
+        let mut value = || pattern.value(argument, &mut arguments);
         match role {
             NotCached => return None,
             Plain => {}
@@ -221,6 +275,29 @@ mod tests {
             "-c a.c -o",
         ] {
             assert_eq!(of(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_link_tells_what_it_reads_and_writes() {
+        let of = |line: &str| link_files(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        let found =
+            of("-O2 -shared -Wl,--start-group a.o lib/b.a -lm -L/x -sSIDE_MODULE=2 -Iinclude -o m.cpython.so").unwrap();
+        assert_eq!(found.inputs, ["a.o", "lib/b.a"]);
+        assert_eq!(found.output, "m.cpython.so");
+        assert_eq!(found.directories, ["/x"]);
+        for line in [
+            "-shared a.c -o a.so",
+            "-shared a.o",
+            "-shared -o a.so",
+            "-shared a.o -o a.so -Wl,-Map=a.map",
+            "-shared a.o -o a.so -sEXPORTED_FUNCTIONS=@names",
+            "-shared a.o -o a.so --js-library a.js",
+            "-shared a.o -o a.so -s STRICT",
+            "-shared a.o -o a.so -save-temps",
+        ] {
+            let is_cached = of(line).is_some();
+            assert!(!is_cached, "{line}");
         }
     }
 

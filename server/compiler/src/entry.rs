@@ -32,6 +32,8 @@ pub struct Answer {
     pub stderr: Vec<u8>,
     /// The file that it made, an object or a linked module.
     pub output: Option<Vec<u8>>,
+    /// Whether that file is marked as a program.
+    pub executable: bool,
     /// The dependency file that it was told to write.
     pub dependencies: Option<Vec<u8>>,
 }
@@ -39,8 +41,8 @@ pub struct Answer {
 impl Entry {
     /// The bytes to write.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let Answer { code, stdout, stderr, output, dependencies } = &self.answer;
-        let mut body = vec![*code];
+        let Answer { code, stdout, stderr, output, executable, dependencies } = &self.answer;
+        let mut body = vec![*code, u8::from(*executable)];
         put_list(&mut body, &self.names);
         put_list(&mut body, &self.directories);
         put_list(&mut body, &self.present);
@@ -63,7 +65,7 @@ impl Entry {
             return None;
         }
         let mut body = Reader(body);
-        let code = body.take(1)?[0];
+        let [code, executable] = *body.take(2)?.first_chunk()?;
         let names = body.list()?;
         let directories = body.list()?;
         let present = body.list()?;
@@ -73,7 +75,8 @@ impl Entry {
         }
         let stdout = body.part()?.unwrap_or_default();
         let stderr = body.part()?.unwrap_or_default();
-        let answer = Answer { code, stdout, stderr, output: body.part()?, dependencies: body.part()? };
+        let (output, dependencies) = (body.part()?, body.part()?);
+        let answer = Answer { code, stdout, stderr, output, executable: executable == 1, dependencies };
         body.0.is_empty().then_some(Self { files, names, directories, present, answer })
     }
 }
@@ -142,6 +145,7 @@ mod tests {
                 stdout: b"out".to_vec(),
                 stderr: b"\xff".to_vec(),
                 output: None,
+                executable: true,
                 dependencies: Some(Vec::new()),
             },
         }
@@ -169,7 +173,9 @@ mod tests {
     /// Package code can write a hash that fits.
     #[test]
     fn lengths_that_do_not_fit_are_refused() {
-        for body in [vec![0, 255, 255, 255, 255, 255, 255, 255, 255], vec![0, 9, 0, 0, 0, 0, 0, 0, 0, 1], Vec::new()] {
+        for body in
+            [vec![0, 0, 255, 255, 255, 255, 255, 255, 255, 255], vec![0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 1], Vec::new()]
+        {
             assert_eq!(Entry::from_bytes(&[FORMAT, &digest(&body), &body].concat()), None);
         }
     }

@@ -149,4 +149,12 @@ impl Pattern {
             Self::Prefix(text) => argument.starts_with(text),
         }
     }
+
+    /// The value of an argument that matches: what is joined to a prefix, or the next argument.
+    pub fn value<'a>(self, argument: &str, next: &mut impl Iterator<Item = &'a String>) -> Option<String> {
+        match self {
+            Self::Exact(_) => next.next().cloned(),
+            Self::Prefix(flag) => argument.strip_prefix(flag).map(str::to_owned),
+        }
+    }
 }

@@ -12,6 +12,7 @@ mod check;
 mod entry;
 mod flags;
 mod includes;
+mod link_cache;
 mod link_check;
 mod object_cache;
 mod response_file;
@@ -62,6 +63,10 @@ fn run(called_as: &str, arguments: impl Iterator<Item = OsString>) -> Result<Exi
         Outcome::Compile(compile) => match object_cache::compile(&compile, settings.objects.as_ref())? {
             Some(code) => Ok(code),
             None => become_program(&compile.command),
+        },
+        Outcome::Link(link) => match link_cache::link(&link, settings.objects.as_ref())? {
+            Some(code) => Ok(code),
+            None => become_program(&link.command),
         },
         Outcome::Check(check) => match check::run(&check, settings.objects.as_ref())? {
             Some(code) => Ok(code),

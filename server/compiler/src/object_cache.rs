@@ -11,10 +11,11 @@
 //! Who can write into that directory is the code of the same package, which could as well have the compiler make
 //! something else.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::process::{Command, ExitCode, Output, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -103,7 +104,7 @@ impl Compile {
         }
         for (path, bytes) in [(&self.files.dependencies, &answer.dependencies), (&self.files.output, &answer.output)] {
             match (path, bytes) {
-                (Some(path), Some(bytes)) => write_whole(Path::new(path), bytes)?,
+                (Some(path), Some(bytes)) => write_output(Path::new(path), bytes, false)?,
                 (None, None) => {}
                 _ => return Err(io::ErrorKind::InvalidData.into()),
             }
@@ -139,7 +140,7 @@ impl Objects {
     }
 
     /// Whether what lies there is the same in every build with these inputs.
-    fn is_known(&self, path: &str) -> bool {
+    pub fn is_known(&self, path: &str) -> bool {
         let below = |known: &String| path.strip_prefix(known.as_str()).is_some_and(|rest| rest.starts_with('/'));
         self.known.iter().any(below) && !path.split('/').any(|part| part == "..")
     }
@@ -148,7 +149,8 @@ impl Objects {
 /// A command as the cache knows it.
 pub struct Question<'a> {
     objects: &'a Objects,
-    files: &'a Files,
+    /// Empty for a link.
+    files: Cow<'a, Files>,
     key: Hash,
     /// Of a check, the directory with the random name.
     check: Option<&'a str>,
@@ -156,33 +158,42 @@ pub struct Question<'a> {
 }
 
 impl<'a> Question<'a> {
-    /// `None` where the answer depends on what the cache does not see.
+    /// Of a compile, or of a check; `None` where the answer depends on what the cache does not see.
     pub fn new(objects: &'a Objects, files: &'a Files, commands: &[&Invocation]) -> Option<Self> {
-        let deciding = deciding_variables()?;
-        let here = std::env::current_dir().ok()?.into_os_string().into_string().ok()?;
-        let source = Path::new(&here).join(&files.source);
-        if !source.starts_with("/build") {
-            return None;
-        }
         let is_check = is_check(&files.source);
         let check = files.source.rsplit_once('/').map(|(directory, _)| directory).filter(|_| is_check);
-        let mut question = Self { objects, files, key: [0; 32], check, is_check };
-        let mut parts = vec![objects.inputs.clone(), deciding, question.without_directory(&here)];
+        let mut question = Self { objects, files: Cow::Borrowed(files), key: [0; 32], check, is_check };
+        let text = if is_check { question.text_of_check()? } else { String::new() };
+        question.key = question.key(&files.source, commands, text)?;
+        Some(question)
+    }
+
+    /// Of a link.
+    pub fn of_link(objects: &'a Objects, output: &str, command: &Invocation) -> Option<Self> {
+        let files = Cow::Owned(Files::default());
+        let mut question = Self { objects, files, key: [0; 32], check: None, is_check: false };
+        question.key = question.key(output, &[command], String::new())?;
+        Some(question)
+    }
+
+    /// The entry's name; `None` too for a file outside the build's directory: what lies elsewhere is not asked for again.
+    fn key(&self, file: &str, commands: &[&Invocation], text: String) -> Option<Hash> {
+        let here = std::env::current_dir().ok()?.into_os_string().into_string().ok()?;
+        if !Path::new(&here).join(file).starts_with("/build") {
+            return None;
+        }
+        let mut parts = vec![self.objects.inputs.clone(), deciding_variables()?, self.without_directory(&here), text];
         for command in commands {
             parts.push(command.arguments.len().to_string());
             parts.push(command.program.clone());
-            parts.extend(command.arguments.iter().map(|argument| question.without_directory(argument)));
-        }
-        if is_check {
-            parts.push(question.text_of_check()?);
+            parts.extend(command.arguments.iter().map(|argument| self.without_directory(argument)));
         }
         let mut bytes = FORMAT.to_vec();
         for part in parts {
             bytes.extend((part.len() as u64).to_le_bytes());
             bytes.extend(part.as_bytes());
         }
-        question.key = digest(&bytes);
-        Some(question)
+        Some(digest(&bytes))
     }
 
     /// The text of a check that reads nothing else that may change.
@@ -192,8 +203,14 @@ impl<'a> Question<'a> {
         let is_closed = self.files.included.is_empty()
             && self.files.directories.iter().all(|directory| self.objects.is_known(directory))
             && add_names(text.as_bytes(), &mut names)
-            && !text.lines().any(|line| line.contains("include") && line.contains('"'));
+            && !names.iter().any(|name| name.starts_with('/') || name.split('/').any(|part| part == ".."))
+            && (self.is_alone() || !text.lines().any(|line| line.contains("include") && line.contains('"')));
         is_closed.then_some(text)
+    }
+
+    /// Whether a check lies in a directory with nothing else, where names in quotes are looked for first.
+    fn is_alone(&self) -> bool {
+        self.check.and_then(|directory| fs::read_dir(directory).ok()).is_some_and(|entries| entries.count() == 1)
     }
 
     fn without_directory(&self, text: &str) -> String {
@@ -244,9 +261,15 @@ impl<'a> Question<'a> {
         }
         let entry = if self.is_check { Some(Entry::default()) } else { self.conditions(started, headers) };
         if let Some(entry) = entry {
-            // A full disk is no reason to fail: without the entry it is compiled again.
-            let _unkept = write_whole(Path::new(&self.place()), &Entry { answer, ..entry }.to_bytes());
+            self.write(answer, entry);
         }
+    }
+
+    /// Writes an entry.
+    pub fn write(&self, answer: Answer, conditions: Entry) {
+        let bytes = Entry { answer, ..conditions }.to_bytes();
+        // A full disk is no reason to fail: without the entry it is done again.
+        let _unkept = write_output(Path::new(&self.place()), &bytes, false);
     }
 
     /// What must be as it was.
@@ -321,7 +344,7 @@ fn present(directories: &[String], names: &[String]) -> Vec<String> {
 }
 
 /// When a file was last changed, renamed or made; `None` where that cannot be told.
-fn changed(path: &str) -> Option<SystemTime> {
+pub fn changed(path: &str) -> Option<SystemTime> {
     let metadata = fs::metadata(path).ok()?;
     let seconds = u64::try_from(metadata.ctime()).ok()?;
     let nanoseconds = u32::try_from(metadata.ctime_nsec()).ok()?;
@@ -344,12 +367,14 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 }
 
 /// Writes beside the place and renames: nobody ever reads half of it.
-fn write_whole(place: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn write_output(place: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     // Processes of another sandbox may have the same number.
     let mut name = place.as_os_str().to_owned();
     name.push(format!(".{}-{}.new", std::process::id(), since.as_nanos()));
-    let written = fs::write(&name, bytes).and_then(|()| fs::rename(&name, place));
+    let mode = if executable { 0o777 } else { 0o666 };
+    let file = File::options().write(true).create_new(true).mode(mode).open(&name);
+    let written = file.and_then(|mut file| file.write_all(bytes)).and_then(|()| fs::rename(&name, place));
     if written.is_err() {
         let _nothing_left = fs::remove_file(&name);
     }

@@ -3,6 +3,7 @@
 use crate::arguments::keep;
 use crate::cacheable;
 use crate::flags::{self, Compile};
+use crate::link_cache::Link;
 use crate::link_check::{self, LinkCheck};
 use crate::object_cache::Compile as CachedCompile;
 use crate::settings::{Asked, Exports, Settings};
@@ -38,6 +39,8 @@ pub enum Outcome {
     Run(Invocation),
     /// Compile what the object cache may know.
     Compile(CachedCompile),
+    /// Link a side module that it may know.
+    Link(Link),
     /// Answer a configure script whether a program links.
     Check(LinkCheck),
 }
@@ -139,6 +142,12 @@ fn driver(tool: Tool, arguments: Vec<String>, settings: &Settings) -> Result<Out
             arguments.extend_from_slice(&settings.link_flags);
             arguments.extend_from_slice(&settings.program_flags);
         }
+    }
+    if step == Step::LinkSideModule
+        && settings.objects.is_some()
+        && let Some(files) = cacheable::link_files(&arguments)
+    {
+        return Ok(Outcome::Link(Link { command: Invocation { program, arguments }, files }));
     }
     let emscripten = Invocation { program, arguments };
     // Emscripten was not asked how it links with flags that change how it compiles.
