@@ -35,7 +35,12 @@ async function build(files, { options = [], recipe } = {}) {
 }
 
 const project = {
-  ...demo(unique(`int one(void), two(void);\n${goodSource}`.replace("return PyModule_Create(&module)", "return one() + two() ? PyModule_Create(&module) : NULL"))),
+  ...demo(
+    unique(`int one(void), two(void);\n${goodSource}`).replace(
+      "return PyModule_Create(&module);",
+      'PyObject *made = PyModule_Create(&module); PyModule_AddIntConstant(made, "sum", one() + two()); return made;',
+    ),
+  ),
   "setup.py": `from setuptools import Extension, setup
 setup(ext_modules=[Extension("demo", ["demo.c", "one.c", "two.c"], include_dirs=["first", "second"])], py_modules=[])
 `,
@@ -45,13 +50,13 @@ setup(ext_modules=[Extension("demo", ["demo.c", "one.c", "two.c"], include_dirs=
   "first/none.h": "",
   "second/one.h": "#define ONE 1\n",
 };
-const none = "### objects: 3 reused, 0 compiled";
+const none = "### objects: 4 reused, 0 compiled, 0 linked";
 /** Another sdist, and so another action, that compiles the same. */
 const again = (files) => ({ ...files, "README.txt": unique("") });
 
 test("only what changed is compiled, and wheels are the same with and without", async () => {
   const cold = await build(project);
-  assert.equal(cold.said, "### objects: 0 reused, 3 compiled");
+  assert.equal(cold.said, "### objects: 0 reused, 3 compiled, 1 linked");
   const warm = await build(again(project));
   assert.deepEqual(warm, { said: none, compiled: [], wheel: cold.wheel });
 
@@ -65,7 +70,7 @@ test("only what changed is compiled, and wheels are the same with and without", 
   for (const [what, change, source] of changes) {
     files = { ...files, ...change };
     const changed = await build(files);
-    assert.deepEqual([changed.said, changed.compiled], ["### objects: 2 reused, 1 compiled", [`compiled ${source}`]], what);
+    assert.deepEqual([changed.said, changed.compiled], ["### objects: 2 reused, 1 compiled, 1 linked", [`compiled ${source}`]], what);
     assert.ok(!wheels.has(changed.wheel), `${what} changes nothing`);
     wheels.add(changed.wheel);
   }
@@ -78,7 +83,7 @@ test("damaged entries are noticed", async () => {
   const objects = join(cache, "objects/demo");
   for (const name of readdirSync(objects)) truncateSync(join(objects, name), Math.floor(statSync(join(objects, name)).size / 2));
   const damaged = await build(again(project));
-  assert.equal(damaged.said, "### objects: 0 reused, 3 compiled");
+  assert.equal(damaged.said, "### objects: 0 reused, 3 compiled, 1 linked");
   assert.equal(damaged.wheel, sound.wheel);
 });
 
@@ -87,5 +92,5 @@ test("inside a build, answers from the object cache are those of the compiler", 
   const recipe = (text) =>
     text.replace('[requirements]\nbuild = ["setuptools"]', '[build]\ntype = "static-library"\nscript = "python3 check.py"');
   const { said } = await build({ "check.py": check }, { recipe });
-  assert.match(said, /^### objects: \d+ reused, \d+ compiled$/);
+  assert.match(said, /^### objects: \d+ reused, \d+ compiled, \d+ linked$/);
 });

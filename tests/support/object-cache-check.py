@@ -1,5 +1,6 @@
 """Runs inside a build with an object cache: what comes out of it is what the compiler makes, and nothing old."""
 
+import itertools
 import os
 import pathlib
 import shutil
@@ -11,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 LOG = pathlib.Path("/pkgsrv/objects.log")
 OUTPUTS = ["a.o", "a.d"]
+ABI = ["-g0", "-fPIC", "-fwasm-exceptions", "-sSUPPORT_LONGJMP=wasm"]
+SIDE = ["-sWASM_BIGINT", "-Wno-experimental", "-sSIDE_MODULE=2", "-sEXPORTED_FUNCTIONS=_PyInit_m"]
 
 
 def text(path: str, content: str) -> None:
@@ -132,6 +135,7 @@ for source, flags, link, code in [
     ("int main(void) { return sizeof(long) - 4; }\n", ["-O0"], False, 0),
     ("int main(void) { int a[sizeof(long) - 5]; return a[0]; }\nint b[-1];\n", [], False, 1),
     ("int main(void) { return 0; }\n", ["-Werror=unknown-warning-option", "-Wno-such-warning"], False, 1),
+    ("#include <Python.h>\n", ["-I/no/such/directory", "-I/pkgsrv/cross/include/python3.14"], False, 0),
     ("#include <math.h>\nint main(void) { return cos(0) > 2; }\n", ["-lm"], True, 0),
     ("#include <stdio.h>\nint main(void) { printf(\"shown\\n\"); return 3; }\n", [], True, 0),
     ("char no_such_function(void); int main(void) { return no_such_function(); }\n", [], True, 1),
@@ -148,6 +152,29 @@ for source, flags in [("#include <own.h>\n", [f"-I{own}"]), ('#include "../../ow
     for _ in range(2):
         told, (code, *_) = check(source, *flags)
         assert (told, code) == ("compiled", 0), (source, told)
+
+# Side modules are linked when an object, an archive or a member of a thin one has changed, and come with their mode.
+text("m.c", "int member(void);\nint PyInit_m(void) { return member(); }\n")
+LINK = "-shared m.o libmember.a -lm -o m.so"
+for flags, member in itertools.product(["rcsD", "rcsDT"], [1, 2]):
+    text("member.c", f"int member(void) {{ return {member}; }}\n")
+    for name in ["m", "member"]:
+        assert run("cc", "-c", f"{name}.c", "-o", f"{name}.o")[0] == 0
+    pathlib.Path("libmember.a").unlink(missing_ok=True)
+    assert run("ar", flags, "libmember.a", "member.o")[0] == 0
+    modules = []
+    for what in ["linked", "reused"]:
+        pathlib.Path("m.so").unlink(missing_ok=True)
+        told = len(LOG.read_text())
+        answer = run("cc", *LINK.split())
+        assert LOG.read_text()[told:] == f"{what} m.so\n", (flags, member, answer)
+        modules.append((answer, pathlib.Path("m.so").read_bytes(), pathlib.Path("m.so").stat().st_mode))
+    assert modules[0] == modules[1] and modules[0][0][0] == 0, (flags, member)
+    theirs = run("emcc", "-O2", *LINK.replace("m.so", "theirs.so").split(), *ABI, *SIDE)
+    assert theirs[0] == 0 and pathlib.Path("theirs.so").read_bytes() == modules[1][1], (flags, member)
+told = len(LOG.read_text())
+assert run("cc", "-shared", "m.o", "-L.", "-lmember", "-o", "m.so")[0] == 0
+assert LOG.read_text()[told:] == "linked m.so\n", "a library was looked for where it may change"
 
 # An entry that is damaged is none.
 text("c.c", "int whole;\n")

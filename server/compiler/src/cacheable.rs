@@ -170,9 +170,8 @@ pub fn link_files(all: &[String]) -> Option<LinkFiles> {
             // A setting's value may be a file's name.
             Plain if argument.contains('@') => return None,
             Plain => {}
-            WithValue => drop(value()?),
             Directory if argument.starts_with("-L") => files.directories.push(value()?),
-            Directory => drop(value()?),
+            WithValue | Directory => drop(value()?),
             Output => files.output = value()?,
             Header | WritesDependencies | Dependencies | Step | CheckStep | NotCached => return None,
         }

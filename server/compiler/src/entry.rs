@@ -92,7 +92,9 @@ fn put(body: &mut Vec<u8>, bytes: &[u8]) {
 
 fn put_list(body: &mut Vec<u8>, list: &[String]) {
     put_length(body, list.len());
-    list.iter().for_each(|text| put(body, text.as_bytes()));
+    for text in list {
+        put(body, text.as_bytes());
+    }
 }
 
 struct Reader<'a>(&'a [u8]);

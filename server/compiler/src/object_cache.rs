@@ -198,10 +198,12 @@ impl<'a> Question<'a> {
 
     /// The text of a check that reads nothing else that may change.
     fn text_of_check(&self) -> Option<String> {
+        // The interpreter's own sysconfig data names a directory of the machine that it was built on.
+        let is_fixed = |directory: &String| self.objects.is_known(directory) || !Path::new(directory).exists();
         let text = fs::read_to_string(&self.files.source).ok()?;
         let mut names = BTreeSet::new();
         let is_closed = self.files.included.is_empty()
-            && self.files.directories.iter().all(|directory| self.objects.is_known(directory))
+            && self.files.directories.iter().all(is_fixed)
             && add_names(text.as_bytes(), &mut names)
             && !names.iter().any(|name| name.starts_with('/') || name.split('/').any(|part| part == ".."))
             && (self.is_alone() || !text.lines().any(|line| line.contains("include") && line.contains('"')));
@@ -225,7 +227,7 @@ impl<'a> Question<'a> {
     pub fn look_up(&self) -> Option<Answer> {
         let place = self.place();
         let mut entry = Entry::from_bytes(&fs::read(&place).ok()?)?;
-        if !self.is_current(&entry) {
+        if !is_current(&entry) {
             return None;
         }
         // The builder removes what was not used for long.
@@ -236,11 +238,6 @@ impl<'a> Question<'a> {
             }
         }
         Some(entry.answer)
-    }
-
-    fn is_current(&self, entry: &Entry) -> bool {
-        let is_same = |(path, hash): &(String, Hash)| fs::read(path).is_ok_and(|bytes| digest(&bytes) == *hash);
-        entry.files.iter().all(is_same) && present(&entry.directories, &entry.names) == entry.present
     }
 
     /// Keeps an answer for the next time, where it can be known when that holds.
@@ -274,7 +271,9 @@ impl<'a> Question<'a> {
 
     /// What must be as it was.
     fn conditions(&self, started: SystemTime, headers: &str) -> Option<Entry> {
-        let headers = fs::read_to_string(headers).unwrap_or_default();
+        // There is no list where there are no headers.
+        let list = fs::read_to_string(headers);
+        let headers = list.as_deref().unwrap_or_default();
         let mut paths: Vec<&str> = headers.lines().collect();
         paths.push(&self.files.source);
         paths.sort_unstable();
@@ -294,6 +293,9 @@ impl<'a> Question<'a> {
                 files.push((path.to_owned(), digest(&bytes)));
                 directories.push(path.rsplit_once('/').map_or(".", |(directory, _)| directory));
             }
+        }
+        if list.is_err() && !names.is_empty() {
+            return None;
         }
         directories.retain(|directory| !self.objects.is_known(directory));
         directories.sort_unstable();
@@ -322,6 +324,12 @@ fn deciding_variables() -> Option<String> {
     }
     deciding.sort();
     deciding.iter().any(|variable| variable.starts_with(DECIDING_VARIABLES[0])).then(|| deciding.concat())
+}
+
+/// Whether all that an answer came from is as it was.
+fn is_current(entry: &Entry) -> bool {
+    let is_same = |(path, hash): &(String, Hash)| fs::read(path).is_ok_and(|bytes| digest(&bytes) == *hash);
+    entry.files.iter().all(is_same) && present(&entry.directories, &entry.names) == entry.present
 }
 
 /// Those of the names that there are in the directories.

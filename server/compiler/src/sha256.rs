@@ -25,13 +25,17 @@ const ROUNDS: [u32; 64] = [
 pub fn digest(bytes: &[u8]) -> Hash {
     let mut state = INITIAL;
     let (blocks, rest) = bytes.as_chunks::<BLOCK>();
-    blocks.iter().for_each(|block| compress(&mut state, block));
+    for block in blocks {
+        compress(&mut state, block);
+    }
     let mut end = [0; 2 * BLOCK];
     end[..rest.len()].copy_from_slice(rest);
     end[rest.len()] = 0x80;
     let length = if rest.len() < BLOCK - 8 { BLOCK } else { 2 * BLOCK };
     end[length - 8..length].copy_from_slice(&(bytes.len() as u64 * 8).to_be_bytes());
-    end[..length].as_chunks::<BLOCK>().0.iter().for_each(|block| compress(&mut state, block));
+    for block in end[..length].as_chunks::<BLOCK>().0 {
+        compress(&mut state, block);
+    }
     let mut digest = [0; 32];
     for (bytes, word) in digest.as_chunks_mut::<4>().0.iter_mut().zip(state) {
         *bytes = word.to_be_bytes();
