@@ -1,5 +1,6 @@
 // Builds that take more of the machine than they may: ended, with the limit and the option that allows more.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { demoBuild } from "../support/demo-build.mjs";
@@ -64,13 +65,15 @@ test("what a sandbox is told is on no command line", async () => {
   files["setup.py"] = `import os, subprocess\nassert os.environ["TOKEN"] == "${secret}"\nassert os.read(0, 1) == b""\nsubprocess.run(["sleep", "${seconds}"])\n`;
   const build = await demoBuild({ files });
   recipes(build.path, build.hash, (recipe) => `${recipe}\n[build.environment]\nTOKEN = "${secret}"\n`);
-  const { child } = start(build.args);
+  const { child, output } = start(build.args);
+  const closed = once(child, "close");
   try {
-    await until(child, () => processesWith(seconds) > 0);
+    await until(child, () => processesWith(seconds) > 0 || output.stderr.includes("error:"));
+    assert.equal(processesWith(seconds) > 0, true, output.stderr);
     assert.equal(processesWith(secret), 0);
   } finally {
     child.kill("SIGTERM");
-    await new Promise((resolve) => child.on("close", resolve));
+    await closed;
     build.stop();
   }
 });

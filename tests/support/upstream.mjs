@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { root } from "./settings.mjs";
 
 export const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
@@ -22,7 +22,10 @@ export function sdist(name, files) {
   try {
     const top = join(directory.path, name);
     mkdirSync(top);
-    for (const [file, text] of Object.entries(files)) writeFileSync(join(top, file), text);
+    for (const [file, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(top, file)), { recursive: true });
+      writeFileSync(join(top, file), text);
+    }
     execFileSync("tar", ["--create", "--gzip", "--file", join(directory.path, "sdist.tar.gz"), "--directory", directory.path, name]);
     return readFileSync(join(directory.path, "sdist.tar.gz"));
   } finally {

@@ -119,6 +119,13 @@ impl<'a> Action<'a> {
         &self.loaded.recipe
     }
 
+    /// A digest over what is mounted read-only when a package's own code runs: toolchain, cross environment, tools,
+    /// libraries.
+    pub(crate) fn read_only(&self) -> Digest {
+        let mounted = ["cross-environment", "host", "tools", "build-requirements"].map(|name| &self.inputs[name]);
+        sha256(json!(mounted).to_string().as_bytes())
+    }
+
     /// `numpy 2.4.6`.
     pub(crate) fn label(&self) -> String {
         format!("{} {}", self.recipe().name, self.recipe().version)

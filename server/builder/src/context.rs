@@ -35,6 +35,8 @@ pub struct Context {
     pub proxy: Vec<(String, String)>,
     /// Where the crates of Rust sources come from.
     pub cargo: CargoSettings,
+    /// Whether builds take objects that earlier builds of the same package compiled, and leave theirs.
+    pub object_cache: bool,
 }
 
 impl Context {
@@ -175,6 +177,11 @@ impl Cache {
     /// Rust's standard library for the target, by digest.
     pub fn rust_libraries(&self) -> PathBuf {
         self.root.join("rust-libraries")
+    }
+
+    /// Compiled objects, by the package whose builds made them.
+    pub fn objects(&self) -> PathBuf {
+        self.root.join("objects")
     }
 
     /// Recipes that a program carries, by the digest of them all.

@@ -22,13 +22,14 @@ use crate::cross_environment::{CrossEnvironment, MOUNT as CROSS};
 use crate::error::{BuildError, IoContext as _};
 use crate::host_package;
 use crate::job_tokens::JobTokens;
+use crate::object_cache::ObjectCache;
 use crate::process::Log;
 use crate::repack::repack;
 use crate::rust::Rust;
 use crate::sandbox::Sandbox;
 use crate::shared_prefix;
 use crate::source;
-use crate::toolchain::Toolchain;
+use crate::toolchain::{EMSCRIPTEN_CACHE, Toolchain};
 use crate::unvendor;
 use crate::work_directory::WorkDirectory;
 
@@ -75,6 +76,8 @@ struct Site<'a> {
     script_has_run: bool,
     /// How long each step took.
     steps: Vec<BuildStep>,
+    /// Objects of the package's earlier builds, where they are wanted.
+    objects: Option<ObjectCache>,
 }
 
 /// What a build made, and nobody has admitted yet. It is in a directory of its own, complete but for the report; dropped,
@@ -92,6 +95,7 @@ pub(crate) fn build(shop: &Workshop<'_>, action: &Action<'_>, host: &[ActionResu
     let recipe = action.recipe();
     let work = context.cache.work_directory(recipe.name.as_str())?;
     let log = context.log(&format!("{}-{}", recipe.name, recipe.version))?;
+    let objects = ObjectCache::open(context, &recipe.name, work.path())?;
     let begun = Instant::now();
     let mut site = Site {
         shop,
@@ -104,6 +108,7 @@ pub(crate) fn build(shop: &Workshop<'_>, action: &Action<'_>, host: &[ActionResu
         environment: BTreeMap::new(),
         script_has_run: false,
         steps: Vec::new(),
+        objects,
     };
     site.prepare()?;
     let finished = context.cache.work_directory("result")?;
@@ -322,6 +327,9 @@ impl Site<'_> {
         if let Some(rust) = &self.rust {
             sandbox = rust.mount(sandbox);
         }
+        if let Some(objects) = &self.objects {
+            sandbox = objects.mount(sandbox);
+        }
         for (name, value) in shop.cross.variables() {
             sandbox = sandbox.variable(name, &value);
         }
@@ -373,6 +381,11 @@ impl Site<'_> {
             Exports::WholeArchive => add("export", "whole-archive"),
             Exports::Symbols(symbols) => symbols.iter().for_each(|symbol| add("export", symbol)),
         }
+        if self.objects.is_some() {
+            let libraries = self.libraries().map(|library| format!("{HOST}/{}", library.name));
+            let known = ["/usr", EMSCRIPTEN_CACHE, CROSS, TOOLS].map(str::to_owned).into_iter().chain(libraries);
+            text.push_str(&ObjectCache::settings(self.action.read_only(), known));
+        }
         Ok(text)
     }
 
@@ -380,9 +393,13 @@ impl Site<'_> {
         self.log.line(&format!("### {step}"))?;
         let begun = Instant::now();
         let mut command = sandbox.command(program)?;
-        self.shop.context.run_limited(&self.action.label(), step, &mut command, &self.work, &mut self.log)?;
+        let context = self.shop.context;
+        let ran = context.run_limited(&self.action.label(), step, &mut command, &self.work, &mut self.log);
+        if let Some(objects) = &self.objects {
+            objects.report(&mut self.log)?;
+        }
         self.steps.push(BuildStep::new(step, begun.elapsed()));
-        Ok(())
+        ran
     }
 
     /// The one wheel that the backend wrote.

@@ -20,6 +20,7 @@ mod interrupt;
 mod job_tokens;
 mod limits;
 mod loaded_recipe;
+mod object_cache;
 mod plan;
 mod process;
 mod progress;

@@ -20,6 +20,7 @@ use host::Machine;
 
 pub use host::HostSource;
 pub use manifest::{FORMAT, HostParts, Manifest, Provider, ToolchainChoice};
+pub(crate) use system_libraries::EMSCRIPTEN_CACHE;
 
 /// What a build may start, and the Debian packages that bring it: what every provider has, sorted by package.
 const BUILD_TOOLS: &[SystemTool] = &[

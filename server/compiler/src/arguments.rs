@@ -25,6 +25,9 @@ pub fn keep(arguments: Vec<String>, settings: &Settings) -> Result<Vec<String>, 
             Some(Meaning::Drop) => {}
             Some(Meaning::DropWithValue) => drop(arguments.next()),
             Some(Meaning::Refuse(reason)) => return Err(format!("{argument}: {reason}")),
+            // One of Emscripten's settings that is given at the end anyway: sysconfig data has setuptools pass it, and
+            // with it no compile could go around Emscripten.
+            None if argument.starts_with("-s") && settings.abi_flags.contains(&argument) => {}
             None if argument.starts_with("-Wl,") => kept.extend(linker.keep(&argument)?),
             None if argument.starts_with("-l") => {
                 // wasm-ld takes a library once; native builds name one again to resolve cycles.

@@ -3,42 +3,87 @@
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
+use std::time::SystemTime;
 
+use crate::entry::Answer;
 use crate::link_check::{LinkCheck, OBJECT};
+use crate::object_cache::Question;
 use crate::rewrite::{Invocation, extension};
+use crate::settings::Objects;
 
 /// What stands for the program until it is run.
 const SCRIPT: &str = include_str!("run.js");
 
-/// The answer; `None` where Emscripten must give it.
-pub fn run(check: &LinkCheck) -> Result<Option<ExitCode>, String> {
-    let object = format!("/tmp/pkgsrv-check-{}.o", std::process::id());
-    let compiled = command(&check.compile, &object).status().map_err(|error| cannot_start(&check.compile, &error))?;
-    if !compiled.success() {
-        let code = compiled.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
-        return Ok(Some(ExitCode::from(code)));
+/// The answer; `None` where Emscripten must give it, and can by taking our place.
+pub fn run(check: &LinkCheck, objects: Option<&Objects>) -> Result<Option<ExitCode>, String> {
+    let commands = [&check.compile, &check.link, &check.emscripten];
+    let files = check.files.as_ref();
+    let question = objects.zip(files).and_then(|(objects, files)| Question::new(objects, files, &commands));
+    let told =
+        |answer: &Answer| give(check, answer).map_err(|error| format!("cannot write {}: {error}", check.program));
+    let log = |what: &str| objects.zip(files).map(|(objects, files)| objects.log(what, &files.source));
+    if let Some(answer) = question.as_ref().and_then(Question::look_up) {
+        log("reused");
+        return told(&answer).map(|()| Some(ExitCode::from(answer.code)));
     }
-    let linked = command(&check.link, &object).output();
+    let started = SystemTime::now();
+    log("compiled");
+    let mut by_emscripten = false;
+    let answer = match ask(check)? {
+        Some(answer) => answer,
+        None if question.is_none() => return Ok(None),
+        None => {
+            by_emscripten = true;
+            answer(&check.emscripten, "")?
+        }
+    };
+    if by_emscripten {
+        // It wrote the program itself.
+        answer.tell().map_err(|error| format!("cannot print what {} printed: {error}", check.emscripten.program))?;
+    } else {
+        told(&answer)?;
+    }
+    let code = ExitCode::from(answer.code);
+    if let Some(question) = question.filter(|_| !by_emscripten || answer.code != 0) {
+        question.keep(answer, started, "");
+    }
+    Ok(Some(code))
+}
+
+/// What compiler and linker answer; `None` where they cannot tell that it links.
+fn ask(check: &LinkCheck) -> Result<Option<Answer>, String> {
+    let object = format!("/tmp/pkgsrv-check-{}.o", std::process::id());
+    let compiled = answer(&check.compile, &object)?;
+    if compiled.code != 0 {
+        return Ok(Some(compiled));
+    }
+    let linked = answer(&check.link, &object);
     // It lies in a directory that goes with the build.
     let _left = fs::remove_file(&object);
-    let linked = linked.map_err(|error| cannot_start(&check.link, &error))?;
-    if !linked.status.success() {
+    let linked = linked?;
+    if linked.code != 0 {
         return Ok(None);
     }
-    let _told = std::io::stderr().write_all(&linked.stderr);
-    write_program(check).map_err(|error| format!("cannot write {}: {error}", check.program))?;
-    Ok(Some(ExitCode::SUCCESS))
+    let module = fs::read(&check.module).map_err(|error| format!("cannot read {}: {error}", check.module))?;
+    let stderr = [compiled.stderr, linked.stderr].concat();
+    Ok(Some(Answer { stderr, output: Some(module), ..Answer::default() }))
 }
 
-fn command(invocation: &Invocation, object: &str) -> Command {
-    let mut command = Command::new(&invocation.program);
-    command.args(invocation.arguments.iter().map(|argument| if argument == OBJECT { object } else { argument }));
-    command
+/// Writes and prints an answer.
+fn give(check: &LinkCheck, answer: &Answer) -> std::io::Result<()> {
+    answer.tell()?;
+    if answer.code != 0 {
+        return Ok(());
+    }
+    fs::write(&check.module, answer.output.as_deref().unwrap_or_default())?;
+    write_program(check)
 }
 
-fn cannot_start(invocation: &Invocation, error: &std::io::Error) -> String {
-    format!("cannot start {}: {error}", invocation.program)
+fn answer(invocation: &Invocation, object: &str) -> Result<Answer, String> {
+    let arguments = &invocation.arguments;
+    let place = |argument: &String| if argument == OBJECT { object.to_owned() } else { argument.clone() };
+    Answer::of(invocation, &arguments.iter().map(place).collect::<Vec<_>>(), &[])
 }
 
 fn write_program(check: &LinkCheck) -> std::io::Result<()> {

@@ -13,7 +13,7 @@ pub enum Meaning {
 
 /// How an argument is matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pattern {
+pub enum Pattern {
     Exact(&'static str),
     Prefix(&'static str),
 }
@@ -143,10 +143,18 @@ fn look_up(table: &[(Pattern, Meaning)], argument: &str) -> Option<Meaning> {
 }
 
 impl Pattern {
-    fn matches(self, argument: &str) -> bool {
+    pub fn matches(self, argument: &str) -> bool {
         match self {
             Self::Exact(text) => argument == text,
             Self::Prefix(text) => argument.starts_with(text),
+        }
+    }
+
+    /// The value of an argument that matches: what is joined to a prefix, or the next argument.
+    pub fn value<'a>(self, argument: &str, next: &mut impl Iterator<Item = &'a String>) -> Option<String> {
+        match self {
+            Self::Exact(_) => next.next().cloned(),
+            Self::Prefix(flag) => argument.strip_prefix(flag).map(str::to_owned),
         }
     }
 }

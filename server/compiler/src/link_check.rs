@@ -7,6 +7,7 @@
 //!
 //! Whatever is not surely such a check, and every check that does not link, goes to Emscripten.
 
+use crate::cacheable::{self, Files};
 use crate::rewrite::{Invocation, direct, extension};
 use crate::settings::Settings;
 
@@ -24,6 +25,10 @@ pub struct LinkCheck {
     pub link: Invocation,
     /// The file that the build believes to be the program.
     pub program: String,
+    /// The linked module, beside it.
+    pub module: String,
+    /// What the compile reads, where the object cache knows that.
+    pub files: Option<Files>,
     /// Emscripten's command, which does all of it.
     pub emscripten: Invocation,
 }
@@ -76,8 +81,10 @@ pub fn plan(
     compile.extend(["-c".to_owned(), parts.source, "-o".to_owned(), OBJECT.to_owned()]);
     let arguments = linker[1..].iter().map(|argument| if argument == OUTPUT { &module } else { argument });
     Some(LinkCheck {
+        files: settings.objects.as_ref().and_then(|_| cacheable::files(&compile)),
         compile: direct(clang, &compile, settings),
         link: Invocation { program: linker[0].clone(), arguments: arguments.cloned().collect() },
+        module,
         program: parts.output,
         emscripten: emscripten.clone(),
     })
@@ -123,6 +130,11 @@ fn check_name(source: &str) -> Option<&'static str> {
         ("testfile.c" | "testfile.cpp", _) if directory.contains("/meson-private/") => Some("testfile"),
         _ => None,
     }
+}
+
+/// Whether a source file is a configure check's.
+pub fn is_check(source: &str) -> bool {
+    check_name(source).is_some()
 }
 
 /// Emscripten puts the module beside its JavaScript.

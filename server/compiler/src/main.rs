@@ -3,15 +3,22 @@
 //! task.
 //!
 //! It is started once per compile, so it does three things only: read its settings, rewrite by the tables in
-//! [`flags`], `exec`. For a configure check whether a program links it stays, see [`link_check`].
+//! [`flags`], `exec`. For a configure check whether a program links it stays, see [`link_check`], and for a compile that
+//! the package's object cache may know, see [`object_cache`].
 
 mod arguments;
+mod cacheable;
 mod check;
+mod entry;
 mod flags;
+mod includes;
+mod link_cache;
 mod link_check;
+mod object_cache;
 mod response_file;
 mod rewrite;
 mod settings;
+mod sha256;
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
@@ -53,7 +60,15 @@ fn run(called_as: &str, arguments: impl Iterator<Item = OsString>) -> Result<Exi
         Outcome::Nothing => Ok(ExitCode::SUCCESS),
         Outcome::Refuse(reason) => Err(reason),
         Outcome::Run(invocation) => become_program(&invocation),
-        Outcome::Check(check) => match check::run(&check)? {
+        Outcome::Compile(compile) => match object_cache::compile(&compile, settings.objects.as_ref())? {
+            Some(code) => Ok(code),
+            None => become_program(&compile.command),
+        },
+        Outcome::Link(link) => match link_cache::link(&link, settings.objects.as_ref())? {
+            Some(code) => Ok(code),
+            None => become_program(&link.command),
+        },
+        Outcome::Check(check) => match check::run(&check, settings.objects.as_ref())? {
             Some(code) => Ok(code),
             None => become_program(&check.emscripten),
         },
@@ -63,7 +78,7 @@ fn run(called_as: &str, arguments: impl Iterator<Item = OsString>) -> Result<Exi
 /// Returns only where it fails.
 fn become_program(invocation: &Invocation) -> Result<ExitCode, String> {
     let error = Command::new(&invocation.program).args(&invocation.arguments).exec();
-    Err(format!("cannot start {}: {error}", invocation.program))
+    Err(invocation.cannot_start(&error))
 }
 
 fn as_text(argument: OsString) -> Result<String, String> {

@@ -1,8 +1,11 @@
 //! From the arguments of a native tool to the command that does the same for the target. Pure: reads no file.
 
 use crate::arguments::keep;
+use crate::cacheable;
 use crate::flags::{self, Compile};
+use crate::link_cache::Link;
 use crate::link_check::{self, LinkCheck};
+use crate::object_cache::Compile as CachedCompile;
 use crate::settings::{Asked, Exports, Settings};
 
 /// The native tool that the build believes it starts.
@@ -34,6 +37,10 @@ pub enum Outcome {
     Refuse(String),
     /// Become this program.
     Run(Invocation),
+    /// Compile what the object cache may know.
+    Compile(CachedCompile),
+    /// Link a side module that it may know.
+    Link(Link),
     /// Answer a configure script whether a program links.
     Check(LinkCheck),
 }
@@ -49,6 +56,13 @@ enum Step {
     LinkSideModule,
     /// Links a program: a configure check, since nothing else of a package is a program here.
     LinkProgram,
+}
+
+impl Invocation {
+    /// What to say where it does not start.
+    pub fn cannot_start(&self, error: &std::io::Error) -> String {
+        format!("cannot start {}: {error}", self.program)
+    }
 }
 
 impl Tool {
@@ -109,7 +123,11 @@ fn driver(tool: Tool, arguments: Vec<String>, settings: &Settings) -> Result<Out
     let asked = if cxx { &settings.clang_cxx } else { &settings.clang };
     let clang = clang_for(&own, asked);
     if let Some(clang) = clang.filter(|_| step == Step::Compile) {
-        return Ok(Outcome::Run(direct(clang, &own, settings)));
+        let command = direct(clang, &own, settings);
+        return Ok(match settings.objects.as_ref().and_then(|_| cacheable::files(&own)) {
+            Some(files) => Outcome::Compile(CachedCompile { command, files }),
+            None => Outcome::Run(command),
+        });
     }
     let mut arguments = own.clone();
     arguments.extend_from_slice(&settings.abi_flags);
@@ -124,6 +142,12 @@ fn driver(tool: Tool, arguments: Vec<String>, settings: &Settings) -> Result<Out
             arguments.extend_from_slice(&settings.link_flags);
             arguments.extend_from_slice(&settings.program_flags);
         }
+    }
+    if step == Step::LinkSideModule
+        && settings.objects.is_some()
+        && let Some(files) = cacheable::link_files(&arguments)
+    {
+        return Ok(Outcome::Link(Link { command: Invocation { program, arguments }, files }));
     }
     let emscripten = Invocation { program, arguments };
     // Emscripten was not asked how it links with flags that change how it compiles.
@@ -324,6 +348,7 @@ mod tests {
             ("-c a.c b.c", plain),
             ("-O3 -g -c a.c", plain),
             ("-fno-exceptions -c a.c", plain),
+            ("-fwasm-exceptions -c a.c", plain),
             ("-fvisibility=hidden -c a.c", "clang -target wasm32"),
             ("-fvisibility-inlines-hidden -fno-exceptions -c a.c", "clang -target wasm32"),
             ("-nostdinc -c a.c", "clang -bare"),
@@ -331,6 +356,25 @@ mod tests {
         for (line, clang) in cases {
             assert_eq!(shown_with(Tool::Cc, line, &asked_settings()), format!("{clang} {line} -fPIC"), "{line}");
         }
+    }
+
+    #[test]
+    fn with_an_object_cache_it_is_asked_first() {
+        let mut settings = asked_settings();
+        settings.objects = Some(crate::settings::Objects::default());
+        let outcome =
+            |line: &str| rewrite(Tool::Cc, line.split_whitespace().map(str::to_owned).collect(), &settings).unwrap();
+        let Outcome::Compile(compile) = outcome("-c a.c -o a.o") else { panic!("not cached") };
+        assert_eq!(compile.files.output.as_deref(), Some("a.o"));
+        assert_eq!(compile.command.arguments.last().unwrap(), "-fPIC");
+        assert!(matches!(outcome("-c a.c b.c -o a.o"), Outcome::Run(_)));
+        assert!(matches!(outcome("-c a.c -o a.o -msse2"), Outcome::Run(_)));
+    }
+
+    #[test]
+    fn a_setting_of_the_abi_is_no_reason_to_ask_emscripten() {
+        let shown = shown_with(Tool::Cc, "-sSUPPORT_LONGJMP=wasm -c a.c", &asked_settings());
+        assert_eq!(shown, "clang -target wasm32 -fvisibility=default -c a.c -fPIC");
     }
 
     #[test]

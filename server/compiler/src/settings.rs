@@ -37,6 +37,21 @@ pub struct Settings {
     pub target_python_include: String,
     /// What a side module exports.
     pub exports: Exports,
+    /// Where compiled objects are kept from build to build; `None` where they are not.
+    pub objects: Option<Objects>,
+}
+
+/// A package's cache of compiled objects.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Objects {
+    /// Directory of the entries.
+    pub directory: String,
+    /// File that tells the builder what was compiled and what was not.
+    pub log: String,
+    /// Hash over everything that is mounted read-only.
+    pub inputs: String,
+    /// Directories of which that is true.
+    pub known: Vec<String>,
 }
 
 /// A command that Emscripten starts, as it told when it was asked.
@@ -90,10 +105,18 @@ impl Settings {
                 "build-python-include" => settings.build_python_include = value,
                 "target-python-include" => settings.target_python_include = value,
                 "export" => settings.add_export(&value),
+                "object-cache" => settings.objects().directory = value,
+                "object-cache-log" => settings.objects().log = value,
+                "object-cache-inputs" => settings.objects().inputs = value,
+                "object-cache-known" => settings.objects().known.push(value),
                 _ => return Err(format!("settings line {}: unknown key {key:?}", number + 1)),
             }
         }
         Ok(settings)
+    }
+
+    fn objects(&mut self) -> &mut Objects {
+        self.objects.get_or_insert_default()
     }
 
     fn add_export(&mut self, value: &str) {

@@ -46,6 +46,10 @@ pub struct BuildArgs {
     jobs: Option<u16>,
     #[command(flatten)]
     limits: LimitArgs,
+    /// Compile everything: take no objects from earlier builds of a package, which its own code could have changed, and
+    /// leave none
+    #[arg(long, env = "PKGSRV_NO_OBJECT_CACHE", value_parser = clap::builder::FalseyValueParser::new())]
+    no_object_cache: bool,
 }
 
 /// What programs of Debian read to find a proxy.
@@ -71,6 +75,7 @@ impl FetchArgs {
                 .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
                 .collect(),
             cargo: cargo_settings(),
+            object_cache: true,
         }
     }
 }
@@ -90,7 +95,11 @@ fn cargo_settings() -> CargoSettings {
 impl BuildArgs {
     /// The builder's surroundings.
     pub fn context(&self, interrupt: &Interrupt) -> Context {
-        Context { limits: self.limits.limits(), ..self.toolchain.context(&self.fetch, interrupt) }
+        Context {
+            limits: self.limits.limits(),
+            object_cache: !self.no_object_cache,
+            ..self.toolchain.context(&self.fetch, interrupt)
+        }
     }
 
     /// How to build; `keep_going` is whether a failure leaves what does not depend on it.

@@ -22,6 +22,7 @@ pub fn admitted(candidate: &Candidate<'_>) -> AdmissionReport {
         toolchain: ToolchainChoice::default(),
         proxy: Vec::new(),
         cargo: CargoSettings::default(),
+        object_cache: true,
     };
     let imports = ImportTest { wanted: false, ..ImportTest::default() };
     let candidate_for = AdmissionCandidate { path: &path, companions: Ok(&[]), imports: &imports };

@@ -9,7 +9,7 @@ use crate::error::{BuildError, IoContext as _};
 use crate::sandbox::Sandbox;
 
 /// Where a build finds what Emscripten has compiled.
-pub(super) const EMSCRIPTEN_CACHE: &str = "/var/cache/emscripten";
+pub(crate) const EMSCRIPTEN_CACHE: &str = "/var/cache/emscripten";
 
 /// The script that [`write_programs`] writes, to be run by `bash -eux` in their directory.
 pub(super) const SCRIPT_NAME: &str = "script";
