@@ -131,12 +131,13 @@ impl Sandbox {
         }
         let told = self.told().map_err(|source| BuildError::Start { program: "bwrap".to_owned(), source })?;
         let mut command = Command::new("bwrap");
-        command.args(["--args", "0", "--"]).args(program).stdin(told);
+        // Bubblewrap closes what it has read, and the first file that a program opens would become its standard input.
+        command.args(["--args", "0", "--", "/bin/sh", "-c", "exec \"$@\" </dev/null", "sh"]).args(program).stdin(told);
         Ok(command)
     }
 
     /// What bubblewrap is told, as it reads it from standard input: on its command line every user of the machine could
-    /// read what is secret in the address of a proxy or in a token. `program` finds nothing left to read.
+    /// read what is secret in the address of a proxy or in a token.
     fn told(&self) -> std::io::Result<File> {
         let mut file = File::from(memfd_create("bwrap", MFdFlags::MFD_CLOEXEC)?);
         let parts: Vec<&[u8]> = self.arguments.iter().map(|argument| argument.as_bytes()).collect();
