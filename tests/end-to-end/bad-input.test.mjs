@@ -32,9 +32,10 @@ async function upstream(bytes) {
 }
 
 test("an unknown name is answered with the nearest names", async () => {
-  const { code, stderr } = await run(["build", "nunpy", "--out", out]);
+  const { url } = await upstream(Buffer.from("no archive"));
+  const { code, stderr } = await run(["build", "nunpy", "--out", out, "--upstream", url]);
   assert.equal(code, 1);
-  assert.equal(stderr, "error: nunpy: no recipe of this name in recipes; did you mean numpy?\n");
+  assert.equal(stderr, "error: nunpy: no recipe of this name in recipes, and no project of this name on the upstream index; did you mean numpy?\n");
 });
 
 test("an unknown key in a recipe is shown with file, line, column and the nearest key", async () => {

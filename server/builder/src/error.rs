@@ -36,7 +36,9 @@ pub enum BuildError {
     #[error("{programs} not found on this machine, and installing needs root; run:\n  {command}")]
     MissingTools { programs: String, command: String },
 
-    #[error("{package}: no recipe of this name in {directory}{nearest}")]
+    #[error(
+        "{package}: no recipe of this name in {directory}, and no project of this name on the upstream index{nearest}"
+    )]
     UnknownRecipe { package: PackageName, directory: PathBuf, nearest: String },
 
     #[error("recipes depend on each other in a circle: {circle}; remove one of these requirements")]

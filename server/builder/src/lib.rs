@@ -38,6 +38,7 @@ mod toolchain;
 mod unvendor;
 mod upstream;
 mod wheel_directory;
+mod without_recipe;
 mod work_directory;
 mod zip_archive;
 
@@ -62,4 +63,5 @@ pub use rust::CargoSettings;
 pub use space::Space;
 pub use toolchain::{FORMAT as MANIFEST_FORMAT, HostParts, HostSource, Manifest, Provider, Toolchain, ToolchainChoice};
 pub use upstream::Upstream;
+pub use without_recipe::{RecipeFinder, WantedPackage};
 pub use work_directory::WorkDirectory;

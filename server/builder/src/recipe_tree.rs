@@ -72,20 +72,19 @@ impl RecipeTree {
         Self::open(&directory)
     }
 
-    /// The recipes of `wanted` and of all that these need, directly or not.
-    pub fn closure(&self, wanted: &[PackageName]) -> Result<LoadedRecipes, BuildError> {
-        let mut found = BTreeMap::new();
-        let mut pending = wanted.to_vec();
-        while let Some(name) = pending.pop() {
-            if found.contains_key(&name) {
-                continue;
-            }
-            let recipe = self.read(&name)?;
-            pending.extend(recipe.requirements.host.iter().chain(&recipe.requirements.run).cloned());
-            found.insert(name, recipe);
+    /// Brings what recipes refer to; `recipes` has all that they name.
+    pub(crate) fn load_all(&self, recipes: &BTreeMap<PackageName, Recipe>) -> Result<LoadedRecipes, BuildError> {
+        let load = |recipe: &Recipe| Ok((recipe.name.clone(), self.load(recipe, recipes)?));
+        recipes.values().map(load).collect()
+    }
+
+    /// The recipe of a package; `None` where there is none.
+    pub(crate) fn find(&self, name: &PackageName) -> Result<Option<Recipe>, BuildError> {
+        match self.read(name) {
+            Ok(recipe) => Ok(Some(recipe)),
+            Err(BuildError::UnknownRecipe { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
-        let load = |recipe: &Recipe| Ok((recipe.name.clone(), self.load(recipe, &found)?));
-        found.values().map(load).collect()
     }
 
     /// Brings what a recipe refers to; `recipes` has those that it names.
@@ -124,7 +123,8 @@ impl RecipeTree {
         Ok(recipe)
     }
 
-    fn unknown(&self, name: &PackageName) -> BuildError {
+    /// The error that there is nothing of this name.
+    pub(crate) fn unknown(&self, name: &PackageName) -> BuildError {
         let entries = fs::read_dir(&self.directory).into_iter().flatten().flatten();
         let mut near: Vec<(usize, String)> = entries
             .filter(|entry| entry.path().join("recipe.toml").is_file())

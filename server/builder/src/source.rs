@@ -74,6 +74,31 @@ pub fn fetch_wheel(context: &Context, wheel: &LockedWheel) -> Result<Fetched, Bu
     fetch_upstream(context, wheel.filename.name(), &wheel.sha256, filename, |name| name == filename)
 }
 
+/// Fetches a file of a project by its name and hash, or finds it in the cache.
+pub(crate) fn fetch_file(
+    context: &Context,
+    project: &PackageName,
+    sha256: &Digest,
+    filename: &str,
+) -> Result<Fetched, BuildError> {
+    match cached(context, sha256)? {
+        Some(found) => Ok(found),
+        None => fetch_upstream(context, project, sha256, filename, |name| name == filename),
+    }
+}
+
+/// Keeps a copy of a file of this machine among the sources.
+pub(crate) fn keep_copy(context: &Context, path: &Path, sha256: &Digest) -> Result<Fetched, BuildError> {
+    if let Some(found) = cached(context, sha256)? {
+        return Ok(found);
+    }
+    let work = context.cache.work_directory("copy")?;
+    let copy = work.path().join("file");
+    fs::copy(path, &copy).doing("copy", path)?;
+    let filename = path.file_name().unwrap_or_default().to_string_lossy();
+    keep(context, &copy, &filename, sha256)
+}
+
 fn cached(context: &Context, sha256: &Digest) -> Result<Option<Fetched>, BuildError> {
     let directory = context.cache.sources().join(sha256.to_string());
     let Ok(entries) = fs::read_dir(&directory) else { return Ok(None) };

@@ -42,6 +42,11 @@ pub(crate) struct UpstreamFile {
     url: String,
     hashes: Hashes,
     pub size: Option<u64>,
+    #[serde(rename = "requires-python")]
+    pub requires_python: Option<String>,
+    /// `true`, or the reason.
+    #[serde(default)]
+    yanked: serde_json::Value,
 }
 
 #[derive(Debug, Deserialize)]
@@ -161,6 +166,30 @@ impl Upstream {
         project: &PackageName,
         choose: impl Fn(&[UpstreamFile]) -> Option<usize>,
     ) -> Result<Option<UpstreamFile>, BuildError> {
+        let mut files = self.page(client, context, project)?;
+        let Some(chosen) = choose(&files) else { return Ok(None) };
+        Ok(Some(files.swap_remove(chosen)))
+    }
+
+    /// All files of `project`; `None` where the index has no such project.
+    pub(crate) fn files(
+        &self,
+        client: &Client,
+        context: &Context,
+        project: &PackageName,
+    ) -> Result<Option<Vec<UpstreamFile>>, BuildError> {
+        match self.page(client, context, project) {
+            Ok(files) => Ok(Some(files)),
+            Err(BuildError::Fetch { source: Some(source), .. })
+                if source.status().is_some_and(|status| status.as_u16() == 404) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn page(&self, client: &Client, context: &Context, project: &PackageName) -> Result<Vec<UpstreamFile>, BuildError> {
         let page = format!("{}/{project}/", self.address(context)?);
         let shown = without_password(&page);
         let (base, bytes) = persistently(context, || {
@@ -178,15 +207,15 @@ impl Upstream {
             reason: format!("the answer is not the JSON form of the Simple API, which this index must offer: {error}"),
             source: None,
         })?;
-        let Some(chosen) = choose(&files) else { return Ok(None) };
-        let mut file = files.swap_remove(chosen);
-        let absolute = base.join(&file.url).map_err(|error| BuildError::Fetch {
-            what: file.filename.clone(),
-            reason: format!("its address {:?} is not one: {error}", file.url),
-            source: None,
-        })?;
-        file.url = absolute.into();
-        Ok(Some(file))
+        for file in &mut files {
+            let absolute = base.join(&file.url).map_err(|error| BuildError::Fetch {
+                what: file.filename.clone(),
+                reason: format!("its address {:?} is not one: {error}", file.url),
+                source: None,
+            })?;
+            file.url = absolute.into();
+        }
+        Ok(files)
     }
 }
 
@@ -210,12 +239,29 @@ impl UpstreamFile {
     /// The file at an address that a recipe names.
     pub fn at(url: &str) -> Self {
         let filename = pkgsrv_recipe::url_filename(url).to_owned();
-        Self { filename, url: url.to_owned(), hashes: Hashes { sha256: None }, size: None }
+        Self {
+            filename,
+            url: url.to_owned(),
+            hashes: Hashes { sha256: None },
+            size: None,
+            requires_python: None,
+            yanked: serde_json::Value::Null,
+        }
     }
 
     /// Whether the index itself says this hash.
     pub fn has_hash(&self, sha256: &Digest) -> bool {
         self.hashes.sha256.as_deref().is_some_and(|text| text.parse::<Digest>().is_ok_and(|found| found == *sha256))
+    }
+
+    /// The hash that the index says, if it says one.
+    pub fn sha256(&self) -> Option<Digest> {
+        self.hashes.sha256.as_deref()?.parse().ok()
+    }
+
+    /// Whether it was withdrawn (PEP 592).
+    pub fn is_yanked(&self) -> bool {
+        !matches!(self.yanked, serde_json::Value::Null | serde_json::Value::Bool(false))
     }
 
     /// Absolute address.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use pkgsrv::{BuildArgs, ServerError, digest_of};
-use pkgsrv_builder::{ActionResult, BuildOutcome, Builder, Interrupt, PlannedPackage, PlannedState};
+use pkgsrv_builder::{ActionResult, BuildOutcome, Builder, Interrupt, PlannedPackage, PlannedState, WantedPackage};
 use pkgsrv_index::{Digest, PackageName};
 use serde::Serialize;
 use serde_json::json;
@@ -17,9 +17,9 @@ use super::{JsonArgs, print_json};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Build {
-    /// Names of recipes
-    #[arg(required = true, value_name = "NAME")]
-    names: Vec<PackageName>,
+    /// Names, of recipes or of projects on the upstream index, with versions if need be; sdists; directories
+    #[arg(required = true, value_name = "NAME[==VERSION]|FILE.tar.gz|./DIR")]
+    wanted: Vec<WantedPackage>,
     #[command(flatten)]
     settings: BuildArgs,
     /// Build what does not need a package that failed, and tell of all failures at the end
@@ -56,7 +56,7 @@ impl Build {
     pub(crate) async fn run(self) -> Result<()> {
         let json = self.output.json;
         if self.dry_run {
-            let plan = interruptible(move |interrupt| plan(&self.settings, &self.names, interrupt)).await?;
+            let plan = interruptible(move |interrupt| plan(&self.settings, &self.wanted, interrupt)).await?;
             if json {
                 return print_json(&json!({ "packages": plan }));
             }
@@ -76,7 +76,7 @@ impl Build {
     fn build(&self, interrupt: &Interrupt) -> Result<(Built, BuildOutcome)> {
         // Mistakes in names and recipes show before anything is fetched.
         let context = self.settings.context(interrupt);
-        let recipes = self.settings.recipe_tree(&context)?.closure(&self.names)?;
+        let recipes = self.settings.loaded_recipes(&context, &self.wanted)?;
         let builder = Builder::new(&context, self.settings.abi())?;
         let outcome = builder.build(&recipes, self.settings.options(self.keep_going))?;
         if !self.keep_going && !outcome.failures.is_empty() {
@@ -110,9 +110,13 @@ fn tell_failures(outcome: BuildOutcome) -> Result<()> {
 }
 
 /// What would be built, each package after what it needs.
-pub(super) fn plan(settings: &BuildArgs, names: &[PackageName], interrupt: &Interrupt) -> Result<Vec<PlannedPackage>> {
+pub(super) fn plan(
+    settings: &BuildArgs,
+    wanted: &[WantedPackage],
+    interrupt: &Interrupt,
+) -> Result<Vec<PlannedPackage>> {
     let context = settings.context(interrupt);
-    let recipes = settings.recipe_tree(&context)?.closure(names)?;
+    let recipes = settings.loaded_recipes(&context, wanted)?;
     Ok(Builder::new(&context, settings.abi())?.plan(&recipes)?)
 }
 

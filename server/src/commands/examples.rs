@@ -29,6 +29,10 @@ const TABLE: &[Examples] = &[
             ("pkgsrv build pyyaml --out wheels --json", "for a script: one line of JSON"),
             ("pkgsrv build numpy pyyaml rpds-py --jobs 4 --keep-going", "side by side, as far as it goes"),
             ("pkgsrv build contourpy --dry-run", "what that would do, and why"),
+            (
+                "pkgsrv build simplejson==3.20.2 ./my-package",
+                "without recipes: from the upstream index, from a directory",
+            ),
         ],
     ),
     (
@@ -63,6 +67,13 @@ const TABLE: &[Examples] = &[
             ),
             ("pkgsrv recipe import ../pyodide-recipes/packages/scipy --explain", "one, and why it is refused if it is"),
             ("pkgsrv recipe import ../pyodide-recipes/packages --json", "counts and every recipe for a script"),
+        ],
+    ),
+    (
+        "recipe new",
+        &[
+            ("pkgsrv recipe new simplejson", "writes recipes/simplejson/recipe.toml"),
+            ("pkgsrv recipe new ./my-package --out -", "prints the recipe of a directory"),
         ],
     ),
     (

@@ -2,6 +2,7 @@
 
 mod folder;
 mod import;
+mod new;
 mod report;
 
 use std::process::ExitCode;
@@ -19,12 +20,15 @@ pub(crate) struct RecipeCommand {
 enum Command {
     /// Translate the recipes of pyodide-build (meta.yaml)
     Import(import::Import),
+    /// Write the recipe that a package without one is built by
+    New(new::New),
 }
 
 impl RecipeCommand {
     pub(crate) fn run(self) -> Result<ExitCode> {
         match self.command {
             Command::Import(command) => command.run(),
+            Command::New(command) => super::on_runtime(command.run()).map(|()| ExitCode::SUCCESS),
         }
     }
 }

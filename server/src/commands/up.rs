@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use pkgsrv::{BuildArgs, Candidate, ChannelName, DataArgs, DataDir, ListenArgs, ServeSettings, Server, read_line};
-use pkgsrv_builder::{Builder, Interrupt};
+use pkgsrv_builder::{Builder, Interrupt, WantedPackage};
 use pkgsrv_index::{Abi, PackageName};
 
 use super::JsonArgs;
@@ -16,9 +16,9 @@ use crate::loader_build;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Up {
-    /// Names of recipes
-    #[arg(required = true, value_name = "NAME")]
-    names: Vec<PackageName>,
+    /// Names, of recipes or of projects on the upstream index, with versions if need be; sdists; directories
+    #[arg(required = true, value_name = "NAME[==VERSION]|FILE.tar.gz|./DIR")]
+    wanted: Vec<WantedPackage>,
     #[command(flatten)]
     build: BuildArgs,
     #[command(flatten)]
@@ -39,9 +39,8 @@ impl Up {
         // The address is taken first: who waited for a build should not learn then that the port is in use.
         let settings = ServeSettings::new(&self.listen, &data);
         let server = if self.no_serve { None } else { Some(Server::bind(settings).await?) };
-        let package = self.names[0].clone();
-        let prepare = move |interrupt: &Interrupt| prepare(&self.build, &self.names, &data, interrupt);
-        interruptible(prepare).await?;
+        let prepare = move |interrupt: &Interrupt| prepare(&self.build, &self.wanted, &data, interrupt);
+        let package = interruptible(prepare).await?;
         let Some(server) = server else { return Ok(()) };
         announce(&server, self.output);
         if !self.output.json {
@@ -51,10 +50,15 @@ impl Up {
     }
 }
 
-/// Everything that must be there before the server answers.
-fn prepare(settings: &BuildArgs, names: &[PackageName], data: &DataDir, interrupt: &Interrupt) -> Result<()> {
+/// Everything that must be there before the server answers; returns the first package that was asked for.
+fn prepare(
+    settings: &BuildArgs,
+    wanted: &[WantedPackage],
+    data: &DataDir,
+    interrupt: &Interrupt,
+) -> Result<PackageName> {
     let context = settings.context(interrupt);
-    let recipes = settings.recipe_tree(&context)?.closure(names)?;
+    let recipes = settings.loaded_recipes(&context, wanted)?;
     let builder = Builder::new(&context, settings.abi())?;
     let results = builder.build(&recipes, settings.options(false))?.complete()?;
     let abis = [settings.abi()];
@@ -66,7 +70,13 @@ fn prepare(settings: &BuildArgs, names: &[PackageName], data: &DataDir, interrup
         .context("the packages are built, but could not be published")?;
     let runtime = builder.runtime();
     data.add_runtime(runtime.name, runtime.version, &runtime.directory)?;
-    loader_build::bring(&context, data)
+    loader_build::bring(&context, data)?;
+    let first = wanted.iter().find_map(|wanted| match wanted {
+        WantedPackage::Project(requirement) => Some(requirement.name.clone()),
+        WantedPackage::Local(_) => None,
+    });
+    // A directory's name is known from its recipe, which comes after those that it needs.
+    first.or_else(|| results.last().map(|result| result.name.clone())).context("nothing was built")
 }
 
 fn what_is_served(server: &Server, abi: Abi, package: &PackageName) -> String {

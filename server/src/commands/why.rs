@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use anyhow::{Result, bail};
 use pkgsrv::BuildArgs;
-use pkgsrv_builder::{Changed, PlannedPackage, PlannedState};
-use pkgsrv_index::PackageName;
+use pkgsrv_builder::{Changed, PlannedPackage, PlannedState, WantedPackage};
+use pkgsrv_index::{PackageName, Requirement};
 use serde_json::json;
 
 use super::build::plan;
@@ -29,8 +29,8 @@ pub(crate) struct Why {
 impl Why {
     pub(crate) async fn run(self) -> Result<()> {
         let (name, json) = (self.name.clone(), self.output.json);
-        let wanted = if self.wanted.is_empty() { vec![name.clone()] } else { self.wanted };
-        let asked = wanted.clone();
+        let asked = if self.wanted.is_empty() { vec![name.clone()] } else { self.wanted };
+        let wanted: Vec<_> = asked.iter().map(|name| WantedPackage::Project(Requirement::any(name.clone()))).collect();
         let plan = interruptible(move |interrupt| plan(&self.settings, &wanted, interrupt)).await?;
         let Some(package) = plan.iter().find(|package| package.name == name) else {
             let wanted = asked.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pkgsrv_builder::{
-    BuildError, BuildOptions, Cache, CargoSettings, Context, Interrupt, Limits, Progress, RecipeTree, ToolchainChoice,
-    Upstream,
+    BuildError, BuildOptions, Cache, CargoSettings, Context, Interrupt, Limits, LoadedRecipes, Progress, RecipeFinder,
+    RecipeTree, ToolchainChoice, Upstream, WantedPackage,
 };
 use pkgsrv_index::Abi;
 
@@ -116,6 +116,11 @@ impl BuildArgs {
             None if RecipeTree::is_at(here) || RECIPES.is_empty() => RecipeTree::open(here),
             None => RecipeTree::carried(context, RECIPES),
         }
+    }
+
+    /// The recipes of what is wanted and of all that it needs, made where there are none.
+    pub fn loaded_recipes(&self, context: &Context, wanted: &[WantedPackage]) -> Result<LoadedRecipes, BuildError> {
+        RecipeFinder::new(context, &self.recipe_tree(context)?, self.abi()).closure(wanted)
     }
 
     /// The ABI asked for, or the newest.
