@@ -1,11 +1,13 @@
 //! Source archives and tools: fetched once by hash, kept by hash, unpacked with care.
 
 use std::fs::{self, File};
-use std::io::{Read, Write as _};
+use std::io::{BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use bzip2::read::MultiBzDecoder;
 use flate2::read::GzDecoder;
+use lzma_rust2::XzReader;
 use pkgsrv_index::{Digest, PackageName};
 use pkgsrv_recipe::{LockedWheel, Recipe, SourceOrigin};
 use sha2::{Digest as _, Sha256};
@@ -17,6 +19,9 @@ use crate::upstream::{self, Failed, UpstreamFile};
 
 /// A file of this size is larger than any sdist; reading on would only fill the disk.
 const LARGEST_SOURCE: u64 = 2 << 30;
+
+/// KiB; `xz -9` needs 65 MiB.
+const MOST_XZ_MEMORY: u32 = 256 << 10;
 
 /// A file in the cache, its bytes checked against the hash.
 #[derive(Clone, Debug)]
@@ -195,12 +200,12 @@ pub(crate) fn hash_file(path: &Path) -> Result<Digest, BuildError> {
     Ok(Digest::from_bytes(hasher.finalize().into()))
 }
 
-/// Unpacks a `.tar.gz` that holds one top directory, and returns that directory, which lies in `into`.
-/// Entries that lead out of `into` (by name or through a link) are an error.
+/// Unpacks a `.tar.gz`, `.tar.xz` or `.tar.bz2` that holds one top directory, and returns that directory, which lies in
+/// `into`. Entries that lead out of `into` (by name or through a link) are an error.
 pub fn unpack(archive: &Fetched, into: &Path) -> Result<PathBuf, BuildError> {
     let bad = |reason: String| BuildError::Archive { filename: archive.filename.clone(), reason };
     let file = File::open(&archive.path).doing("open", &archive.path)?;
-    let mut tar = tar::Archive::new(GzDecoder::new(file));
+    let mut tar = tar::Archive::new(inflated(&archive.filename, file));
     let place = |entry: &mut tar::Entry<'_, _>| {
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         match entry.unpack_in(into) {
@@ -225,6 +230,15 @@ pub fn unpack(archive: &Fetched, into: &Path) -> Result<PathBuf, BuildError> {
     match (tops.next(), tops.next()) {
         (Some(Ok(top)), None) if top.path().is_dir() => Ok(top.path()),
         _ => Err(bad("expected one directory at the top".to_owned())),
+    }
+}
+
+/// The tar archive inside, by what the file's name says that it is packed with.
+fn inflated(filename: &str, file: File) -> Box<dyn Read> {
+    match filename.rsplit_once('.') {
+        Some((_, "xz")) => Box::new(XzReader::new_mem_limit(BufReader::new(file), true, MOST_XZ_MEMORY)),
+        Some((_, "bz2")) => Box::new(MultiBzDecoder::new(file)),
+        _ => Box::new(GzDecoder::new(file)),
     }
 }
 
@@ -293,6 +307,25 @@ mod tests {
         let into = tempfile::tempdir().unwrap();
         let top = unpack(&archive, into.path()).unwrap();
         assert_eq!(fs::read(top.join("setup.py")).unwrap(), b"x");
+    }
+
+    #[test]
+    fn what_debian_packs_with_is_unpacked() {
+        let directory = tempfile::tempdir().unwrap();
+        let plain = archive(directory.path(), |tar| add(tar, "demo-1.0/setup.py", b"x"));
+        let mut tar = Vec::new();
+        GzDecoder::new(File::open(&plain.path).unwrap()).read_to_end(&mut tar).unwrap();
+        let mut xz = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(0)).unwrap();
+        xz.write_all(&tar).unwrap();
+        let mut bz2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+        bz2.write_all(&tar).unwrap();
+        for (filename, bytes) in [("a.tar.xz", xz.finish().unwrap()), ("a.tar.bz2", bz2.finish().unwrap())] {
+            let path = directory.path().join(filename);
+            fs::write(&path, bytes).unwrap();
+            let into = tempfile::tempdir().unwrap();
+            let top = unpack(&Fetched { path, filename: filename.to_owned() }, into.path()).unwrap();
+            assert_eq!(fs::read(top.join("setup.py")).unwrap(), b"x", "{filename}");
+        }
     }
 
     #[test]
