@@ -2,8 +2,8 @@ import jinja2
 
 pages = {
     "base": "<h1>{% block title %}{% endblock %}</h1>",
-    "page": "{% extends 'base' %}{% block title %}{{ title | upper }}{% for n in rows if n > 1 %} {{ loop.index }}:{{ n }}"
-    "{% endfor %}{% endblock %}",
+    "page": "{% extends 'base' %}{% block title %}{{ title | upper }}"
+    "{% for n in rows if n > 1 %} {{ loop.index }}:{{ n }}{% endfor %}{% endblock %}",
 }
 environment = jinja2.Environment(loader=jinja2.DictLoader(pages), autoescape=True, undefined=jinja2.StrictUndefined)
 page = environment.get_template("page")

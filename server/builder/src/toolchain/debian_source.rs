@@ -10,8 +10,8 @@ use crate::sandbox::Sandbox;
 /// Where apt finds the list of sources inside.
 const SOURCES: &str = "/pkgsrv/sources";
 
-/// Fetches the tarballs of the package `$0`, in the version that has the file `$1`, from the archives listed in `$2`. A suite
-/// can list several versions. Where none has the file, the newest is fetched, and the caller tells of that.
+/// Fetches the tarballs of the package `$0`, in the version that has the file `$1`, from the archives listed in `$2`. A
+/// suite can list several versions. Where none has the file, the newest is fetched, and the caller tells of that.
 const FETCH: &str = r#"
 options=(
     -o APT::Sandbox::User=root -o Acquire::Check-Valid-Until=false -o Dir::Etc::SourceList=/dev/null
