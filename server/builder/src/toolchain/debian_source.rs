@@ -10,6 +10,23 @@ use crate::sandbox::Sandbox;
 /// Where apt finds the list of sources inside.
 const SOURCES: &str = "/pkgsrv/sources";
 
+/// Fetches the tarballs of the package `$0`, in the version that has the file `$1`, from the archives listed in `$2`. A
+/// suite can list several versions. Where none has the file, the newest is fetched, and the caller tells of that.
+const FETCH: &str = r#"
+options=(
+    -o APT::Sandbox::User=root -o Acquire::Check-Valid-Until=false -o Dir::Etc::SourceList=/dev/null
+    -o "Dir::Etc::SourceParts=$2"
+)
+apt-get "${options[@]}" update || exit
+version=
+wanted=
+while read -r first second third; do
+    if [ "$first" = Version: ]; then version=$second; fi
+    if [ "$third" = "$1" ]; then wanted="=$version"; fi
+done < <(apt-cache "${options[@]}" showsrc --only-source -- "$0")
+apt-get "${options[@]}" source --download-only --tar-only --yes -- "$0$wanted"
+"#;
+
 /// An apt that can fetch: its programs in a sandbox, its settings below `etc`.
 pub(super) struct Apt {
     pub sandbox: Sandbox,
@@ -38,18 +55,13 @@ impl Apt {
             fs::create_dir_all(&path).doing("create", &path)?;
         }
         fs::write(var.join("lib/dpkg/status"), "").doing("write", &var)?;
-        let apt = format!(
-            "apt-get -o APT::Sandbox::User=root -o Acquire::Check-Valid-Until=false -o Dir::Etc::SourceList=/dev/null \
-             -o Dir::Etc::SourceParts={SOURCES}"
-        );
-        let script = format!("{apt} update && {apt} source --download-only --yes -- \"$0\"");
         let sandbox = context.proxy.iter().fold(self.sandbox, |sandbox, (name, value)| sandbox.variable(name, value));
         let mut command = sandbox
             .read_only(&sources, SOURCES)
             .writable(&var, "/var")
             .directory("/var/fetched")
             .with_network()
-            .command(&["/bin/bash", "-c", &script, package])?;
+            .command(&["/bin/bash", "-c", FETCH, package, file, SOURCES])?;
         let mut log = context.log(&format!("source-{package}"))?;
         context.run_step(package, "fetching its Debian source package", &mut command, &mut log)?;
         let path = var.join("fetched").join(file);
