@@ -123,10 +123,11 @@ impl<'a> RecipeFinder<'a> {
         let fetched = source::fetch_file(self.context, project, &release.sha256, &release.filename)?;
         let mut recipe = bare(project, &release);
         let metadata = match release.archive {
-            Archive::PureWheel => self.of_wheel(&fetched)?,
+            Archive::PureWheel => metadata_of_wheel(&fetched)?,
             Archive::Sdist => {
                 let sdist = Sdist::open(self.context, &fetched)?;
-                self.add_build(&mut recipe, &sdist);
+                sdist.check_is(&recipe)?;
+                add_build(&mut recipe, &sdist);
                 sdist.metadata
             }
         };
@@ -148,23 +149,9 @@ impl<'a> RecipeFinder<'a> {
         let version = sdist.metadata.version.parse().map_err(|error| bad(format!("PKG-INFO: {error}")))?;
         let release = Release { version, filename: fetched.filename, sha256, archive: Archive::Sdist };
         let mut recipe = bare(&name, &release);
-        self.add_build(&mut recipe, &sdist);
+        add_build(&mut recipe, &sdist);
         let needs = self.add_metadata(&mut recipe, &sdist.metadata, &Requirement::any(name))?;
         Ok((recipe, needs))
-    }
-
-    fn of_wheel(&self, fetched: &Fetched) -> Result<Metadata, BuildError> {
-        let bytes = std::fs::read(&fetched.path).doing("read", &fetched.path)?;
-        let wheel_error = |source| BuildError::Wheel { filename: fetched.filename.clone(), source };
-        Wheel::parse(bytes.as_slice()).and_then(|wheel| wheel.metadata()).map_err(wheel_error)
-    }
-
-    /// What the source's `pyproject.toml` tells of its build.
-    fn add_build(&self, recipe: &mut Recipe, sdist: &Sdist) {
-        recipe.requirements.build_system = true;
-        recipe.source.crates.clone_from(&sdist.cargo_lock);
-        let against = COMPILED_AGAINST.iter().filter_map(|name| name.parse::<PackageName>().ok());
-        recipe.requirements.host = against.filter(|name| sdist.build_requires.contains(name)).collect();
     }
 
     /// What METADATA tells; returns all that the recipe needs.
@@ -189,6 +176,20 @@ impl<'a> RecipeFinder<'a> {
         run.extend(recipe.requirements.host.iter().cloned().map(Requirement::any));
         Ok(run)
     }
+}
+
+fn metadata_of_wheel(fetched: &Fetched) -> Result<Metadata, BuildError> {
+    let bytes = std::fs::read(&fetched.path).doing("read", &fetched.path)?;
+    let wheel_error = |source| BuildError::Wheel { filename: fetched.filename.clone(), source };
+    Wheel::parse(bytes.as_slice()).and_then(|wheel| wheel.metadata()).map_err(wheel_error)
+}
+
+/// What the source's `pyproject.toml` tells of its build.
+fn add_build(recipe: &mut Recipe, sdist: &Sdist) {
+    recipe.requirements.build_system = true;
+    recipe.source.crates.clone_from(&sdist.cargo_lock);
+    let against = COMPILED_AGAINST.iter().filter_map(|name| name.parse::<PackageName>().ok());
+    recipe.requirements.host = against.filter(|name| sdist.build_requires.contains(name)).collect();
 }
 
 fn check_version(recipe: &Recipe, requirement: &Requirement) -> Result<(), BuildError> {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::{Compression, GzBuilder};
 use pkgsrv_index::{Digest, PackageName, Requirement};
+use pkgsrv_recipe::Recipe;
 use pkgsrv_wheel::Metadata;
 
 use crate::context::Context;
@@ -55,6 +56,19 @@ impl Sdist {
             )));
         }
         Ok(Self { metadata, build_requires, cargo_lock })
+    }
+}
+
+impl Sdist {
+    /// Whether it is what the index said: else something else would be built than was asked for.
+    pub(super) fn check_is(&self, recipe: &Recipe) -> Result<(), BuildError> {
+        let Metadata { name, version, .. } = &self.metadata;
+        let is_name = name.parse::<PackageName>().is_ok_and(|name| name == recipe.name);
+        if is_name && version.parse::<pep440_rs::Version>().is_ok_and(|version| version == recipe.version) {
+            return Ok(());
+        }
+        let reason = format!("its PKG-INFO says that it is of {name} {version}; it was not built");
+        Err(BuildError::Package { package: format!("{} {}", recipe.name, recipe.version), reason })
     }
 }
 
@@ -147,7 +161,7 @@ fn requires(directory: &Path) -> Result<String, String> {
     let project = project_table(directory)?;
     let listed = project.get("dependencies").and_then(toml::Value::as_array);
     let lines = listed.into_iter().flatten().filter_map(toml::Value::as_str);
-    Ok(lines.map(|line| format!("Requires-Dist: {line}\n")).collect())
+    Ok(lines.flat_map(|line| ["Requires-Dist: ", line, "\n"]).collect())
 }
 
 fn no_facts() -> String {
