@@ -51,7 +51,8 @@ test("a dry run tells what would be built, and builds nothing", async () => {
   const out = join(directory.path, "dry");
   const { code, stdout, stderr } = await run(["build", ...names, ...from, "--out", out, "--dry-run"]);
   assert.equal(code, 0, stderr);
-  assert.equal(stdout, "alone 1.0   build\nbroken 1.0  build\nlate 1.0    build\nneedy 1.0   build\n");
+  // An earlier run of this test may have left others of these names in the cache: then what changed since is told.
+  assert.match(stdout, /^alone 1\.0 {3}build(: .+)?\nbroken 1\.0 {2}build\nlate 1\.0 {4}build(: .+)?\nneedy 1\.0 {3}build\n$/);
   assert.equal(upstream.answered(), 0);
 });
 

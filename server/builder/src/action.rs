@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pkgsrv_index::{Digest, PackageName};
-use pkgsrv_recipe::{BuildKind, Recipe};
+use pkgsrv_recipe::{BuildKind, LockedWheel, Recipe};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -121,9 +121,9 @@ impl<'a> Action<'a> {
 
     /// A digest over what is mounted read-only when a package's own code runs: toolchain, cross environment, tools,
     /// libraries.
-    pub(crate) fn read_only(&self) -> Digest {
-        let mounted = ["cross-environment", "host", "tools", "build-requirements"].map(|name| &self.inputs[name]);
-        sha256(json!(mounted).to_string().as_bytes())
+    pub(crate) fn read_only(&self, tools: &[LockedWheel]) -> Digest {
+        let tools: Vec<String> = tools.iter().map(|tool| tool.sha256.to_string()).collect();
+        sha256(json!([self.inputs["cross-environment"], self.inputs["host"], tools]).to_string().as_bytes())
     }
 
     /// `numpy 2.4.6`.

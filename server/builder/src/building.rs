@@ -41,14 +41,16 @@ struct State {
     schedule: Schedule,
     stages: Vec<Stage>,
     failures: Vec<(usize, BuildError)>,
-    given_up: Vec<usize>,
+    given_up: BTreeSet<usize>,
     /// Tasks under way.
     running: usize,
     /// Tasks whose lock another program holds, and when they are tried again.
     postponed: Vec<(Instant, usize)>,
     /// Actions of which was said that another program holds their lock.
     told_busy: BTreeSet<usize>,
-    /// Nothing more is begun.
+    /// Tasks that were begun.
+    begun: BTreeSet<usize>,
+    /// A thread died: nothing more is begun.
     stopping: bool,
 }
 
@@ -100,10 +102,11 @@ impl<'a> Building<'a> {
             schedule,
             stages,
             failures: Vec::new(),
-            given_up: Vec::new(),
+            given_up: BTreeSet::new(),
             running: 0,
             postponed: Vec::new(),
             told_busy: BTreeSet::new(),
+            begun: BTreeSet::new(),
             stopping: false,
         };
         Ok(Self { plan, context, state: Mutex::new(state), changed: Condvar::new() })
@@ -135,8 +138,7 @@ impl<'a> Building<'a> {
             self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         let name = |place: usize| self.plan.actions[place].recipe().name.clone();
         failures.sort_by_key(|(place, _)| *place);
-        given_up.sort_unstable();
-        given_up.dedup();
+        given_up.retain(|place| failures.iter().all(|(failed, _)| failed != place));
         BuildOutcome {
             given_up: given_up.into_iter().map(name).collect(),
             results: stages.into_iter().filter_map(Stage::into_result).collect(),
@@ -151,8 +153,10 @@ impl<'a> Building<'a> {
     /// One thread's work, until there is none left.
     fn work(&self, shop: &Workshop<'_>, options: BuildOptions) {
         while let Some(task) = self.next() {
+            let guard = Unfinished { building: self };
             let went = shop.tokens.take(&self.context.interrupt).and_then(|_token| self.carry_out_task(shop, task));
-            self.finished(shop, task, went, options);
+            std::mem::forget(guard);
+            self.finished(task, went, options);
         }
     }
 
@@ -166,6 +170,7 @@ impl<'a> Building<'a> {
             state.bring_back_postponed();
             if let Some(task) = state.schedule.next() {
                 state.running += 1;
+                state.begun.insert(task);
                 return Some(Task(task));
             }
             if state.running == 0 && state.postponed.is_empty() {
@@ -176,19 +181,16 @@ impl<'a> Building<'a> {
         }
     }
 
-    fn finished(&self, shop: &Workshop<'_>, task: Task, went: Result<Progress, BuildError>, options: BuildOptions) {
+    fn finished(&self, task: Task, went: Result<Progress, BuildError>, options: BuildOptions) {
         let mut state = self.state();
         state.running -= 1;
-        if state.running == 0 {
-            // A build may have kept tokens, or have made some. Should it not go, there are fewer processes at once.
-            let _ = shop.tokens.restore();
-        }
         match went {
             Ok(Progress::Done(reached)) => {
                 state.stages[task.action()] = reached;
                 state.schedule.done(task.0);
             }
             Ok(Progress::Busy) => {
+                state.begun.remove(&task.0);
                 state.postponed.push((Instant::now() + LOCK_INTERVAL, task.0));
                 if state.told_busy.insert(task.action()) {
                     let label = self.plan.actions[task.action()].label();
@@ -196,11 +198,11 @@ impl<'a> Building<'a> {
                 }
             }
             Err(error) => {
-                let lost = state.schedule.failed(task.0);
-                let others = lost.into_iter().map(|other| Task(other).action()).filter(|other| *other != task.action());
-                state.given_up.extend(others);
+                state.give_up(task.0);
                 state.failures.push((task.action(), error));
-                state.stopping |= !options.keep_going;
+                if !options.keep_going {
+                    state.begin_nothing();
+                }
             }
         }
         self.changed.notify_all();
@@ -256,6 +258,20 @@ impl<'a> Building<'a> {
     }
 }
 
+/// Tells the other threads when one dies in the midst of a task, which else they would wait for.
+struct Unfinished<'a, 'b> {
+    building: &'a Building<'b>,
+}
+
+impl Drop for Unfinished<'_, '_> {
+    fn drop(&mut self) {
+        let mut state = self.building.state();
+        state.running -= 1;
+        state.stopping = true;
+        self.building.changed.notify_all();
+    }
+}
+
 /// The tasks of all actions that are not done, with those of the others as done.
 fn schedule(context: &Context, plan: &Plan<'_>, stages: &[Stage]) -> Schedule {
     let all_done = stages.iter().all(|stage| stage.result().is_some());
@@ -300,6 +316,36 @@ fn is_admitted(result: &ActionResult, company: &[ActionResult]) -> bool {
 }
 
 impl State {
+    /// A task will not be done, nor what waits for it. A build whose admission is lost is not begun any more, and what it
+    /// has made already goes.
+    fn give_up(&mut self, task: usize) {
+        let mut pending = vec![task];
+        while let Some(task) = pending.pop() {
+            for lost in self.schedule.failed(task) {
+                let place = Task(lost).action();
+                self.given_up.insert(place);
+                if matches!(self.stages[place], Stage::Built(..) | Stage::Found(..)) {
+                    self.stages[place] = Stage::Open;
+                }
+                let build = 2 * place;
+                if !self.begun.contains(&build) {
+                    pending.push(build);
+                }
+            }
+        }
+    }
+
+    /// No further build is begun. What is under way comes to its end, and is admitted if it can be.
+    fn begin_nothing(&mut self) {
+        for place in 0..self.stages.len() {
+            if matches!(self.stages[place], Stage::Open) && !self.begun.contains(&(2 * place)) {
+                self.given_up.insert(place);
+                self.give_up(2 * place);
+            }
+        }
+        self.postponed.clear();
+    }
+
     /// Tells postponed tasks again whose time has come.
     fn bring_back_postponed(&mut self) {
         let now = Instant::now();

@@ -74,6 +74,8 @@ struct Site<'a> {
     /// The recipe's variables, and after its script what that exported.
     environment: BTreeMap<String, String>,
     script_has_run: bool,
+    /// The wheel that `post` left, packed.
+    packed: Option<PathBuf>,
     /// How long each step took.
     steps: Vec<BuildStep>,
     /// Objects of the package's earlier builds, where they are wanted.
@@ -107,6 +109,7 @@ pub(crate) fn build(shop: &Workshop<'_>, action: &Action<'_>, host: &[ActionResu
         pkg_config: Vec::new(),
         environment: BTreeMap::new(),
         script_has_run: false,
+        packed: None,
         steps: Vec::new(),
         objects,
     };
@@ -341,7 +344,7 @@ impl Site<'_> {
             .variable("JOBS", &shop.tokens.jobs().to_string())
             // make, ninja and cargo share one budget with all that builds beside.
             .writable(shop.tokens.path(), JOBS)
-            .variable("MAKEFLAGS", &shop.tokens.make_flags(JOBS))
+            .variable("MAKEFLAGS", &shop.tokens.make_flags(JOBS, shop.toolchain.make()))
             .variable("PATH", &format!("{CROSS}/bin:{TOOLS}/bin:{}", shop.toolchain.path()))
             .variable("PKG_CONFIG_LIBDIR", &pkg_config.join(":"))
             .variable("PREFIX", &prefix)
@@ -384,7 +387,7 @@ impl Site<'_> {
         if self.objects.is_some() {
             let libraries = self.libraries().map(|library| format!("{HOST}/{}", library.name));
             let known = ["/usr", EMSCRIPTEN_CACHE, CROSS, TOOLS].map(str::to_owned).into_iter().chain(libraries);
-            text.push_str(&ObjectCache::settings(self.action.read_only(), known));
+            text.push_str(&ObjectCache::settings(self.action.read_only(&self.tools()?), known));
         }
         Ok(text)
     }
@@ -420,7 +423,7 @@ impl Site<'_> {
 
     /// The same, repacked.
     fn wheel(&self) -> Result<(String, Vec<u8>), BuildError> {
-        let path = self.built_wheel()?;
+        let path = self.packed.clone().map_or_else(|| self.built_wheel(), Ok)?;
         let bytes = self.read_left_by_the_build(&path)?;
         let filename = path.file_name().unwrap_or_default().to_string_lossy();
         let build = &self.action.recipe().build;

@@ -7,6 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::fcntl::OFlag;
@@ -24,6 +25,8 @@ pub(crate) struct JobTokens {
     path: PathBuf,
     pipe: File,
     jobs: usize,
+    /// How many are taken through [`Self::take`].
+    held: Mutex<usize>,
 }
 
 impl JobTokens {
@@ -41,7 +44,7 @@ impl JobTokens {
             .open(&path)
             .doing("open the pipe", &path)?;
         pipe.write_all(&vec![b'+'; jobs]).doing("fill the pipe", &path)?;
-        Ok(Self { path, pipe, jobs })
+        Ok(Self { path, pipe, jobs, held: Mutex::new(0) })
     }
 
     /// Where the pipe is.
@@ -54,9 +57,14 @@ impl JobTokens {
         self.jobs
     }
 
-    /// `MAKEFLAGS` for who finds the pipe at `path`.
-    pub(crate) fn make_flags(&self, path: &str) -> String {
-        format!(" -j{} --jobserver-auth=fifo:{path}", self.jobs)
+    /// `MAKEFLAGS` for who finds the pipe at `path`, and has GNU make of this version: before 4.4 it knew no named pipes,
+    /// and ends where it is told of one.
+    pub(crate) fn make_flags(&self, path: &str, make: Option<(u32, u32)>) -> String {
+        let jobs = self.jobs;
+        if make.is_some_and(|version| version >= (4, 4)) {
+            return format!(" -j{jobs} --jobserver-auth=fifo:{path}");
+        }
+        format!("-j{jobs}")
     }
 
     /// Takes a token, and waits for one as long as it takes. It goes back when it is dropped.
@@ -65,7 +73,10 @@ impl JobTokens {
         loop {
             interrupt.check()?;
             match (&self.pipe).read(&mut byte) {
-                Ok(_) => return Ok(Token { tokens: self, byte }),
+                Ok(_) => {
+                    *self.held() += 1;
+                    return Ok(Token { tokens: self, byte });
+                }
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 Err(error) => return Err(error).doing("read from the pipe", &self.path),
             }
@@ -73,11 +84,16 @@ impl JobTokens {
         }
     }
 
-    /// Puts back what builds have taken and not returned, or takes out what they added: for when nothing runs.
-    pub(crate) fn restore(&self) -> Result<(), BuildError> {
+    fn held(&self) -> MutexGuard<'_, usize> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts back what builds have taken and not returned, and takes out what they added.
+    fn restore(&self) {
         let mut there = [0; 4096];
         while matches!((&self.pipe).read(&mut there), Ok(count) if count > 0) {}
-        (&self.pipe).write_all(&vec![b'+'; self.jobs]).doing("fill the pipe", &self.path)
+        // Should it not go, there are fewer processes at once.
+        let _ = (&self.pipe).write_all(&vec![b'+'; self.jobs]);
     }
 }
 
@@ -90,8 +106,15 @@ pub(crate) struct Token<'a> {
 
 impl Drop for Token<'_> {
     fn drop(&mut self) {
-        // A full pipe has more tokens than there should be already.
-        let _ = (&self.tokens.pipe).write_all(&self.byte);
+        let mut held = self.tokens.held();
+        *held -= 1;
+        if *held == 0 {
+            // Nothing runs: whoever takes the next one finds as many as there should be.
+            self.tokens.restore();
+        } else {
+            // A full pipe has more tokens than there should be already.
+            let _ = (&self.tokens.pipe).write_all(&self.byte);
+        }
     }
 }
 
@@ -116,8 +139,9 @@ mod tests {
         assert_eq!(left(&tokens), 1);
         drop(first);
         assert_eq!(left(&tokens), 2);
-        std::mem::forget(second);
-        tokens.restore().unwrap();
+        // A build takes all and returns none.
+        (&tokens.pipe).read_exact(&mut [0; 2]).unwrap();
+        drop(second);
         assert_eq!(left(&tokens), 3);
     }
 
@@ -125,7 +149,9 @@ mod tests {
     fn make_takes_part() {
         let directory = tempfile::tempdir().unwrap();
         let tokens = JobTokens::new(directory.path(), 2).unwrap();
-        assert_eq!(tokens.make_flags("/pkgsrv/jobs"), " -j2 --jobserver-auth=fifo:/pkgsrv/jobs");
+        let flags = |make| tokens.make_flags("/pkgsrv/jobs", make);
+        assert_eq!(flags(Some((4, 4))), " -j2 --jobserver-auth=fifo:/pkgsrv/jobs");
+        assert_eq!([flags(Some((4, 3))), flags(None)], ["-j2", "-j2"]);
     }
 
     #[test]

@@ -100,10 +100,10 @@ impl Bounds<'_> {
         bytes_exceeded("of memory", memory, self.limits.memory, "--build-memory")
     }
 
-    /// At most half of what is free: the others that build there need some too.
+    /// At most half of what is free beside what it has already: the others that build there need some too.
     fn disk_limit(&self, directory: &Path) -> u64 {
         let half = Space::of(directory).map_or(u64::MAX, |space| space.free / 2);
-        self.limits.disk.min(half)
+        self.limits.disk.min(half.saturating_add(disk_usage(directory)))
     }
 }
 

@@ -107,6 +107,7 @@ fn summary(told: &str) -> Vec<String> {
 /// have put anything there, and a second build of it may do so just now: directories are not entered, links not followed.
 fn prune(directory: &Path, now: SystemTime, largest: u64) -> io::Result<()> {
     let mut entries = Vec::new();
+    let mut result = Ok(());
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
         // Another build may have removed it.
@@ -114,7 +115,8 @@ fn prune(directory: &Path, now: SystemTime, largest: u64) -> io::Result<()> {
         if metadata.is_file() && age(&metadata, now) < LONGEST_UNUSED {
             entries.push((age(&metadata, now), metadata.len(), path));
         } else {
-            remove(&path, &metadata)?;
+            // One that cannot be removed does not keep the others.
+            result = result.and(remove(&path, &metadata));
         }
     }
     entries.sort();
@@ -122,10 +124,10 @@ fn prune(directory: &Path, now: SystemTime, largest: u64) -> io::Result<()> {
     for (_, length, path) in entries {
         bytes = bytes.saturating_add(length);
         if bytes > largest {
-            remove_if_there(fs::remove_file(path))?;
+            result = result.and(remove_if_there(fs::remove_file(path)));
         }
     }
-    Ok(())
+    result
 }
 
 /// A time in the future, which a package's code can set, counts as now.

@@ -43,7 +43,13 @@ impl Schedule {
 
     /// The most urgent task that waits for nothing; it is not told again.
     pub(crate) fn next(&mut self) -> Option<usize> {
-        self.ready.pop().map(|(_, Reverse(task))| task)
+        loop {
+            let (_, Reverse(task)) = self.ready.pop()?;
+            // It may have been given up after it became ready.
+            if !self.given_up[task] {
+                return Some(task);
+            }
+        }
     }
 
     /// Tells a task again that could not be begun.
@@ -54,7 +60,6 @@ impl Schedule {
     /// A task was done before the others began; it is not told.
     pub(crate) fn done_before(&mut self, task: usize) {
         self.given_up[task] = true;
-        self.ready.retain(|(_, Reverse(other))| *other != task);
         self.done(task);
     }
 
@@ -142,6 +147,16 @@ mod tests {
         assert_eq!(schedule.next(), Some(3));
         schedule.done(3);
         assert_eq!(schedule.next(), None);
+        assert!(schedule.is_over());
+    }
+
+    #[test]
+    fn a_ready_task_can_be_given_up() {
+        let mut schedule = Schedule::new(&[vec![], vec![], vec![1]], &[1; 3]);
+        assert_eq!(schedule.failed(1), [2]);
+        assert_eq!(schedule.failed(1), [] as [usize; 0]);
+        assert_eq!([schedule.next(), schedule.next()], [Some(0), None]);
+        schedule.done(0);
         assert!(schedule.is_over());
     }
 

@@ -217,6 +217,12 @@ impl Toolchain {
         self.manifest.host.as_ref().map_or("/usr/share/python-wheels/pip-*.whl", |host| &host.pip)
     }
 
+    /// Version of GNU make inside, major and minor; `None` where it is not known.
+    pub(crate) fn make(&self) -> Option<(u32, u32)> {
+        let mut numbers = self.manifest.packages.get("make")?.split(|c: char| !c.is_ascii_digit());
+        Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+    }
+
     /// Directory of Emscripten's programs inside.
     pub fn emscripten(&self) -> &str {
         self.manifest.host.as_ref().map_or("/usr/bin", |host| &host.emscripten)

@@ -24,7 +24,7 @@ pub(crate) fn unpack(archive: &Fetched, into: &Path) -> Result<(), BuildError> {
     let file = File::open(&archive.path).doing("open", &archive.path)?;
     let mut zip = ZipArchive::new(file).map_err(|error| bad(error.to_string()))?;
     let mut links = Vec::new();
-    let mut total = 0;
+    let mut total: u64 = 0;
     for at in 0..zip.len() {
         let mut entry = zip.by_index(at).map_err(|error| bad(error.to_string()))?;
         let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
@@ -36,7 +36,7 @@ pub(crate) fn unpack(archive: &Fetched, into: &Path) -> Result<(), BuildError> {
             fs::create_dir_all(&place).map_err(failed)?;
             continue;
         }
-        total += entry.size();
+        total = total.saturating_add(entry.size());
         if total > LARGEST {
             return Err(bad(format!("its files have more than {LARGEST} bytes")));
         }
@@ -53,7 +53,7 @@ pub(crate) fn unpack(archive: &Fetched, into: &Path) -> Result<(), BuildError> {
         let executable = entry.unix_mode().is_some_and(|mode| mode & 0o111 != 0);
         let mut out = File::create_new(&place).map_err(failed)?;
         let size = entry.size();
-        let copied = io::copy(&mut entry.by_ref().take(size + 1), &mut out).map_err(failed)?;
+        let copied = io::copy(&mut entry.by_ref().take(size.saturating_add(1)), &mut out).map_err(failed)?;
         if copied != size {
             return Err(bad(format!("{name} has another size than the archive says")));
         }

@@ -83,6 +83,7 @@ const ROLES: &[(Pattern, Role)] = &[
     (Prefix("-fdump"), NotCached),
     (Prefix("-fembed"), NotCached),
     (Prefix("-fimplicit-module"), NotCached),
+    (Prefix("-fmemory-profile"), NotCached),
     (Prefix("-fmodule"), NotCached),
     (Prefix("-fopt-record"), NotCached),
     (Prefix("-foptimization-record"), NotCached),
@@ -95,6 +96,7 @@ const ROLES: &[(Pattern, Role)] = &[
     (Prefix("-frandomize-layout-seed-file"), NotCached),
     (Prefix("-fsanitize"), NotCached),
     (Prefix("-fsave"), NotCached),
+    (Prefix("-fstack-usage"), NotCached),
     (Exact("-fsyntax-only"), CheckStep),
     (Prefix("-ftest"), NotCached),
     (Prefix("-fthin"), NotCached),
@@ -102,6 +104,8 @@ const ROLES: &[(Pattern, Role)] = &[
     (Prefix("-fxray"), NotCached),
     (Prefix("-f"), Plain),
     (Prefix("-gmodules"), NotCached),
+    (Prefix("-gseparate"), NotCached),
+    (Prefix("-gsource"), NotCached),
     (Prefix("-gsplit"), NotCached),
     (Prefix("-g"), Plain),
     (Exact("-idirafter"), Directory),
@@ -218,6 +222,11 @@ pub fn files(own: &[String]) -> Option<Files> {
         (_, 1) => is_check && files.dependencies.is_none(),
         _ => false,
     };
+    // A precompiled header holds the times of the headers, which are others in the next build.
+    let is_header = |path: &str| matches!(path.rsplit('.').next(), Some("h" | "hh" | "hpp" | "hxx"));
+    if is_header(&files.source) || own.iter().any(|argument| argument.ends_with("-header")) {
+        return None;
+    }
     // These are names of no file, or of files in directories whose random names never come again.
     let is_odd = |path: &str| path == "-" || path.starts_with("/dev/") || path.contains("/CMakeScratch/");
     let is_odd = is_odd(&files.source) || files.output.as_deref().is_some_and(is_odd);
@@ -270,6 +279,10 @@ mod tests {
             "-c a.c -o a.o -Xclang -load",
             "-c a.c -o a.o -Wp,-MD,a.d",
             "-c a.c -o a.o -v",
+            "-c a.c -o a.o -fstack-usage",
+            "-c a.c -o a.o -gseparate-dwarf",
+            "-c a.hpp -o a.pch",
+            "-x c++-header -c a.txt -o a.pch",
             "-c /build/x/CMakeFiles/CMakeScratch/TryCompile-a/a.c -o a.o",
             "-c a.c -o",
         ] {

@@ -9,7 +9,7 @@ use crate::wheel_directory;
 const WHEEL: &str = "/build/wheel";
 
 impl Site<'_> {
-    /// Runs the script, and puts what it left in place of the wheel.
+    /// Runs the script; what it left is the wheel from now on.
     pub(super) fn post(&mut self, script: &str) -> Result<(), BuildError> {
         let path = self.built_wheel()?;
         let filename = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -25,8 +25,11 @@ impl Site<'_> {
             return Err(BuildError::Package { package: self.action.label(), reason });
         }
         let bytes = wheel_directory::pack(&filename, &directory)?;
-        let packed = self.work.join("packed.whl");
+        // Beside what the script could write to: below `build` a path may lead anywhere by now.
+        let packed = self.work.join("packed").join(&filename);
+        fs::create_dir(self.work.join("packed")).doing("create", &packed)?;
         fs::write(&packed, bytes).doing("write", &packed)?;
-        fs::rename(&packed, &path).doing("write", &path)
+        self.packed = Some(packed);
+        Ok(())
     }
 }
