@@ -219,8 +219,7 @@ impl Toolchain {
 
     /// Version of GNU make inside, major and minor; `None` where it is not known.
     pub(crate) fn make(&self) -> Option<(u32, u32)> {
-        let mut numbers = self.manifest.packages.get("make")?.split(|c: char| !c.is_ascii_digit());
-        Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+        make_version(self.manifest.packages.get("make")?)
     }
 
     /// Directory of Emscripten's programs inside.
@@ -280,9 +279,22 @@ fn check_emscripten(toolchain: &str, found: &str, abi: Abi) -> Result<(), BuildE
     })
 }
 
+/// Of a Debian version, or of what the program says of itself.
+fn make_version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|number| !number.is_empty());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_of_make_are_read_as_debian_and_as_make_write_them() {
+        for (text, expected) in [("4.4.1-3", Some((4, 4))), ("GNU Make 4.3", Some((4, 3))), ("make", None)] {
+            assert_eq!(make_version(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn an_emscripten_that_the_abi_does_not_admit_is_refused_with_both_versions() {
