@@ -1,12 +1,13 @@
 // The release archive that `cargo xtask dist` makes, unpacked somewhere else.
 import assert from "node:assert/strict";
-import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { until } from "../support/processes.mjs";
 import { root } from "../support/settings.mjs";
-import { sha256, temporaryDirectory } from "../support/upstream.mjs";
+import { sha256, startProjects, temporaryDirectory } from "../support/upstream.mjs";
 
 let directory, archive, prefix, env;
 /** Without what cargo told us about the crate that runs us: the other cargo would compile things again. */
@@ -103,12 +104,22 @@ test("from an empty home it serves its own loader", async () => {
   }
 });
 
-test("it knows its recipes wherever it is, and others when they are named", () => {
-  const refused = (...args) => {
-    const { status, stderr } = spawnSync(join(prefix, "bin/pkgsrv"), args, { cwd: directory.path, encoding: "utf8", env });
-    assert.equal(status, 1);
+test("it knows its recipes wherever it is, and others when they are named", async () => {
+  const upstream = await startProjects({});
+  const refused = async (...args) => {
+    const child = spawn(join(prefix, "bin/pkgsrv"), [...args, "--upstream", upstream.url], { cwd: directory.path, env });
+    let stderr = "";
+    child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
+    assert.deepEqual(await once(child, "close"), [1, null]);
     return stderr;
   };
-  assert.match(refused("build", "nunpy"), /^error: nunpy: no recipe of this name in .*\/recipes\/[0-9a-f]{16}; did you mean numpy\?\n$/);
-  assert.match(refused("build", "nunpy", "--recipes", "elsewhere"), /^error: no recipes at elsewhere; /);
+  try {
+    assert.match(
+      await refused("build", "nunpy"),
+      /^error: nunpy: no recipe of this name in .*\/recipes\/[0-9a-f]{16}, and no project of this name on the upstream index; did you mean numpy\?\n$/,
+    );
+    assert.match(await refused("build", "nunpy", "--recipes", "elsewhere"), /^error: no recipes at elsewhere; /);
+  } finally {
+    upstream.stop();
+  }
 });
