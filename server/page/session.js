@@ -4,6 +4,12 @@ import { interruptLine, lineMemory, sendEnd, sendLine } from "./input.js";
 /** After this long, in milliseconds, a Ctrl-C that changed nothing is said to be without effect. */
 const PATIENCE = 3000;
 
+/** For so long, in milliseconds, code may still be in preparation after it was said to have started. */
+const BEGINNING = 1000;
+
+/** After this long, in milliseconds, a Ctrl-C at the beginning is told once more. */
+const AGAIN = 300;
+
 /**
  * States are `starting`, `idle`, `busy`, `stuck` (Ctrl-C has no effect) and `failed`. Handlers: `onState(state)`, and
  * `onMessage(message)` for everything that belongs to nothing that was asked.
@@ -17,6 +23,9 @@ export class Session {
   #worker;
   #memory;
   #patience;
+  #again;
+  /** When what runs was said to have started. */
+  #started;
   #next = 0;
   /** What was asked and is not done: `{ resolve, onMessage }` by number, the oldest first. */
   #asked = new Map();
@@ -30,6 +39,8 @@ export class Session {
   start() {
     this.#worker?.terminate();
     clearTimeout(this.#patience);
+    clearTimeout(this.#again);
+    this.#started = undefined;
     for (const { resolve } of this.#asked.values()) resolve({ status: "ended" });
     this.#asked.clear();
     this.#memory = this.isIsolated
@@ -62,10 +73,22 @@ export class Session {
       // Read by code that computes, which no message reaches.
       this.#memory.interrupt[0] = 2;
       interruptLine(this.#memory.line);
+      this.#interruptAgain(first);
     }
     this.#worker.postMessage({ type: "interrupt", upTo: this.#next });
     clearTimeout(this.#patience);
     if (this.state === "busy") this.#patience = setTimeout(() => this.#enter("stuck"), PATIENCE);
+  }
+
+  /** At its beginning code is still being prepared, and what is told then can be lost: it is told once more. Later it is
+   * not, since code may catch a Ctrl-C and go on. */
+  #interruptAgain(first) {
+    clearTimeout(this.#again);
+    if (performance.now() - (this.#started ?? performance.now()) > BEGINNING) return;
+    const { interrupt } = this.#memory;
+    this.#again = setTimeout(() => {
+      if (this.#asked.has(first) && interrupt[0] === 0) interrupt[0] = 2;
+    }, AGAIN);
   }
 
   /** Answers input(); without a text that is the end of input. */
@@ -79,9 +102,12 @@ export class Session {
     if (message.type === "done") {
       this.#asked.delete(message.id);
       clearTimeout(this.#patience);
+      clearTimeout(this.#again);
+      this.#started = undefined;
       this.#enter(this.#asked.size > 0 ? "busy" : "idle");
       asked?.resolve(message.result);
     } else if (asked) {
+      if (message.type === "started") this.#started = performance.now();
       asked.onMessage(message);
     } else {
       if (message.type === "ready") this.#enter(this.#asked.size > 0 ? "busy" : "idle");
