@@ -1,6 +1,6 @@
 // Several packages at once: what is built beside what, what a failure stops, and what the plan says.
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { run } from "../support/program.mjs";
@@ -96,6 +96,19 @@ test("why tells the way, the state, and what changed", async () => {
   const other = await run(["why", "broken", "late", ...from]);
   assert.equal(other.code, 1);
   assert.equal(other.stderr, "error: broken is not needed for late; nothing there names it, directly or not\n");
+});
+
+test("a package is admitted again, and not built, when what it needs has other bytes", async () => {
+  const recipe = join(directory.path, "recipes/alone/recipe.toml");
+  const before = readFileSync(recipe, "utf8");
+  writeFileSync(recipe, before.replace("[build]\n", `[build]\nscript = 'sed -i "s/\\"alone\\", NULL/\\"alone\\", \\"another\\"/" alone.c'\n`));
+  const { code, stderr } = await run(["build", "late", ...from, "--out", join(directory.path, "again")]);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /^alone 1\.0 build: done$/m);
+  assert.doesNotMatch(stderr, /^late 1\.0 /m);
+  assert.match(stderr, new RegExp(`^${wheel("late")} admitted$`, "m"));
+  const unchanged = await run(["build", "late", ...from, "--out", join(directory.path, "again")]);
+  assert.equal(unchanged.stderr, "");
 });
 
 test("a recipe that needs itself in the end is named with the whole circle", async () => {

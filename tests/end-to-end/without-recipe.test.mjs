@@ -36,6 +36,14 @@ function pureWheel(directory, version) {
   return readFileSync(path);
 }
 
+/** Built by a tool that nobody has. */
+const odd = sdist("odd-1.0", {
+  "pyproject.toml": `[build-system]\nrequires = ["no-such-tool"]\nbuild-backend = "no_such_tool"\n`,
+  "PKG-INFO": info("odd", "1.0"),
+  "setup.py": unique(`from setuptools import setup\nsetup(name="odd", version="1.0", py_modules=["odd"])`).replace("//", "#"),
+  "odd.py": "",
+});
+
 let directory, upstream, from;
 before(async () => {
   directory = temporaryDirectory();
@@ -50,10 +58,7 @@ before(async () => {
       "pure-1.5-py3-none-any.whl": pureWheel(directory.path, "1.5"),
       "liar-1.0.tar.gz": sdist("liar-1.0", { ...demo(goodSource), "PKG-INFO": info("other", "1.0") }),
       "bare-1.0.tar.gz": sdist("bare-1.0", demo(goodSource)),
-      "odd-1.0.tar.gz": sdist("odd-1.0", {
-        "pyproject.toml": `[build-system]\nrequires = ["no-such-tool"]\nbuild-backend = "no_such_tool"\n`,
-        "PKG-INFO": info("odd", "1.0"),
-      }),
+      "odd-1.0.tar.gz": odd,
     },
     (filename) => (filename === "demo-3.0.tar.gz" ? { yanked: "broken" } : {}),
   );
@@ -130,6 +135,23 @@ test("the recipe that it is built by can be written, and builds the same", async
   assert.match(again.stderr, /recipe\.toml is there already, and stays as it is; remove it, or write elsewhere with --out/);
 });
 
+test("a patch may change what the source is built with", async () => {
+  const recipes = join(directory.path, "patched");
+  cpSync(join(directory.path, "recipes"), recipes, { recursive: true });
+  mkdirSync(join(recipes, "odd"));
+  const patch = `--- a/pyproject.toml\n+++ b/pyproject.toml\n@@ -1,3 +1,3 @@\n [build-system]\n-requires = ["no-such-tool"]\n-build-backend = "no_such_tool"\n+requires = ["setuptools"]\n+build-backend = "setuptools.build_meta"\n`;
+  writeFileSync(join(recipes, "odd/backend.patch"), patch);
+  const hash = sha256(odd);
+  writeFileSync(
+    join(recipes, "odd/recipe.toml"),
+    `[package]\nname = "odd"\nversion = "1.0"\n\n[source]\npypi = "odd"\nsha256 = "${hash}"\npatches = ["backend.patch"]\n\n[requirements]\nbuild-system = true\n`,
+  );
+  const out = join(directory.path, "patched-out");
+  const { code, stderr } = await run(["build", "odd", "--recipes", recipes, "--upstream", upstream.url, "--out", out]);
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(readdirSync(out), ["odd-1.0-py3-none-any.whl"]);
+});
+
 test("what cannot be built says why and what to do", async () => {
   const cases = [
     ["liar", /error: liar 1\.0: its PKG-INFO says that it is of other 1\.0; it was not built/],
@@ -143,7 +165,7 @@ test("what cannot be built says why and what to do", async () => {
     assert.equal(code, 1, wanted);
     assert.match(stderr, told, wanted);
   }
-  const odd = await run(["build", "a b", ...from]);
-  assert.equal(odd.code, 2);
-  assert.match(odd.stderr, /expected a name, such as numpy or numpy==2\.4\.6, an sdist, or a directory with a slash in it/);
+  const unreadable = await run(["build", "a b", ...from]);
+  assert.equal(unreadable.code, 2);
+  assert.match(unreadable.stderr, /expected a name, such as numpy or numpy==2\.4\.6, an sdist, or a directory with a slash in it/);
 });

@@ -59,6 +59,18 @@ export function recipes(directory, hash, text = (recipe) => recipe) {
   return folder;
 }
 
+/** Lets an index answer on a free port of this machine: its address, and how to stop it. */
+async function listening(server) {
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  return {
+    url: `http://127.0.0.1:${server.address().port}/simple`,
+    stop() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
 /** A Simple index with these files, by name; each belongs to the project that its name begins with. `extra` may add keys
  * to what the index says of a file. */
 export async function startProjects(files, extra = () => ({})) {
@@ -84,16 +96,8 @@ export async function startProjects(files, extra = () => ({})) {
       response.end();
     }
   });
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  return {
-    url: `http://127.0.0.1:${server.address().port}/simple`,
-    /** How many requests there were. */
-    answered: () => answered,
-    stop() {
-      server.close();
-      server.closeAllConnections();
-    },
-  };
+  /** How many requests there were. */
+  return { ...(await listening(server)), answered: () => answered };
 }
 
 /** A Simple index with the one file demo-1.0.tar.gz; `answer(response)` sends its bytes. `page(response)` may answer
@@ -112,12 +116,5 @@ export async function startUpstream(hash, answer, page = () => false) {
       response.end();
     }
   });
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  return {
-    url: `http://127.0.0.1:${server.address().port}/simple`,
-    stop() {
-      server.close();
-      server.closeAllConnections();
-    },
-  };
+  return listening(server);
 }

@@ -71,6 +71,14 @@ enum Stage {
 struct Task(usize);
 
 impl Task {
+    fn build(action: usize) -> Self {
+        Self(2 * action)
+    }
+
+    fn admission(action: usize) -> Self {
+        Self(2 * action + 1)
+    }
+
     fn action(self) -> usize {
         self.0 / 2
     }
@@ -281,7 +289,7 @@ fn schedule(context: &Context, plan: &Plan<'_>, stages: &[Stage]) -> Schedule {
     for action in &plan.actions {
         let recipe = action.recipe();
         let admissions = |names: &[pkgsrv_index::PackageName]| {
-            names.iter().map(|name| 2 * plan.places[name] + 1).collect::<Vec<usize>>()
+            names.iter().map(|name| Task::admission(plan.places[name]).0).collect::<Vec<usize>>()
         };
         let build = needs.len();
         needs.push(admissions(&recipe.requirements.host));
@@ -293,8 +301,8 @@ fn schedule(context: &Context, plan: &Plan<'_>, stages: &[Stage]) -> Schedule {
     }
     let mut schedule = Schedule::new(&needs, &weights);
     for (place, _) in stages.iter().enumerate().filter(|(_, stage)| stage.result().is_some()) {
-        schedule.done_before(2 * place);
-        schedule.done_before(2 * place + 1);
+        schedule.done_before(Task::build(place).0);
+        schedule.done_before(Task::admission(place).0);
     }
     schedule
 }
@@ -327,7 +335,7 @@ impl State {
                 if matches!(self.stages[place], Stage::Built(..) | Stage::Found(..)) {
                     self.stages[place] = Stage::Open;
                 }
-                let build = 2 * place;
+                let build = Task::build(place).0;
                 if !self.begun.contains(&build) {
                     pending.push(build);
                 }
@@ -338,9 +346,10 @@ impl State {
     /// No further build is begun. What is under way comes to its end, and is admitted if it can be.
     fn begin_nothing(&mut self) {
         for place in 0..self.stages.len() {
-            if matches!(self.stages[place], Stage::Open) && !self.begun.contains(&(2 * place)) {
+            let build = Task::build(place).0;
+            if matches!(self.stages[place], Stage::Open) && !self.begun.contains(&build) {
                 self.given_up.insert(place);
-                self.give_up(2 * place);
+                self.give_up(build);
             }
         }
         self.postponed.clear();

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use pkgsrv_index::{Abi, WheelFilename};
-use pkgsrv_recipe::{BuildKind, Exports, Prefix};
+use pkgsrv_recipe::{BuildKind, Exports, LockedWheel, Prefix};
 
 use crate::action::{Action, ActionResult, RESULT_FORMAT, ResultFile, sha256, write_admission};
 use crate::admission;
@@ -76,6 +76,8 @@ struct Site<'a> {
     script_has_run: bool,
     /// The wheel that `post` left, packed.
     packed: Option<PathBuf>,
+    /// What is installed for the build Python; known once the source is patched.
+    tools: Vec<LockedWheel>,
     /// How long each step took.
     steps: Vec<BuildStep>,
     /// Objects of the package's earlier builds, where they are wanted.
@@ -110,6 +112,7 @@ pub(crate) fn build(shop: &Workshop<'_>, action: &Action<'_>, host: &[ActionResu
         environment: BTreeMap::new(),
         script_has_run: false,
         packed: None,
+        tools: Vec::new(),
         steps: Vec::new(),
         objects,
     };
@@ -185,10 +188,15 @@ impl Site<'_> {
                 shared_prefix::add(&library.directory.join("prefix"), &self.work.join("prefix"))?;
             }
         }
-        self.write_compiler_settings()?;
+        // The sandbox has it also where nothing is compiled yet.
+        let settings = self.work.join("compiler.conf");
+        fs::write(&settings, "").doing("write", &settings)?;
         self.lay_out_files()?;
         self.patch()?;
         self.lay_out_extras()?;
+        // A patch may change what the source asks for, and a recipe's file may be where it does.
+        self.tools = self.resolve_tools()?;
+        self.write_compiler_settings()?;
         self.install_tools()?;
         let tools = self.work.join("tools");
         for result in self.host {
@@ -220,12 +228,11 @@ impl Site<'_> {
     }
 
     fn install_tools(&mut self) -> Result<(), BuildError> {
-        let tools = self.tools()?;
-        if tools.is_empty() {
+        if self.tools.is_empty() {
             return Ok(());
         }
         let mut sandbox = self.shop.toolchain.sandbox().writable(&self.work.join("tools"), TOOLS);
-        for wheel in &tools {
+        for wheel in &self.tools {
             let fetched = source::fetch_wheel(self.shop.context, wheel)?;
             sandbox = sandbox.read_only(&fetched.path, &format!("/wheels/{}", wheel.filename.as_str()));
         }
@@ -387,7 +394,7 @@ impl Site<'_> {
         if self.objects.is_some() {
             let libraries = self.libraries().map(|library| format!("{HOST}/{}", library.name));
             let known = ["/usr", EMSCRIPTEN_CACHE, CROSS, TOOLS].map(str::to_owned).into_iter().chain(libraries);
-            text.push_str(&ObjectCache::settings(self.action.read_only(&self.tools()?), known));
+            text.push_str(&ObjectCache::settings(self.action.read_only(&self.tools), known));
         }
         Ok(text)
     }

@@ -19,4 +19,4 @@ pub use checked::{About, Build, BuildKind, Exports, Prefix, Recipe, Requirements
 pub use constraint::Constraint;
 pub use error::RecipeError;
 pub use requirements_lock::{BuildRequirements, LockedWheel};
-pub use source::{Source, SourceOrigin, url_filename};
+pub use source::{RUST_TOOLS, Source, SourceOrigin, url_filename};

@@ -215,7 +215,7 @@ pub struct PackageVersion<'a> {
 }
 
 /// Build requirements that call cargo.
-const RUST_TOOLS: &[&str] = &["maturin", "setuptools-rust"];
+pub const RUST_TOOLS: &[&str] = &["maturin", "setuptools-rust"];
 
 const SOURCE_HELP: &str = "a source is `pypi = \"PROJECT\"` (with `wheel = \"FILE.whl\"` if it is not the sdist), or \
                            `debian = \"SOURCE PACKAGE\"` with `file = \"TARBALL\"`, or `url = \"ADDRESS\"`";

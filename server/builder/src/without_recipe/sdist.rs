@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::{Compression, GzBuilder};
 use pkgsrv_index::{Digest, PackageName, Requirement};
-use pkgsrv_recipe::Recipe;
+use pkgsrv_recipe::{RUST_TOOLS, Recipe};
 use pkgsrv_wheel::Metadata;
 
 use crate::context::Context;
@@ -18,9 +18,6 @@ const LONGEST_TEXT: u64 = 16 << 20;
 
 /// Where the lock of a source's crates may be, the first that is there.
 const CARGO_LOCKS: &[&str] = &["Cargo.lock", "rust/Cargo.lock", "src/rust/Cargo.lock", "python/Cargo.lock"];
-
-/// Build requirements that call cargo.
-const RUST_TOOLS: &[&str] = &["maturin", "setuptools-rust"];
 
 /// Directories of a source that are no part of it.
 const NOT_SOURCE: &[&str] = &[".git", ".hg", ".tox", ".venv", "__pycache__", "build", "dist", "node_modules", "target"];
@@ -51,15 +48,13 @@ impl Sdist {
         if is_rust && cargo_lock.is_none() {
             return Err(bad(format!(
                 "it is built with Rust and has no Cargo.lock (looked for {}), so nothing pins its crates; write a recipe \
-                 whose patch brings one: `pkgsrv recipe new` writes the rest",
+                 with a patch that brings one",
                 CARGO_LOCKS.join(", ")
             )));
         }
         Ok(Self { metadata, build_requires, cargo_lock })
     }
-}
 
-impl Sdist {
     /// Whether it is what the index said: else something else would be built than was asked for.
     pub(super) fn check_is(&self, recipe: &Recipe) -> Result<(), BuildError> {
         let Metadata { name, version, .. } = &self.metadata;
