@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::task::Poll;
 
 use pkgsrv::{DataArgs, ListenArgs, ServeSettings, Server};
 use pkgsrv_index::Abi;
@@ -87,16 +88,28 @@ pub(crate) fn announce(server: &Server, output: JsonArgs) {
 }
 
 /// Completes when the process is asked to end: Ctrl-C, SIGTERM, or a terminal that goes away.
-pub(crate) async fn interrupted() {
-    let signalled = |kind| async move {
-        match signal(kind) {
-            Ok(mut signal) => signal.recv().await,
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = signalled(SignalKind::interrupt()) => {}
-        _ = signalled(SignalKind::terminate()) => {}
-        _ = signalled(SignalKind::hangup()) => {}
+///
+/// It listens from the call on, not from the first poll: once anything has listened for a signal, the signal no longer
+/// ends the process by itself, and one that nobody listens for is lost.
+pub(crate) fn interrupted() -> impl Future<Output = ()> + Send + 'static {
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let mut signals: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
+    std::future::poll_fn(move |context| {
+        let asked = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+        if asked { Poll::Ready(()) } else { Poll::Pending }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::signal::{Signal, raise};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_signal_is_heard_that_comes_before_it_is_waited_for() {
+        let end = interrupted();
+        raise(Signal::SIGHUP).unwrap();
+        end.await;
     }
 }

@@ -36,6 +36,7 @@ impl Up {
     pub(crate) async fn run(self) -> Result<()> {
         let abi = self.build.abi();
         let data = self.data.data_dir();
+        let asked_to_end = interrupted();
         // The address is taken first: who waited for a build should not learn then that the port is in use.
         let settings = ServeSettings::new(&self.listen, &data);
         let server = if self.no_serve { None } else { Some(Server::bind(settings).await?) };
@@ -46,7 +47,7 @@ impl Up {
         if !self.output.json {
             print!("{}", what_is_served(&server, abi, &package));
         }
-        Ok(server.run(interrupted()).await?)
+        Ok(server.run(asked_to_end).await?)
     }
 }
 

@@ -17,10 +17,11 @@ pub(crate) async fn interruptible<T: Send + 'static>(
 ) -> Result<T> {
     let interrupt = Interrupt::default();
     let inside = interrupt.clone();
+    let asked_to_end = interrupted();
     let mut working = tokio::task::spawn_blocking(move || work(&inside));
     tokio::select! {
         result = &mut working => result.context("the work's thread ended early")?,
-        () = interrupted() => {
+        () = asked_to_end => {
             tokio::task::spawn_blocking(move || interrupt.stop()).await.context("stopping ended early")?;
             // Its directories are removed as it unwinds; only then may the program end. What waits for a server that
             // does not answer is not waited for.
