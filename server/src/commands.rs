@@ -3,6 +3,7 @@
 mod admission;
 mod admit;
 mod build;
+mod cache;
 mod company;
 mod completions;
 mod doctor;
@@ -39,6 +40,8 @@ pub(crate) enum Command {
     Recipe(recipe::RecipeCommand),
     /// Install and inspect toolchains
     Toolchain(toolchain::ToolchainCommand),
+    /// Show how large the cache is, check it, remove what was not used for long
+    Cache(cache::CacheCommand),
     /// Serve published packages over HTTP
     Serve(serve::Serve),
     /// Check wheels as for publishing, and report
@@ -61,6 +64,7 @@ impl Command {
             Self::Why(command) => on_runtime(command.run())?,
             Self::Recipe(command) => return command.run(),
             Self::Toolchain(command) => on_runtime(command.run())?,
+            Self::Cache(command) => return on_runtime(command.run()),
             Self::Serve(command) => command.run()?,
             Self::Admit(command) => on_runtime(command.run())?,
             Self::Publish(command) => on_runtime(command.run())?,

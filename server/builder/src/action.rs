@@ -11,6 +11,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::admission::AdmissionReport;
+use crate::cache;
 use crate::contents;
 use crate::context::Context;
 use crate::cross_environment::CrossEnvironment;
@@ -197,14 +198,17 @@ impl ActionResult {
 
     /// The result of an action, if it is whole in the cache.
     pub(crate) fn find(context: &Context, digest: Digest) -> Result<Option<Self>, BuildError> {
-        Ok(Self::read(context, digest)?.and_then(Result::ok))
+        Ok(Self::read(context, digest)?.and_then(Result::ok).inspect(|result| cache::mark_used(&result.directory)))
     }
 
     /// The same for who holds the action's lock: a result whose bytes are not what was written is taken out.
     pub(crate) fn find_or_discard(context: &Context, digest: Digest) -> Result<Option<Self>, BuildError> {
         match Self::read(context, digest)? {
             None => Ok(None),
-            Some(Ok(result)) => Ok(Some(result)),
+            Some(Ok(result)) => {
+                cache::mark_used(&result.directory);
+                Ok(Some(result))
+            }
             Some(Err(Damaged { directory, reason })) => context.discard("result", &directory, &reason).map(|()| None),
         }
     }
@@ -218,6 +222,11 @@ impl ActionResult {
             Ok(result) => Ok(Self { name: result.name, digest, directory, wheel: result.wheel, sha256: result.sha256 }),
             Err(reason) => Err(Damaged { directory, reason }),
         }))
+    }
+
+    /// What is damaged in a result, in words; `None` if it is whole, or not there.
+    pub(crate) fn damage(context: &Context, digest: Digest) -> Result<Option<String>, BuildError> {
+        Ok(Self::read(context, digest)?.and_then(|read| read.err().map(|damaged| damaged.reason)))
     }
 
     /// What admission said of the wheel. `None` for a library, and where it was never asked, or by an earlier version

@@ -109,11 +109,16 @@ impl Context {
     pub(crate) fn discard(&self, what: &str, place: &Path, reason: &str) -> Result<(), BuildError> {
         self.progress
             .line(&format!("the {what} in the cache is damaged ({reason}); making it anew: {}", place.display()));
-        let aside = self.cache.work_directory("damaged")?;
+        self.take_out(place)
+    }
+
+    /// Takes something out of the cache in one step, so that nobody finds half of it, and removes it then.
+    pub(crate) fn take_out(&self, place: &Path) -> Result<(), BuildError> {
+        let aside = self.cache.work_directory("taken-out")?;
         match fs::rename(place, aside.path().join("it")) {
             // Another process was faster.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            renamed => renamed.doing("remove the damaged", place),
+            renamed => renamed.doing("take out of the cache", place),
         }
     }
 
@@ -197,7 +202,12 @@ impl Cache {
     /// A directory to work in, in the same file system as all of the cache, so that a finished one can be renamed to
     /// its place. Dropping it removes it.
     pub fn work_directory(&self, purpose: &str) -> Result<WorkDirectory, BuildError> {
-        WorkDirectory::create(&self.root.join("work"), purpose)
+        WorkDirectory::create(&self.work(), purpose)
+    }
+
+    /// Where work directories are.
+    pub(crate) fn work(&self) -> PathBuf {
+        self.root.join("work")
     }
 
     /// The right to make the thing called `name`, if nobody holds it.
@@ -226,5 +236,23 @@ impl Cache {
             }
         }
         Ok(file)
+    }
+}
+
+#[cfg(test)]
+impl Context {
+    /// Surroundings with a cache in `directory` and nothing else, for tests that start no program and fetch nothing.
+    pub(crate) fn in_directory(directory: &Path) -> Self {
+        Self {
+            cache: Cache::new(directory.to_owned()),
+            progress: Progress::silent(),
+            interrupt: Interrupt::default(),
+            limits: Limits::of_this_machine(),
+            upstream: Upstream::new(None, Duration::from_secs(1)),
+            toolchain: ToolchainChoice::default(),
+            proxy: Vec::new(),
+            cargo: CargoSettings::default(),
+            object_cache: true,
+        }
     }
 }

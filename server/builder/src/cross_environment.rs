@@ -1,6 +1,7 @@
 //! Cross environments: headers, sysconfig data, compiler settings and what the build systems need to know for one ABI,
 //! derived from its runtime and the toolchain's build Python.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +9,7 @@ use pkgsrv_index::{Abi, Digest};
 use sha2::{Digest as _, Sha256};
 
 use crate::abi_flags::{ABI_FLAGS, DEFAULT_FLAGS, PROGRAM_FLAGS, SIDE_MODULE_FLAGS};
+use crate::cache;
 use crate::contents;
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
@@ -74,17 +76,29 @@ impl CrossEnvironment {
     /// The one of an ABI; made if it is not there.
     pub fn ensure(context: &Context, abi: Abi, toolchain: &Toolchain, runtime: &Runtime) -> Result<Self, BuildError> {
         let digest = digest(abi, toolchain, runtime);
-        let directory = context.cache.cross_environments().join(format!("{digest}-{LAYOUT}"));
+        let directory = context.cache.cross_environments().join(directory_name(digest));
         let environment = Self { directory, digest, abi };
         if contents::is_whole(&environment.directory)? {
+            cache::mark_used(&environment.directory);
             return Ok(environment);
         }
-        let _lock = context.cache.lock(&format!("cross-{digest}"), context)?;
+        let _lock = context.cache.lock(&lock_name(&digest.to_string()), context)?;
         contents::discard_damaged(context, "cross environment", &environment.directory)?;
         if !environment.directory.is_dir() {
             environment.derive(context, toolchain, runtime)?;
         }
         Ok(environment)
+    }
+
+    /// Directory names of all that the installed toolchains make, be they there or not.
+    pub(crate) fn of_installed(context: &Context) -> Result<BTreeSet<String>, BuildError> {
+        let installed = Toolchain::installed(context)?;
+        let of = |abi: Abi| {
+            let runtime = Runtime::of(context, abi);
+            let name = move |toolchain| directory_name(digest(abi, toolchain, &runtime));
+            installed.iter().map(name).collect::<Vec<_>>()
+        };
+        Ok(Abi::known().flat_map(of).collect())
     }
 
     /// Its files.
@@ -160,6 +174,15 @@ impl CrossEnvironment {
         }
         Ok(settings)
     }
+}
+
+fn directory_name(digest: Digest) -> String {
+    format!("{digest}-{LAYOUT}")
+}
+
+/// The lock of who makes it or takes it out.
+pub(crate) fn lock_name(digest: &str) -> String {
+    format!("cross-{digest}")
 }
 
 fn digest(abi: Abi, toolchain: &Toolchain, runtime: &Runtime) -> Digest {

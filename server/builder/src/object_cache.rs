@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use pkgsrv_index::{Digest, PackageName};
 
+use crate::cache;
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
 use crate::process::Log;
@@ -50,6 +51,7 @@ impl ObjectCache {
         }
         let directory = context.cache.objects().join(package.as_str());
         fs::create_dir_all(&directory).doing("create", &directory)?;
+        cache::mark_used(&directory);
         let log = work.join("objects.log");
         File::create(&log).doing("create", &log)?;
         Ok(Some(Self { directory, log }))

@@ -44,11 +44,10 @@ impl Runtime {
     /// The runtime of an ABI: the unpacked one, else fetched by npm, from wherever npm is set up to fetch.
     pub fn ensure(context: &Context, abi: Abi) -> Result<Self, BuildError> {
         let runtime = Self::of(context, abi);
-        let (name, version) = (runtime.name, runtime.version);
         if contents::is_whole(&runtime.directory)? {
             return Ok(runtime);
         }
-        let _lock = context.cache.lock(&format!("{name}-{version}"), context)?;
+        let _lock = context.cache.lock(&runtime.lock_name(), context)?;
         contents::discard_damaged(context, "runtime", &runtime.directory)?;
         if !runtime.directory.is_dir() {
             runtime.install(context)?;
@@ -62,6 +61,11 @@ impl Runtime {
         let archive = archive(abi);
         let directory = context.cache.runtimes().join(format!("{name}-{version}-{}", &archive.to_string()[..8]));
         Self { directory, name, version, archive }
+    }
+
+    /// The lock of who unpacks it or takes it out.
+    pub(crate) fn lock_name(&self) -> String {
+        format!("{}-{}", self.name, self.version)
     }
 
     fn install(&self, context: &Context) -> Result<(), BuildError> {
@@ -120,6 +124,13 @@ impl Runtime {
         fs::write(&path, text).doing("write", &path)?;
         fs::rename(&path, &place).doing("write", &place)?;
         Ok(symbols)
+    }
+
+    /// What is wrong with a list of its symbols, in words.
+    pub(crate) fn symbols_damage(&self, text: &str) -> Result<Option<String>, BuildError> {
+        let module = self.directory.join(format!("{}.asm.wasm", self.name));
+        let wasm = fs::read(&module).doing("read", &module)?;
+        Ok(RuntimeSymbols::read(text, &wasm).err())
     }
 
     /// Runs an ES module in Node, in the sandbox, with this runtime at `/runtime` and `mounts` read-only at the paths

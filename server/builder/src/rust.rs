@@ -10,6 +10,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::action::sha256;
+use crate::cache;
 use crate::context::Context;
 use crate::cross_environment::MOUNT as CROSS;
 use crate::error::{BuildError, IoContext as _};
@@ -161,6 +162,7 @@ fn crates(
 ) -> Result<PathBuf, BuildError> {
     let place = context.cache.crates().join(sha256(lock.as_bytes()).to_string());
     if place.is_dir() {
+        cache::mark_used(&place);
         return Ok(place.join("crates"));
     }
     let work = context.cache.work_directory("crates")?;

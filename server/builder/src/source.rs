@@ -12,6 +12,7 @@ use pkgsrv_index::{Digest, PackageName};
 use pkgsrv_recipe::{LockedWheel, Recipe, SourceOrigin};
 use sha2::{Digest as _, Sha256};
 
+use crate::cache;
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
 use crate::toolchain::Toolchain;
@@ -101,20 +102,30 @@ pub(crate) fn keep_copy(context: &Context, path: &Path, sha256: &Digest) -> Resu
 
 fn cached(context: &Context, sha256: &Digest) -> Result<Option<Fetched>, BuildError> {
     let directory = context.cache.sources().join(sha256.to_string());
-    let Ok(entries) = fs::read_dir(&directory) else { return Ok(None) };
-    let files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
-    let reason = if let [path] = files.as_slice() {
-        let filename = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let found = hash_file(path)?;
-        if found == *sha256 {
-            return Ok(Some(Fetched { path: path.clone(), filename }));
+    match read(&directory, sha256)? {
+        None => Ok(None),
+        Some(Ok(fetched)) => {
+            cache::mark_used(&directory);
+            Ok(Some(fetched))
         }
-        format!("{filename} has SHA-256 {found}, expected {sha256}")
-    } else {
-        format!("it has {} files, expected one", files.len())
+        Some(Err(reason)) => context.discard("source", &directory, &reason).map(|()| None),
+    }
+}
+
+/// The file in a source's directory, checked; `None` if there is no directory. The inner error is what is damaged.
+pub(crate) fn read(directory: &Path, sha256: &Digest) -> Result<Option<Result<Fetched, String>>, BuildError> {
+    let Ok(entries) = fs::read_dir(directory) else { return Ok(None) };
+    let files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
+    let [path] = files.as_slice() else {
+        return Ok(Some(Err(format!("it has {} files, expected one", files.len()))));
     };
-    context.discard("source", &directory, &reason)?;
-    Ok(None)
+    let filename = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let found = hash_file(path)?;
+    Ok(Some(if found == *sha256 {
+        Ok(Fetched { path: path.clone(), filename })
+    } else {
+        Err(format!("{filename} has SHA-256 {found}, expected {sha256}"))
+    }))
 }
 
 /// The file with this hash; where the index has none, the one of this name is fetched all the same, so that the error

@@ -30,7 +30,17 @@ impl Space {
 
 impl fmt::Display for Space {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} free", indicatif::BinaryBytes(self.free), indicatif::BinaryBytes(self.total))
+        write!(f, "{} of {} free", Bytes(self.free), Bytes(self.total))
+    }
+}
+
+/// A number of bytes, shown with a unit for people: `1.21 GiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bytes(pub u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&indicatif::BinaryBytes(self.0).to_string())
     }
 }
 

@@ -36,6 +36,29 @@ const TABLE: &[Examples] = &[
         ],
     ),
     (
+        "cache",
+        &[
+            ("pkgsrv cache", "how large each part is"),
+            ("pkgsrv cache verify", "whether anything in it is damaged"),
+            ("pkgsrv cache prune --dry-run", "what was not used for 30 days"),
+        ],
+    ),
+    (
+        "cache prune",
+        &[
+            ("pkgsrv cache prune --dry-run", "what would go, and how many bytes"),
+            ("pkgsrv cache prune --older-than 7", "removes what was not used for a week"),
+        ],
+    ),
+    ("cache show", &[("pkgsrv cache show --json", "every part in bytes, for a script")]),
+    (
+        "cache verify",
+        &[
+            ("pkgsrv cache verify", "names what is damaged, and then exits with 1"),
+            ("pkgsrv cache verify --remove", "takes it out, to be made anew when it is needed"),
+        ],
+    ),
+    (
         "completions",
         &[
             ("pkgsrv completions bash > ~/.local/share/bash-completion/completions/pkgsrv", "for bash"),
