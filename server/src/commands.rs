@@ -15,6 +15,7 @@ mod remedy;
 mod serve;
 mod toolchain;
 mod up;
+mod verify;
 mod why;
 mod working;
 
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     Build(build::Build),
     /// Tell what a package is needed for, and why it would be built
     Why(why::Why),
+    /// Build packages once more, and tell whether that makes the same bytes
+    Verify(verify::Verify),
     /// Import recipes that were written for pyodide-build
     Recipe(recipe::RecipeCommand),
     /// Install and inspect toolchains
@@ -62,6 +65,7 @@ impl Command {
             Self::Up(command) => on_runtime(command.run())?,
             Self::Build(command) => on_runtime(command.run())?,
             Self::Why(command) => on_runtime(command.run())?,
+            Self::Verify(command) => return on_runtime(command.run()),
             Self::Recipe(command) => return command.run(),
             Self::Toolchain(command) => on_runtime(command.run())?,
             Self::Cache(command) => return on_runtime(command.run()),

@@ -229,6 +229,14 @@ impl ActionResult {
         Ok(Self::read(context, digest)?.and_then(|read| read.err().map(|damaged| damaged.reason)))
     }
 
+    /// SHA-256 of the wheel, or the digest of the library's contents.
+    pub(crate) fn made(&self) -> Result<Digest, BuildError> {
+        match self.sha256 {
+            Some(sha256) => Ok(sha256),
+            None => contents::digest(&self.directory.join("prefix")),
+        }
+    }
+
     /// What admission said of the wheel. `None` for a library, and where it was never asked, or by an earlier version
     /// that checked less.
     pub fn admission(&self) -> Option<AdmissionReport> {

@@ -12,6 +12,7 @@ use crate::job_tokens::JobTokens;
 use crate::loaded_recipe::LoadedRecipes;
 use crate::runtime::Runtime;
 use crate::toolchain::Toolchain;
+use crate::verification::{self, Verification};
 
 pub use crate::plan::{Changed, Plan, PlannedPackage, PlannedState};
 
@@ -102,8 +103,35 @@ impl<'a> Builder<'a> {
             toolchain: &self.toolchain,
             cross: &cross,
             tokens: &tokens,
+            object_cache: self.context.object_cache,
         };
         building.carry_out(&shop, options)
+    }
+
+    /// Builds the actions of `wanted` once more, each in a directory of its own and without objects of earlier builds,
+    /// and compares what comes of it with the results in the cache, which stay. What has no result is built first.
+    /// `Err` is also what goes wrong with a build.
+    pub fn verify(
+        &self,
+        recipes: &LoadedRecipes,
+        wanted: &[PackageName],
+        options: BuildOptions,
+    ) -> Result<Vec<Verification>, BuildError> {
+        let results = self.build(recipes, options)?.complete()?;
+        let cross = self.cross_environment()?;
+        let plan = Plan::new(recipes, &cross)?;
+        let work = self.context.cache.work_directory("jobs")?;
+        let tokens = JobTokens::new(work.path(), options.jobs)?;
+        let shop = Workshop {
+            context: self.context,
+            abi: self.abi,
+            toolchain: &self.toolchain,
+            cross: &cross,
+            tokens: &tokens,
+            object_cache: false,
+        };
+        let actions = wanted.iter().map(|name| &plan.actions[plan.places[name]]);
+        actions.map(|action| verification::verify(&shop, action, &results)).collect()
     }
 
     fn cross_environment(&self) -> Result<CrossEnvironment, BuildError> {

@@ -1,7 +1,7 @@
 //! The list of a directory's files with their hashes. What the cache holds was renamed to its place whole, but a disk
 //! that failed, a power cut or a person may have changed it since: it is checked before it is used.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::{fs, io};
 
@@ -66,6 +66,13 @@ pub(crate) fn discard_damaged(context: &Context, what: &str, directory: &Path) -
         context.discard(what, directory, &reason)?;
     }
     Ok(())
+}
+
+/// The paths below two directories of which only one has them, or each has something else there; sorted.
+pub(crate) fn differences(one: &Path, other: &Path) -> Result<Vec<String>, BuildError> {
+    let (one, other) = (entries(one)?, entries(other)?);
+    let paths: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    Ok(paths.into_iter().filter(|path| one.get(*path) != other.get(*path)).cloned().collect())
 }
 
 /// A digest over all files of a directory, their paths included.

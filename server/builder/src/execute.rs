@@ -56,6 +56,8 @@ pub(crate) struct Workshop<'a> {
     pub toolchain: &'a Toolchain,
     pub cross: &'a CrossEnvironment,
     pub tokens: &'a JobTokens,
+    /// Whether builds take objects that earlier ones of the same package compiled, and leave theirs.
+    pub object_cache: bool,
 }
 
 /// One build under way: its directories and its log.
@@ -99,7 +101,8 @@ pub(crate) fn build(shop: &Workshop<'_>, action: &Action<'_>, host: &[ActionResu
     let recipe = action.recipe();
     let work = context.cache.work_directory(recipe.name.as_str())?;
     let log = context.log(&format!("{}-{}", recipe.name, recipe.version))?;
-    let objects = ObjectCache::open(context, &recipe.name, work.path())?;
+    let open = || ObjectCache::open(context, &recipe.name, work.path());
+    let objects = shop.object_cache.then(open).transpose()?;
     let begun = Instant::now();
     let mut site = Site {
         shop,
@@ -154,6 +157,11 @@ pub(crate) fn build(shop: &Workshop<'_>, action: &Action<'_>, host: &[ActionResu
 }
 
 impl Built {
+    /// The wheel, or the directory of the library.
+    pub(crate) fn place(&self) -> PathBuf {
+        self.wheel.clone().unwrap_or_else(|| self.finished.path().join("prefix"))
+    }
+
     /// Admits the wheel, and moves all of it into the cache. `companions` are the wheels of what it needs at run time.
     pub(crate) fn keep(
         self,

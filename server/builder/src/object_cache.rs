@@ -44,17 +44,14 @@ pub(crate) struct ObjectCache {
 }
 
 impl ObjectCache {
-    /// The package's, where objects are wanted. `work` is the build's directory.
-    pub(crate) fn open(context: &Context, package: &PackageName, work: &Path) -> Result<Option<Self>, BuildError> {
-        if !context.object_cache {
-            return Ok(None);
-        }
+    /// The package's. `work` is the build's directory.
+    pub(crate) fn open(context: &Context, package: &PackageName, work: &Path) -> Result<Self, BuildError> {
         let directory = context.cache.objects().join(package.as_str());
         fs::create_dir_all(&directory).doing("create", &directory)?;
         cache::mark_used(&directory);
         let log = work.join("objects.log");
         File::create(&log).doing("create", &log)?;
-        Ok(Some(Self { directory, log }))
+        Ok(Self { directory, log })
     }
 
     /// Its lines in the compiler wrapper's settings. `inputs` is a digest over all files below `known`.

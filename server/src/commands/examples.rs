@@ -138,6 +138,13 @@ const TABLE: &[Examples] = &[
         ],
     ),
     (
+        "verify",
+        &[
+            ("pkgsrv verify numpy", "builds numpy once more, and compares with the one in the cache"),
+            ("pkgsrv verify pyyaml markupsafe --json", "both digests and the differing files, for a script"),
+        ],
+    ),
+    (
         "why",
         &[
             ("pkgsrv why numpy", "whether it would be built, and what has changed"),
