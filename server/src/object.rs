@@ -191,7 +191,7 @@ mod tests {
         let sha256 = Digest::from_bytes([0xab; 32]);
         let filename: WheelFilename = "a-1.0-py3-none-any.whl".parse().unwrap();
         let (main, next) = (ChannelName::main(), "next".parse::<ChannelName>().unwrap());
-        let abi = Abi::newest();
+        let abi = Abi::preferred();
         let hex = "ab".repeat(32);
         for (object, path) in [
             (StoredObject::Wheel { sha256, filename: filename.clone() }, format!("blobs/{hex}/a-1.0-py3-none-any.whl")),

@@ -106,7 +106,7 @@ impl<'a> Publication<'a> {
 fn lines_of(uploads: &[CheckedUpload<'_>], asked: &[Abi]) -> Result<Vec<Abi>, ServerError> {
     for upload in uploads {
         if !asked.iter().any(|abi| upload.filename.tags_fit(*abi).is_some()) {
-            let nearest = asked.first().copied().unwrap_or_else(Abi::newest);
+            let nearest = asked.first().copied().unwrap_or_else(Abi::preferred);
             let filename = upload.filename.to_string();
             upload.filename.require_fit(nearest).map_err(|source| ServerError::Index { filename, source })?;
         }

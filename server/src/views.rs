@@ -180,7 +180,7 @@ impl Snapshot {
             View::Home { base } => {
                 let names: Vec<String> =
                     simple::ProjectList::from_indexes(self.indexes(None)).names().map(ToString::to_string).collect();
-                let html = crate::home::page(base, &self.channel, Abi::newest(), &names);
+                let html = crate::home::page(base, &self.channel, Abi::preferred(), &names);
                 // At `/`, who asks for HTML by name may be sent on.
                 Some(Page::new("text/html; charset=utf-8", Vary::TypeAndEncoding, html))
             }

@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { loaderModule, runtimeDirectory } from "./settings.mjs";
+import { loaderModule, runtimeDirectory as theChannels } from "./settings.mjs";
 
 const here = fileURLToPath(import.meta.url);
 
@@ -29,7 +29,7 @@ function addresses(lock, lockAddress, names) {
 if (process.argv[1] === here) {
   const [, , name, argument] = process.argv;
   const started = performance.now();
-  const { base, abi, packages, code } = JSON.parse(argument);
+  const { base, abi, packages, code, runtimeDirectory = theChannels } = JSON.parse(argument);
   const { loadPyodide } = await import(pathToFileURL(join(runtimeDirectory, "pyodide.mjs")).href);
   const indexURL = `${runtimeDirectory}/`;
   let pyodide;

@@ -42,7 +42,9 @@ pub struct AbiFacts {
     pub engine_features: &'static [&'static str],
 }
 
-static TABLE: &[AbiFacts] = &[AbiFacts {
+static TABLE: &[AbiFacts] = &[PYODIDE_314, PYODIDE_315];
+
+const PYODIDE_314: AbiFacts = AbiFacts {
     abi: "2026_0",
     platform_tag: "pyemscripten_2026_0_wasm32",
     older_platform_tags: &["pyodide_2026_0_wasm32", "emscripten_5_0_3_wasm32"],
@@ -66,7 +68,24 @@ static TABLE: &[AbiFacts] = &[AbiFacts {
     ],
     // Node 18, and browsers since 2023. Not there: tail calls, extended constants, threads, anything newer.
     engine_features: &["multivalue", "simd128"],
-}];
+};
+
+const PYODIDE_315: AbiFacts = AbiFacts {
+    abi: "2026_5",
+    platform_tag: "pyemscripten_2026_5_wasm32",
+    older_platform_tags: &["pyodide_2026_5_wasm32", "emscripten_6_0_5_wasm32"],
+    python: "3.15",
+    python_full: "3.15.0rc1",
+    python_minor: 15,
+    interpreter_tag: "cp315",
+    emscripten: "6.0.5",
+    admitted_emscripten: &[],
+    runtime: "pyodide",
+    runtime_version: "315.0.0-alpha.2",
+    extension_suffix: ".cpython-315-wasm32-emscripten.so",
+    runtime_features: PYODIDE_314.runtime_features,
+    engine_features: PYODIDE_314.engine_features,
+};
 
 /// A known ABI: `CPython` version and Emscripten version together. Written `2026_0`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,9 +97,15 @@ impl Abi {
         TABLE.iter().map(Self)
     }
 
-    /// The newest ABI: what commands take when none is named.
-    pub fn newest() -> Self {
-        Self(&TABLE[TABLE.len() - 1])
+    /// Those whose runtime is not a pre-release, oldest first: what wheels for any ABI are checked and published for, when
+    /// none is named.
+    pub fn released() -> impl Iterator<Item = Self> {
+        Self::known().filter(|abi| !abi.facts().runtime_version.contains('-'))
+    }
+
+    /// The newest of [`Self::released`]: what commands take when none is named.
+    pub fn preferred() -> Self {
+        Self::released().last().unwrap_or(Self(&TABLE[0]))
     }
 
     /// What is known about it.
@@ -161,7 +186,17 @@ mod tests {
     }
 
     #[test]
+    fn pre_releases_are_known_and_not_preferred() {
+        assert_eq!(Abi::released().map(Abi::as_str).collect::<Vec<_>>(), ["2026_0"]);
+        assert_eq!(Abi::preferred().as_str(), "2026_0");
+        assert!(Abi::known().any(|abi| abi.as_str() == "2026_5"));
+    }
+
+    #[test]
     fn unknown_ones_are_refused_by_name() {
-        assert_eq!("1999_0".parse::<Abi>().unwrap_err().to_string(), "unknown ABI `1999_0`: expected one of 2026_0");
+        assert_eq!(
+            "1999_0".parse::<Abi>().unwrap_err().to_string(),
+            "unknown ABI `1999_0`: expected one of 2026_0, 2026_5"
+        );
     }
 }

@@ -90,7 +90,7 @@ mod tests {
 
     fn evaluated(lines: &[&str], extras: &[&str]) -> Dependencies {
         let extras = extras.iter().map(|extra| extra.parse().unwrap()).collect();
-        evaluate(lines.iter().copied(), &extras, Abi::newest()).unwrap()
+        evaluate(lines.iter().copied(), &extras, Abi::preferred()).unwrap()
     }
 
     fn texts(list: &[Requirement]) -> Vec<String> {
@@ -137,9 +137,9 @@ mod tests {
 
     #[test]
     fn says_what_does_not_parse() {
-        let error = evaluate(["a; python_version >> '3'"], &BTreeSet::new(), Abi::newest());
+        let error = evaluate(["a; python_version >> '3'"], &BTreeSet::new(), Abi::preferred());
         assert!(matches!(error, Err(IndexError::InvalidMarker { .. })), "{error:?}");
-        let error = evaluate(["a @ file:///etc/passwd"], &BTreeSet::new(), Abi::newest());
+        let error = evaluate(["a @ file:///etc/passwd"], &BTreeSet::new(), Abi::preferred());
         assert!(matches!(error, Err(IndexError::InvalidRequirement { .. })), "{error:?}");
     }
 }

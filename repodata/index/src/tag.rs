@@ -91,7 +91,7 @@ mod tests {
     fn rank(text: &str) -> Option<TagRank> {
         let mut parts = text.split('-');
         let mut next = || parts.next().unwrap();
-        Tag { python: next(), abi: next(), platform: next() }.rank(Abi::newest())
+        Tag { python: next(), abi: next(), platform: next() }.rank(Abi::preferred())
     }
 
     #[test]

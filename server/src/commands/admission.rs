@@ -31,7 +31,8 @@ pub(crate) struct WheelArgs {
     /// Channel that they are for; what they need is looked for in it
     #[arg(long, value_name = "NAME", default_value = "main")]
     pub channel: ChannelName,
-    /// ABI that they are for, may be repeated [default: every ABI that a wheel fits]
+    /// ABI that they are for, may be repeated [default: every ABI with a released runtime that a wheel fits; others where
+    /// it fits no such]
     #[arg(long = "abi", value_name = "ABI")]
     pub abis: Vec<Abi>,
 }
@@ -40,6 +41,17 @@ impl WheelArgs {
     /// The wheels' bytes.
     pub(crate) fn uploads(&self) -> Result<Vec<Upload>, ServerError> {
         self.paths.iter().map(|path| Upload::read(path)).collect()
+    }
+
+    /// The ABIs asked for; else those with a released runtime, and those that only one of the wheels is for.
+    pub(crate) fn abis_for(&self, uploads: &[Upload]) -> Vec<Abi> {
+        if !self.abis.is_empty() {
+            return self.abis.clone();
+        }
+        let released: Vec<Abi> = Abi::released().collect();
+        let fits = |upload: &Upload, abi: Abi| upload.filename.tags_fit(abi).is_some();
+        let needs = |abi| uploads.iter().any(|it| fits(it, abi) && !released.iter().any(|&other| fits(it, other)));
+        Abi::known().filter(|abi| released.contains(abi) || needs(*abi)).collect()
     }
 
     /// What `uploads`, which [`Self::uploads`] read, must pass; `store` has what they need.

@@ -34,12 +34,12 @@ impl Admit {
     }
 
     fn reports(self, interrupt: &Interrupt) -> Result<Vec<AdmissionReport>> {
-        let WheelArgs { data, abis, channel, paths, .. } = &self.wheels;
+        let WheelArgs { data, channel, paths, .. } = &self.wheels;
         let uploads = self.wheels.uploads()?;
         let store = data.data_dir().store();
         let gate = self.wheels.gate(&store, &uploads, interrupt);
         let mut reports = Vec::new();
-        for abi in Abi::known().filter(|abi| abis.is_empty() || abis.contains(abi)) {
+        for abi in self.wheels.abis_for(&uploads) {
             let needed = pkgsrv::needed(&store, channel, abi, &uploads)?;
             for (upload, path) in uploads.iter().zip(paths) {
                 if !self.is_wanted(abi, &upload.filename) {
@@ -55,9 +55,9 @@ impl Admit {
         Ok(reports)
     }
 
-    /// Asked for by name, or fitting; one that fits nothing is told so for the newest.
+    /// Asked for by name, or fitting; one that fits nothing is told so for the preferred one.
     fn is_wanted(&self, abi: Abi, filename: &WheelFilename) -> bool {
         let fits = |abi: Abi| filename.tags_fit(abi).is_some();
-        !self.wheels.abis.is_empty() || fits(abi) || abi == Abi::newest() && !Abi::known().any(fits)
+        !self.wheels.abis.is_empty() || fits(abi) || abi == Abi::preferred() && !Abi::known().any(fits)
     }
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result};
 use pkgsrv::{ChannelName, PublishedLine};
 use pkgsrv_builder::Interrupt;
-use pkgsrv_index::{Abi, WheelFilename};
+use pkgsrv_index::WheelFilename;
 use serde_json::json;
 
 use super::admission::WheelArgs;
@@ -38,7 +38,7 @@ impl Publish {
     fn publish(self, interrupt: &Interrupt) -> Result<Vec<PublishedLine>> {
         let Self { wheels, .. } = self;
         let uploads = wheels.uploads()?;
-        let abis = if wheels.abis.is_empty() { Abi::known().collect() } else { wheels.abis.clone() };
+        let abis = wheels.abis_for(&uploads);
         let store = wheels.data.data_dir().store();
         let gate = wheels.gate(&store, &uploads, interrupt);
         pkgsrv::publish(&store, &wheels.channel, &abis, &uploads, SystemTime::now(), &|candidate| gate.admit(candidate))

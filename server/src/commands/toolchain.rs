@@ -23,7 +23,7 @@ pub(crate) struct ToolchainCommand {
 enum Action {
     /// Install the toolchain of an ABI, if it is not there
     Install {
-        /// ABI that it is for [default: the newest]
+        /// ABI that it is for [default: the newest with a released runtime]
         abi: Option<Abi>,
         #[command(flatten)]
         provider: ProviderArgs,
@@ -37,7 +37,7 @@ enum Action {
     },
     /// Print the Debian packages that the provider debian installs, for images that are made of the same
     Packages {
-        /// ABI that they are for [default: the newest]
+        /// ABI that they are for [default: the newest with a released runtime]
         abi: Option<Abi>,
         /// Print the Debian suite instead that they come from
         #[arg(long)]
@@ -50,7 +50,7 @@ impl ToolchainCommand {
         let fetch = self.fetch;
         match self.action {
             Action::Install { abi, provider } => {
-                print(&[install(fetch, abi.unwrap_or_else(Abi::newest), &provider).await?], self.output)?;
+                print(&[install(fetch, abi.unwrap_or_else(Abi::preferred), &provider).await?], self.output)?;
             }
             Action::List => print(&Toolchain::installed(&fetch.context(&Interrupt::default()))?, self.output)?,
             Action::Show { name } => {
@@ -63,7 +63,7 @@ impl ToolchainCommand {
             }
             Action::Packages { suite: true, .. } => println!("{}", Toolchain::debian_suite()),
             Action::Packages { abi, suite: false } => {
-                println!("{}", Toolchain::debian_packages(abi.unwrap_or_else(Abi::newest)).join("\n"));
+                println!("{}", Toolchain::debian_packages(abi.unwrap_or_else(Abi::preferred)).join("\n"));
             }
         }
         Ok(())

@@ -11,7 +11,7 @@ use crate::{BaseUrl, ChannelName};
 
 /// The configuration of one channel's prompt, as JSON with sorted keys.
 pub(super) fn config(main: &BaseUrl, channel: &ChannelName, runtimes: &Path) -> Vec<u8> {
-    let abi = Abi::newest();
+    let abi = Abi::preferred();
     let facts = abi.facts();
     let (name, version) = (facts.runtime, facts.runtime_version);
     let root = format!("{main}/{}", channel.prefix());

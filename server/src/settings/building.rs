@@ -38,7 +38,7 @@ pub struct BuildArgs {
     /// Directory of recipes [default: ./recipes if it is one, else those that the program carries]
     #[arg(long, value_name = "DIR", env = "PKGSRV_RECIPES")]
     recipes: Option<PathBuf>,
-    /// ABI to build for [default: the newest]
+    /// ABI to build for [default: the newest with a released runtime]
     #[arg(long, value_name = "ABI")]
     abi: Option<Abi>,
     /// Processes that all builds together may have at once [default: one for each processor]
@@ -123,8 +123,8 @@ impl BuildArgs {
         RecipeFinder::new(context, &self.recipe_tree(context)?, self.abi()).closure(wanted)
     }
 
-    /// The ABI asked for, or the newest.
+    /// The ABI asked for, or the preferred one.
     pub fn abi(&self) -> Abi {
-        self.abi.unwrap_or_else(Abi::newest)
+        self.abi.unwrap_or_else(Abi::preferred)
     }
 }

@@ -24,7 +24,7 @@ fn chain(error: &ServerError, fixture: &Fixture) -> String {
 fn index_and_objects() {
     let fixture = Fixture::published();
     let store = fixture.store();
-    let line = read_line(&store, &ChannelName::main(), Abi::newest()).unwrap();
+    let line = read_line(&store, &ChannelName::main(), Abi::preferred()).unwrap();
     assert_snapshot!("index", String::from_utf8(line.index.to_bytes()).unwrap());
     let head = line.head.unwrap();
     let object = StoredObject::Repodata { channel: ChannelName::main(), abi: head.abi, sha256: head.repodata.sha256 };
@@ -50,7 +50,7 @@ fn the_same_bytes_again_change_nothing() {
 #[test]
 fn refused() {
     let fixture = Fixture::published();
-    let before = read_line(&fixture.store(), &ChannelName::main(), Abi::newest()).unwrap().index;
+    let before = read_line(&fixture.store(), &ChannelName::main(), Abi::preferred()).unwrap().index;
     let good = || wheel("good-1.0-py3-none-any.whl", "");
     let mut truncated = good();
     truncated.bytes.truncate(truncated.bytes.len() - 30);
@@ -66,14 +66,14 @@ fn refused() {
     .map(|bad| chain(&fixture.publish("main", &[good(), bad]).unwrap_err(), &fixture))
     .to_vec();
     assert_snapshot!("refused", refused.join("\n\n"));
-    let after = read_line(&fixture.store(), &ChannelName::main(), Abi::newest()).unwrap().index;
+    let after = read_line(&fixture.store(), &ChannelName::main(), Abi::preferred()).unwrap().index;
     assert_eq!(after, before, "a bad wheel stops the good one beside it");
 }
 
 #[test]
 fn not_admitted() {
     let fixture = Fixture::empty();
-    let abis: Vec<Abi> = Abi::known().collect();
+    let abis: Vec<Abi> = Abi::released().collect();
     let uploads = [native()];
     let error = publish(&fixture.store(), &ChannelName::main(), &abis, &uploads, noon_of_no_day(), &|candidate| {
         assert!(candidate.wheel.entry("native_code.py").is_some());
@@ -82,7 +82,7 @@ fn not_admitted() {
     })
     .unwrap_err();
     assert_snapshot!("not_admitted", chain(&error, &fixture));
-    assert_eq!(read_line(&fixture.store(), &ChannelName::main(), Abi::newest()).unwrap().index.files().count(), 0);
+    assert_eq!(read_line(&fixture.store(), &ChannelName::main(), Abi::preferred()).unwrap().index.files().count(), 0);
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn files_that_cannot_be_read() {
 /// every file that it names is stored.
 #[test]
 fn every_prefix_of_the_writes_is_a_whole_state() {
-    let abis: Vec<Abi> = Abi::known().collect();
+    let abis: Vec<Abi> = Abi::released().collect();
     let main = ChannelName::main();
     let uploads = [native(), wheel("second-1.0-py3-none-any.whl", "")];
     let mut seen = std::collections::BTreeSet::new();
@@ -119,7 +119,7 @@ fn every_prefix_of_the_writes_is_a_whole_state() {
             store.write(&lock, object, bytes).unwrap();
         }
         drop(lock);
-        for abi in Abi::known() {
+        for abi in Abi::released() {
             let index = read_line(&store, &main, abi).unwrap().index;
             seen.insert(index.files().count());
             for entry in index.files() {
@@ -132,7 +132,7 @@ fn every_prefix_of_the_writes_is_a_whole_state() {
         }
         // And a second try is clean.
         fixture.publish("main", &uploads).unwrap();
-        assert_eq!(read_line(&store, &main, Abi::newest()).unwrap().index.files().count(), 3);
+        assert_eq!(read_line(&store, &main, Abi::preferred()).unwrap().index.files().count(), 3);
     }
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), [1, 3]);
 }
@@ -148,7 +148,7 @@ fn two_publishers_lose_nothing() {
             });
         }
     });
-    let line = read_line(&fixture.store(), &ChannelName::main(), Abi::newest()).unwrap();
+    let line = read_line(&fixture.store(), &ChannelName::main(), Abi::preferred()).unwrap();
     assert_eq!(line.head.unwrap().serial, 8);
     assert_eq!(line.index.files().count(), 8);
 }
@@ -156,10 +156,10 @@ fn two_publishers_lose_nothing() {
 #[test]
 fn a_damaged_index_is_named() {
     let fixture = Fixture::published();
-    let head = read_line(&fixture.store(), &ChannelName::main(), Abi::newest()).unwrap().head.unwrap();
+    let head = read_line(&fixture.store(), &ChannelName::main(), Abi::preferred()).unwrap().head.unwrap();
     let object = StoredObject::Index { channel: ChannelName::main(), abi: head.abi, sha256: head.index.sha256 };
     std::fs::write(fixture.store().file(&object), b"{}").unwrap();
-    let error = read_line(&fixture.store(), &ChannelName::main(), Abi::newest()).unwrap_err();
+    let error = read_line(&fixture.store(), &ChannelName::main(), Abi::preferred()).unwrap_err();
     assert_snapshot!("damaged", chain(&error, &fixture));
 }
 
@@ -168,7 +168,7 @@ fn a_damaged_index_is_named() {
 fn others_publish_while_a_wheel_is_being_admitted() {
     let fixture = Fixture::empty();
     fixture.publish("main", &[helper()]).unwrap();
-    let abis: Vec<Abi> = Abi::known().collect();
+    let abis: Vec<Abi> = Abi::released().collect();
     let uploads = [native(), wheel("alone-1.0-py3-none-any.whl", "")];
     let asked = std::cell::RefCell::new(Vec::new());
     publish(&fixture.store(), &ChannelName::main(), &abis, &uploads, noon_of_no_day(), &|candidate| {
@@ -185,7 +185,7 @@ fn others_publish_while_a_wheel_is_being_admitted() {
     };
     assert_eq!(company("native-code"), [["helper-1.0-py3-none-any.whl"], ["helper-1.1-py3-none-any.whl"]]);
     assert_eq!(company("alone"), [[""; 0]]);
-    let line = read_line(&fixture.store(), &ChannelName::main(), Abi::newest()).unwrap();
+    let line = read_line(&fixture.store(), &ChannelName::main(), Abi::preferred()).unwrap();
     assert_eq!((line.head.unwrap().serial, line.index.files().count()), (3, 4));
 }
 

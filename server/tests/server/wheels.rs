@@ -61,7 +61,7 @@ fn zipped(contents: &[(String, String)]) -> Vec<u8> {
     archive.finish().unwrap().into_inner()
 }
 
-/// A wheel for the newest ABI's platform, needing one of the others only there.
+/// A wheel for the preferred ABI's platform, needing one of the others only there.
 pub fn native() -> Upload {
     wheel(
         "native_code-1.2.3-cp314-cp314-pyemscripten_2026_0_wasm32.whl",

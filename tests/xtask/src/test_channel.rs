@@ -20,6 +20,9 @@ const BUILT: &[&str] = &["markupsafe", "numpy", "pyyaml"];
 const BUILT_FOR_BUILD_SYSTEMS: &[&str] =
     &["contourpy", "jsonschema", "mapbox-earcut", "msgpack", "pyparsing", "pywavelets", "rpds-py"];
 
+/// What `abis.test.mjs` loads: the same recipes for the next ABI, whose runtime is a pre-release.
+const BUILT_FOR_NEXT_ABI: &[&str] = &["--abi", "2026_5", "markupsafe", "pyyaml"];
+
 /// What comes as others built it. micropip is not part of the runtime's npm package.
 const FOREIGN: &[&str] = &["micropip==0.11.1", "pydantic_core==2.50.4", "typing_extensions==4.16.0"];
 
@@ -88,6 +91,7 @@ impl TestChannel {
         }
         prepare(self.pkgsrv("build").args(BUILT).arg("--out").arg(&wheels))?;
         prepare(self.pkgsrv("build").args(BUILT_FOR_BUILD_SYSTEMS).arg("--out").arg(target.join("build-systems")))?;
+        prepare(self.pkgsrv("build").args(BUILT_FOR_NEXT_ABI).arg("--out").arg(target.join("next-abi")))?;
         for wanted in FOREIGN {
             let mut pip = pip("download");
             pip.args(["--no-deps", "--only-binary=:all:", "--python-version=3.14", "--implementation=cp"]);

@@ -44,7 +44,7 @@ pub fn requires_python(mut entry: FileEntry, specifiers: &str) -> FileEntry {
 
 /// An index of these entries.
 pub fn index_of(entries: impl IntoIterator<Item = FileEntry>) -> ChannelIndex {
-    let mut index = ChannelIndex::empty(Abi::newest());
+    let mut index = ChannelIndex::empty(Abi::preferred());
     for entry in entries {
         index.insert(entry).unwrap();
     }

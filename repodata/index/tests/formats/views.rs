@@ -54,7 +54,7 @@ fn index_round_trips() {
 
 #[test]
 fn order_of_insertion_leaves_no_trace() {
-    let mut reversed = ChannelIndex::empty(Abi::newest());
+    let mut reversed = ChannelIndex::empty(Abi::preferred());
     let entries: Vec<_> = index().files().cloned().collect();
     for entry in entries.into_iter().rev() {
         reversed.insert(entry).unwrap();
@@ -65,7 +65,7 @@ fn order_of_insertion_leaves_no_trace() {
 #[test]
 fn head_is_what_the_loader_reads() {
     let reference = |byte| ObjectRef { sha256: Digest::from_bytes([byte; 32]), size: 1234 };
-    let head = Head::new(Abi::newest(), 7, reference(1), reference(2));
+    let head = Head::new(Abi::preferred(), 7, reference(1), reference(2));
     insta::assert_snapshot!(String::from_utf8(head.to_bytes()).unwrap());
     assert_eq!(Head::from_bytes(&head.to_bytes()).unwrap(), head);
     let read = RepodataHead::from_bytes(&head.to_bytes()).unwrap();

@@ -296,7 +296,7 @@ mod tests {
     use super::*;
 
     fn modules(paths: &[&str]) -> Vec<String> {
-        modules_of(paths.iter().map(|&path| path.to_owned()), Abi::newest()).into_iter().collect()
+        modules_of(paths.iter().map(|&path| path.to_owned()), Abi::preferred()).into_iter().collect()
     }
 
     #[test]

@@ -11,9 +11,9 @@ use crate::context::Context;
 use crate::runtime::Runtime;
 use crate::toolchain::Toolchain;
 
-/// The newest ABI's runtime.
+/// The runtime of the ABI that is taken when none is named.
 pub(super) fn runtime(context: &Context) -> Finding {
-    let runtime = Runtime::of(context, Abi::newest());
+    let runtime = Runtime::of(context, Abi::preferred());
     let subject = format!("runtime {} {}", runtime.name, runtime.version);
     if !runtime.directory.is_dir() {
         return Finding::other(State::Later, &subject, "not there; npm fetches it when it is needed", "pkgsrv up NAME");

@@ -53,7 +53,7 @@ fn clock(ours: SystemTime, theirs: SystemTime) -> Finding {
 /// Asks npm for the runtime's package, wherever npm is set up to ask.
 pub(super) fn npm(context: &Context) -> Finding {
     const SUBJECT: &str = "npm registry";
-    let runtime = Runtime::of(context, Abi::newest());
+    let runtime = Runtime::of(context, Abi::preferred());
     if system_tools::place(NPM.program).is_none() {
         let state = if system_tools::can_install() { State::Later } else { State::Bad };
         return Finding::other(

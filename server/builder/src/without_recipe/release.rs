@@ -131,14 +131,14 @@ mod tests {
             ("demo==5.0rc1", Some("demo-5.0rc1.tar.gz")),
             ("demo==0.1", None),
         ] {
-            let chosen = choose(&files(), &requirement.parse().unwrap(), Abi::newest());
+            let chosen = choose(&files(), &requirement.parse().unwrap(), Abi::preferred());
             assert_eq!(chosen.map(|release| release.filename).as_deref(), expected, "{requirement}");
         }
     }
 
     #[test]
     fn what_does_not_fit_is_told_with_what_there_is() {
-        let error = none_fits(&files(), &"demo==7".parse().unwrap(), Abi::newest()).to_string();
+        let error = none_fits(&files(), &"demo==7".parse().unwrap(), Abi::preferred()).to_string();
         assert_eq!(
             error,
             "demo: the upstream index has nothing of demo==7 for Python 3.14: the newest that it has, for any Python, are \

@@ -26,7 +26,7 @@ fn checks(modules: &[(&str, &str)], others: &[(&str, &str)]) -> (Vec<Check>, Vec
     let binary =
         |(path, text): &(&str, &str)| Binary { path: (*path).to_owned(), bytes: wat::parse_str(text).unwrap() };
     let binaries: Vec<Binary> = modules.iter().map(binary).collect();
-    let abi = Abi::newest();
+    let abi = Abi::preferred();
     let (features, libraries, mut reports) = read(&binaries, abi);
     let others: Vec<Library> = others
         .iter()
