@@ -189,6 +189,11 @@ impl Cache {
         self.root.join("objects")
     }
 
+    /// Installed tools of builds, by digest.
+    pub fn tools(&self) -> PathBuf {
+        self.root.join("tools")
+    }
+
     /// Recipes that a program carries, by the digest of them all.
     pub fn recipes(&self) -> PathBuf {
         self.root.join("recipes")

@@ -21,6 +21,7 @@ use crate::context::Context;
 use crate::cross_environment::{CrossEnvironment, MOUNT as CROSS};
 use crate::error::{BuildError, IoContext as _};
 use crate::host_package;
+use crate::installed_tools::{self, MOUNT as TOOLS};
 use crate::job_tokens::JobTokens;
 use crate::object_cache::ObjectCache;
 use crate::process::Log;
@@ -28,12 +29,10 @@ use crate::repack::repack;
 use crate::rust::Rust;
 use crate::sandbox::Sandbox;
 use crate::shared_prefix;
-use crate::source;
 use crate::toolchain::{EMSCRIPTEN_CACHE, Toolchain};
 use crate::unvendor;
 use crate::work_directory::WorkDirectory;
 
-const TOOLS: &str = "/pkgsrv/tools";
 const HOST: &str = "/pkgsrv/host";
 const SHARED_PREFIX: &str = "/pkgsrv/prefix";
 const RECIPE: &str = "/pkgsrv/recipe";
@@ -66,7 +65,7 @@ struct Site<'a> {
     action: &'a Action<'a>,
     /// Results of `requirements.host`.
     host: &'a [ActionResult],
-    /// `tools`, `build/source`, `build/out`, `prefix`, `compiler.conf`, `patches`, `recipe`.
+    /// `build/source`, `build/out`, `prefix`, `compiler.conf`, `patches`, `recipe`.
     work: PathBuf,
     log: Log,
     /// Where the source has crates.
@@ -80,6 +79,8 @@ struct Site<'a> {
     packed: Option<PathBuf>,
     /// What is installed for the build Python; known once the source is patched.
     tools: Vec<LockedWheel>,
+    /// Where they are installed.
+    tool_directory: PathBuf,
     /// How long each step took.
     steps: Vec<BuildStep>,
     /// Objects of the package's earlier builds, where they are wanted.
@@ -116,6 +117,7 @@ pub(crate) fn build(shop: &Workshop<'_>, action: &Action<'_>, host: &[ActionResu
         script_has_run: false,
         packed: None,
         tools: Vec::new(),
+        tool_directory: PathBuf::new(),
         steps: Vec::new(),
         objects,
     };
@@ -185,7 +187,7 @@ impl Built {
 
 impl Site<'_> {
     fn prepare(&mut self) -> Result<(), BuildError> {
-        for directory in ["tools", "build/out", "build/unpacked", "patches", "prefix"] {
+        for directory in ["build/out", "build/unpacked", "patches", "prefix"] {
             let path = self.work.join(directory);
             fs::create_dir_all(&path).doing("create", &path)?;
         }
@@ -206,13 +208,7 @@ impl Site<'_> {
         self.tools = self.resolve_tools()?;
         self.write_compiler_settings()?;
         self.install_tools()?;
-        let tools = self.work.join("tools");
-        for result in self.host {
-            if let Some(wheel) = result.wheel_path() {
-                host_package::lay_over(&wheel, &tools)?;
-            }
-        }
-        let found = host_package::pkg_config_directories(&tools)?;
+        let found = host_package::pkg_config_directories(&self.tool_directory)?;
         self.pkg_config = found.iter().map(|path| format!("{TOOLS}/{}", path.display())).collect();
         self.bring_rust()
     }
@@ -236,21 +232,22 @@ impl Site<'_> {
     }
 
     fn install_tools(&mut self) -> Result<(), BuildError> {
-        if self.tools.is_empty() {
-            return Ok(());
+        self.log.line("### tools")?;
+        let begun = Instant::now();
+        let Workshop { context, toolchain, .. } = self.shop;
+        let label = self.action.label();
+        self.tool_directory = installed_tools::ensure(context, toolchain, &self.tools, &label, &mut self.log)?;
+        let wheels: Vec<PathBuf> = self.host.iter().filter_map(ActionResult::wheel_path).collect();
+        if !wheels.is_empty() {
+            let own = self.work.join("tools");
+            installed_tools::link_all(&self.tool_directory, &own)?;
+            for wheel in wheels {
+                host_package::lay_over(&wheel, &own)?;
+            }
+            self.tool_directory = own;
         }
-        let mut sandbox = self.shop.toolchain.sandbox().writable(&self.work.join("tools"), TOOLS);
-        for wheel in &self.tools {
-            let fetched = source::fetch_wheel(self.shop.context, wheel)?;
-            sandbox = sandbox.read_only(&fetched.path, &format!("/wheels/{}", wheel.filename.as_str()));
-        }
-        let toolchain = self.shop.toolchain;
-        let script = format!(
-            "export PYTHONPATH=$(echo {}); exec \"$0\" -m pip install --quiet --no-index --no-deps \
-             --disable-pip-version-check --target \"$1\" /wheels/*.whl",
-            toolchain.pip_wheel()
-        );
-        self.run("tools", sandbox, &["/bin/bash", "-c", &script, &toolchain.python(), TOOLS])
+        self.steps.push(BuildStep::new("tools", begun.elapsed()));
+        Ok(())
     }
 
     fn script(&mut self) -> Result<(), BuildError> {
@@ -322,7 +319,7 @@ impl Site<'_> {
             .toolchain
             .sandbox()
             .read_only(shop.cross.directory(), CROSS)
-            .read_only(&work.join("tools"), TOOLS)
+            .read_only(&self.tool_directory, TOOLS)
             .read_only(&work.join("compiler.conf"), COMPILER_SETTINGS)
             .writable(&work.join("build"), "/build");
         let mut pkg_config = self.pkg_config.clone();

@@ -2,6 +2,7 @@
 //! it; what compilers and linkers read of it is replaced by what our own wheel of it has.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use pkgsrv_wheel::Wheel;
@@ -27,6 +28,13 @@ pub(crate) fn lay_over(wheel: &Path, tools: &Path) -> Result<(), BuildError> {
             fs::create_dir_all(parent).doing("create", parent)?;
         }
         let contents = wheel.read(entry).map_err(wheel_error)?;
+        // What is there may be another build's too, under another name.
+        match fs::remove_file(&place) {
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                return Err(BuildError::Io { doing: "replace", path: place, source });
+            }
+            _ => {}
+        }
         fs::write(&place, contents).doing("write", &place)?;
     }
     Ok(())

@@ -17,6 +17,7 @@ pub mod doctor;
 mod error;
 mod execute;
 mod host_package;
+mod installed_tools;
 mod interrupt;
 mod job_tokens;
 mod limits;

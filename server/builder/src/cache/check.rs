@@ -15,6 +15,7 @@ use crate::contents;
 use crate::context::Context;
 use crate::cross_environment;
 use crate::error::{BuildError, IoContext as _};
+use crate::installed_tools;
 use crate::runtime::Runtime;
 use crate::source;
 
@@ -30,7 +31,7 @@ pub struct Checked {
 /// An entry that is not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Damage {
-    /// `source`, `runtime`, `cross environment` or `result`.
+    /// `source`, `runtime`, `cross environment`, `installation of tools` or `result`.
     pub kind: &'static str,
     /// Where it is, or was.
     pub path: PathBuf,
@@ -49,7 +50,7 @@ struct Kind {
     lock: fn(&Context, &Path) -> Option<String>,
 }
 
-/// Checks every source, runtime, cross environment and result. What is damaged is taken out where `remove` says so.
+/// Checks every source, runtime, cross environment, installation of tools and result. What is damaged is taken out where `remove` says so.
 pub fn check(context: &Context, remove: bool) -> Result<Checked, BuildError> {
     let mut found = Checked::default();
     for kind in kinds(context) {
@@ -68,7 +69,7 @@ pub fn check(context: &Context, remove: bool) -> Result<Checked, BuildError> {
     Ok(found)
 }
 
-fn kinds(context: &Context) -> [Kind; 4] {
+fn kinds(context: &Context) -> [Kind; 5] {
     let cache = &context.cache;
     [
         Kind {
@@ -91,6 +92,13 @@ fn kinds(context: &Context) -> [Kind; 4] {
             directory: cache.cross_environments(),
             damage: |_, path| contents::damage(path),
             lock: |_, path| Some(cross_environment::lock_name(name_of(path).split('-').next()?)),
+        },
+        Kind {
+            name: "installation of tools",
+            plural: "installations of tools",
+            directory: cache.tools(),
+            damage: |_, path| contents::damage(path),
+            lock: |_, path| Some(installed_tools::lock_name(&name_of(path))),
         },
         Kind {
             name: "result",
@@ -193,7 +201,10 @@ mod tests {
         fs::create_dir_all(&result).unwrap();
 
         let found = check(&context, false).unwrap();
-        assert_eq!(found.checked, [("sources", 2), ("runtimes", 0), ("cross environments", 1), ("results", 1)]);
+        assert_eq!(
+            found.checked,
+            [("sources", 2), ("runtimes", 0), ("cross environments", 1), ("installations of tools", 0), ("results", 1)]
+        );
         let told = |found: &Checked| {
             let line = |it: &Damage| format!("{} {} {}", it.kind, it.reason, it.removed);
             found.damaged.iter().map(line).collect::<Vec<_>>()

@@ -15,6 +15,7 @@ use crate::build_record::BuildRecord;
 use crate::context::Context;
 use crate::cross_environment::{self, CrossEnvironment};
 use crate::error::{BuildError, IoContext as _};
+use crate::installed_tools;
 
 /// What was removed, or would be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -28,7 +29,7 @@ pub struct Pruned {
 /// An entry that was not used for long.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unused {
-    /// `result`, `source`, `crates`, `objects`, `log` or `cross environment`.
+    /// `result`, `source`, `crates`, `objects`, `tools`, `log` or `cross environment`.
     pub kind: &'static str,
     /// What it is, for people: a package and its version, a file's name.
     pub what: String,
@@ -49,8 +50,8 @@ struct Kind {
     lock: fn(&Path) -> Option<String>,
 }
 
-/// Removes entries that were not used for `older_than`: results, sources, crates, objects, logs, and cross environments
-/// of no installed toolchain. With `dry_run` they are only told.
+/// Removes entries that were not used for `older_than`: results, sources, crates, objects, tools, logs, and cross
+/// environments of no installed toolchain. With `dry_run` they are only told.
 pub fn prune(context: &Context, older_than: Duration, dry_run: bool) -> Result<Pruned, BuildError> {
     let now = SystemTime::now();
     let mut pruned = Pruned::default();
@@ -83,7 +84,7 @@ pub fn prune(context: &Context, older_than: Duration, dry_run: bool) -> Result<P
     Ok(pruned)
 }
 
-fn kinds(context: &Context) -> [Kind; 6] {
+fn kinds(context: &Context) -> [Kind; 7] {
     let cache = &context.cache;
     let kind = |name, directory| Kind { name, directory, used: modified, what: name_of, lock: |_| None };
     [
@@ -91,6 +92,7 @@ fn kinds(context: &Context) -> [Kind; 6] {
         Kind { what: file_in, ..kind("source", cache.sources()) },
         kind("crates", cache.crates()),
         Kind { used: newest_in, ..kind("objects", cache.objects()) },
+        Kind { lock: |path| Some(installed_tools::lock_name(&name_of(path))), ..kind("tools", cache.tools()) },
         kind("log", cache.logs()),
         Kind {
             lock: |path| Some(cross_environment::lock_name(name_of(path).split('-').next()?)),
@@ -190,6 +192,7 @@ mod tests {
             entry(&cache.sources(), "source", 31),
             entry(&cache.crates(), "lock", 31),
             entry(&cache.objects(), "numpy", 31),
+            entry(&cache.tools(), "digest", 31),
             entry(&cache.cross_environments(), "abc-1", 31),
         ];
         let marked = entry(&cache.actions(), "marked", 90);
@@ -211,6 +214,7 @@ mod tests {
             "source file 10 31",
             "crates lock 10 31",
             "objects numpy 10 31",
+            "tools digest 10 31",
             "cross environment abc-1 10 31",
         ];
         assert_eq!(told(&prune(&context, DAY * 30, true).unwrap()), expected);

@@ -41,6 +41,7 @@ pub fn sizes(context: &Context) -> Result<Vec<Part>, BuildError> {
         ("rust-libraries", cache.rust_libraries()),
         ("sources", cache.sources()),
         ("toolchains", cache.toolchains()),
+        ("tools", cache.tools()),
         ("work", cache.work()),
     ] {
         context.interrupt.check()?;
