@@ -1,0 +1,90 @@
+//! Where builds are measured.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result};
+
+use crate::command::{cargo, prepare};
+use crate::loader;
+
+/// A cache directory of its own, where results can be thrown away; toolchain, runtime, sources and cross environments are
+/// those of the user's cache.
+pub(super) struct Place {
+    program: PathBuf,
+    pub(super) directory: PathBuf,
+    /// The recipes of the checkout.
+    pub(super) recipes: PathBuf,
+}
+
+impl Place {
+    pub(super) fn prepare() -> Result<Self> {
+        loader::build(&loader::LoaderArguments::default())?;
+        let root = loader::root()?;
+        let target = root.join("target");
+        let mut build = cargo();
+        build.args(["build", "--release", "--locked", "--package", "pkgsrv", "--target-dir"]).arg(&target);
+        prepare(build.current_dir(&root))?;
+        let (program, directory) = (target.join("release/pkgsrv"), target.join("bench-build"));
+        let place = Self { program, directory, recipes: root.join("recipes") };
+        place.link_cache()?;
+        Ok(place)
+    }
+
+    pub(super) fn pkgsrv(&self, subcommand: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg(subcommand);
+        command
+    }
+
+    /// `pkgsrv build` in this place's cache.
+    pub(super) fn build(&self, recipes: &Path) -> Command {
+        let mut build = self.pkgsrv("build");
+        build.arg("--recipes").arg(recipes).arg("--cache").arg(self.cache());
+        build.arg("--out").arg(self.directory.join("dist"));
+        build
+    }
+
+    pub(super) fn cache(&self) -> PathBuf {
+        self.directory.join("cache")
+    }
+
+    /// Throws results away.
+    pub(super) fn forget_results(&self) -> Result<()> {
+        recreate(&self.cache().join("actions"))
+    }
+
+    /// Throws away what builds compiled.
+    pub(super) fn forget_objects(&self) -> Result<()> {
+        recreate(&self.cache().join("objects"))
+    }
+
+    fn link_cache(&self) -> Result<()> {
+        let installed = self.pkgsrv("toolchain").arg("install").stderr(Stdio::inherit()).output();
+        let installed = installed.context("cannot start pkgsrv")?;
+        let printed = String::from_utf8(installed.stdout)?;
+        // The line tells the toolchain's directory, `toolchains/NAME` in the cache.
+        let toolchain = printed.split("  ").map(str::trim).find(|part| part.starts_with('/')).map(Path::new);
+        let users = toolchain.and_then(|path| path.ancestors().nth(2));
+        let users = users.with_context(|| format!("pkgsrv toolchain install printed {printed:?}"))?;
+        let cache = self.cache();
+        recreate(&cache)?;
+        for entry in ["cross-environments", "runtimes", "sources", "toolchains"] {
+            let (from, link) = (users.join(entry), cache.join(entry));
+            fs::create_dir_all(&from).with_context(|| format!("cannot create {}", from.display()))?;
+            symlink(from, &link).with_context(|| format!("cannot create {}", link.display()))?;
+        }
+        Ok(())
+    }
+}
+
+/// An empty directory.
+pub(super) fn recreate(directory: &Path) -> Result<()> {
+    let remove = |error: std::io::Error| if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) };
+    fs::remove_dir_all(directory)
+        .or_else(remove)
+        .and_then(|()| fs::create_dir_all(directory))
+        .with_context(|| format!("cannot empty {}", directory.display()))
+}
