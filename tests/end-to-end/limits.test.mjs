@@ -30,6 +30,18 @@ const cases = [
     told: /it took [\d.]+ [MG]iB of memory, and may take 512\.00 MiB; if it needs that much, allow it with --build-memory/,
   },
   {
+    name: "fills what is memory in its sandbox",
+    python: `import time\nfor place in "/tmp/filler", "/dev/shm/filler":\n    with open(place, "wb") as file:\n        for _ in range(300):\n            file.write(bytes(1 << 20))\ntime.sleep(600)`,
+    args: ["--build-memory", "512M"],
+    told: /it took [\d.]+ [MG]iB of memory, and may take 512\.00 MiB; if it needs that much, allow it with --build-memory/,
+  },
+  {
+    name: "prints without end",
+    python: `import os\nwhile True:\n    os.write(1, b"x" * 4000 + b"\\n")`,
+    args: ["--build-disk", "64M"],
+    told: /it took [\d.]+ [MG]iB in files, and may take 64\.00 MiB; if it needs that much, allow it with --build-disk/,
+  },
+  {
     name: "fills the disk",
     python: `import time\nwith open("/build/filler", "wb") as file:\n    for _ in range(512):\n        file.write(bytes(1 << 20))\ntime.sleep(600)`,
     args: ["--build-disk", "256M"],

@@ -51,16 +51,19 @@ impl Context {
         self.run(label, step, command, None, log)
     }
 
-    /// The same for a step that runs a package's own code, and writes to `directory`: it is ended beyond the limits.
+    /// The same for a step that runs a package's own code, and writes to what is `written` and to the log: it is ended
+    /// beyond the limits.
     pub(crate) fn run_limited(
         &self,
         label: &str,
         step: &'static str,
         command: &mut Command,
-        directory: &Path,
+        written: &[&Path],
         log: &mut Log,
     ) -> Result<(), BuildError> {
-        let bounds = Bounds { limits: &self.limits, directory: Some(directory) };
+        let path = log.path.clone();
+        let written = [written, &[path.as_path()]].concat();
+        let bounds = Bounds { limits: &self.limits, written: &written };
         self.run(label, step, command, Some(bounds), log)
     }
 

@@ -409,7 +409,9 @@ impl Site<'_> {
         let begun = Instant::now();
         let mut command = sandbox.command(program)?;
         let context = self.shop.context;
-        let ran = context.run_limited(&self.action.label(), step, &mut command, &self.work, &mut self.log);
+        let objects = self.objects.as_ref().map(ObjectCache::directory);
+        let written: Vec<&Path> = objects.into_iter().chain([self.work.as_path()]).collect();
+        let ran = context.run_limited(&self.action.label(), step, &mut command, &written, &mut self.log);
         if let Some(objects) = &self.objects {
             objects.report(&mut self.log)?;
         }

@@ -75,7 +75,7 @@ fn install(
         }
         let (python, pip) = (toolchain.python(), toolchain.pip_wheel());
         let mut command = sandbox.command(&["/bin/bash", "-c", SCRIPT, &python, MOUNT, pip])?;
-        context.run_limited(label, "tools", &mut command, work.path(), log)?;
+        context.run_limited(label, "tools", &mut command, &[work.path()], log)?;
     }
     contents::record(work.path())?;
     Ok(work)

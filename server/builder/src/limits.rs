@@ -6,13 +6,14 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use indicatif::BinaryBytes;
-use nix::unistd::{SysconfVar, sysconf};
 
+use crate::sandbox::MEMORY_DIRECTORIES;
 use crate::space::Space;
 
 /// How often processes are counted: what forks without end makes some hundreds more in this time.
@@ -24,11 +25,12 @@ const DISK_INTERVAL: Duration = Duration::from_secs(2);
 /// What one step of one build may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of memory that its processes have together, without what they share with files.
+    /// Bytes of memory that its processes have together, without what they share with files of a disk. Files below the
+    /// sandbox's `/tmp`, `/run` and `/dev` are memory too.
     pub memory: u64,
     /// Processes at once.
     pub processes: usize,
-    /// Bytes of files in its directory.
+    /// Bytes of files in its directory, with its log and the objects that are kept of it.
     pub disk: u64,
 }
 
@@ -61,22 +63,22 @@ impl fmt::Display for Exceeded {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds<'a> {
     pub limits: &'a Limits,
-    /// The directory that it writes to.
-    pub directory: Option<&'a Path>,
+    /// The directories and files that it writes to.
+    pub written: &'a [&'a Path],
 }
 
 impl Bounds<'_> {
     /// Watches the process `root` and all that it started, until `done` is closed. Returns as soon as they are beyond a
     /// limit; `None` if they never were.
     pub(crate) fn watch(&self, root: i32, done: &Receiver<()>) -> Option<Exceeded> {
-        let disk_limit = self.directory.map_or(u64::MAX, |directory| self.disk_limit(directory));
+        let disk_limit = self.disk_limit();
         let mut files_counted = Instant::now();
         while done.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
             let mut exceeded = self.processes(root);
-            if let Some(directory) = self.directory.filter(|_| files_counted.elapsed() > DISK_INTERVAL) {
+            if !self.written.is_empty() && files_counted.elapsed() > DISK_INTERVAL {
                 files_counted = Instant::now();
                 exceeded = exceeded.or_else(|| {
-                    let found = disk_usage(directory);
+                    let found = self.written.iter().map(|path| disk_usage(path)).sum();
                     bytes_exceeded("in files", found, disk_limit, "--build-disk")
                 });
             }
@@ -96,14 +98,19 @@ impl Bounds<'_> {
                 option: "--build-processes",
             });
         }
-        let memory = tree.iter().map(|pid| own_memory(*pid)).sum();
+        let own: u64 = tree.iter().map(|pid| own_memory(*pid)).sum();
+        // bubblewrap itself is outside; all others see the same files.
+        let files = tree.iter().find_map(|pid| files_in_memory(*pid)).unwrap_or(0);
+        let memory = own.saturating_add(files);
         bytes_exceeded("of memory", memory, self.limits.memory, "--build-memory")
     }
 
     /// At most half of what is free beside what it has already: the others that build there need some too.
-    fn disk_limit(&self, directory: &Path) -> u64 {
-        let half = Space::of(directory).map_or(u64::MAX, |space| space.free / 2);
-        self.limits.disk.min(half.saturating_add(disk_usage(directory)))
+    fn disk_limit(&self) -> u64 {
+        let Some(first) = self.written.first() else { return u64::MAX };
+        let half = Space::of(first).map_or(u64::MAX, |space| space.free / 2);
+        let there = self.written.iter().map(|path| disk_usage(path)).sum();
+        self.limits.disk.min(half.saturating_add(there))
     }
 }
 
@@ -138,17 +145,24 @@ fn parent(pid: i32) -> Option<i32> {
     rest.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// Bytes that a process has for itself: what is resident and not of a file. 0 for one that has ended.
+/// Bytes that a process has for itself or shares with others, but not with a file of a disk. 0 for one that has ended.
 fn own_memory(pid: i32) -> u64 {
-    let statm = fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
-    let mut pages = statm.split_whitespace().skip(1).map_while(|field| field.parse::<u64>().ok());
-    let (resident, shared) = (pages.next().unwrap_or(0), pages.next().unwrap_or(0));
-    resident.saturating_sub(shared) * page_size()
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let kibibytes = |line: &str| line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0);
+    let kinds = ["RssAnon:", "RssShmem:"];
+    let own = status.lines().filter_map(|line| kinds.iter().find_map(|kind| line.strip_prefix(kind)).map(kibibytes));
+    own.sum::<u64>() << 10
 }
 
-fn page_size() -> u64 {
-    let size = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
-    size.and_then(|size| u64::try_from(size).ok()).unwrap_or(4096)
+/// Bytes of the files that a process's sandbox keeps in memory; `None` for one that is in none, or has ended.
+fn files_in_memory(pid: i32) -> Option<u64> {
+    let place = |path: &str| PathBuf::from(format!("/proc/{pid}/root{path}"));
+    let device = |path: &Path| fs::metadata(path).ok().map(|metadata| metadata.dev());
+    if device(&place("/"))? == device(Path::new("/"))? {
+        return None;
+    }
+    let used = |path: &&str| Space::at(&place(path)).map_or(0, |space| space.used);
+    Some(MEMORY_DIRECTORIES.iter().map(used).sum())
 }
 
 /// Bytes of memory; where the system does not tell, more than any machine has.
@@ -159,18 +173,16 @@ fn machine_memory() -> u64 {
     kibibytes.map_or(u64::MAX, |kibibytes| kibibytes << 10)
 }
 
-/// Bytes that the files below a directory take on the disk. Links are not followed; what goes meanwhile does not count.
-pub(crate) fn disk_usage(directory: &Path) -> u64 {
-    use std::os::unix::fs::MetadataExt as _;
+/// Bytes that a file, or the files below a directory, take on the disk. Links are not followed; what goes meanwhile does
+/// not count.
+pub(crate) fn disk_usage(path: &Path) -> u64 {
     let mut bytes = 0;
-    let mut pending = vec![directory.to_owned()];
-    while let Some(directory) = pending.pop() {
-        for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
-            let Ok(metadata) = entry.metadata() else { continue };
-            bytes += metadata.blocks() * 512;
-            if metadata.is_dir() {
-                pending.push(entry.path());
-            }
+    let mut pending = vec![path.to_owned()];
+    while let Some(path) = pending.pop() {
+        let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+        bytes += metadata.blocks() * 512;
+        if metadata.is_dir() {
+            pending.extend(fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()));
         }
     }
     bytes
@@ -184,12 +196,12 @@ mod tests {
     use std::sync::mpsc;
 
     /// What a watch over a shell script tells.
-    fn watched(limits: Limits, script: &str, directory: Option<&Path>) -> Option<Exceeded> {
+    fn watched(limits: Limits, script: &str, written: &[&Path]) -> Option<Exceeded> {
         let mut child: Child = Command::new("/bin/sh").args(["-c", script]).process_group(0).spawn().unwrap();
         let root = i32::try_from(child.id()).unwrap();
         let (finished, done) = mpsc::channel::<()>();
         let exceeded = std::thread::scope(|scope| {
-            let watch = scope.spawn(move || Bounds { limits: &limits, directory }.watch(root, &done));
+            let watch = scope.spawn(move || Bounds { limits: &limits, written }.watch(root, &done));
             while !watch.is_finished() && child.try_wait().unwrap().is_none() {
                 std::thread::sleep(Duration::from_millis(20));
             }
@@ -207,10 +219,10 @@ mod tests {
     fn children_of_children_count() {
         let limits = Limits { processes: 6, ..WIDE };
         let script = "for i in 1 2 3 4; do (sleep 60 & sleep 60) & done; wait";
-        let Exceeded { found, limit, option } = watched(limits, script, None).unwrap();
+        let Exceeded { found, limit, option } = watched(limits, script, &[]).unwrap();
         assert_eq!((limit.as_str(), option), ("6", "--build-processes"));
         assert!(found.ends_with(" processes"), "{found}");
-        assert_eq!(watched(limits, "sleep 0.5", None), None);
+        assert_eq!(watched(limits, "sleep 0.5", &[]), None);
     }
 
     #[test]
@@ -218,7 +230,7 @@ mod tests {
         let limits = Limits { memory: 64 << 20, ..WIDE };
         // What nobody reads `tail` has to hold.
         let script = "head -c 40000000 /dev/zero | tail -c 40000000 | sleep 60";
-        let exceeded = watched(limits, &format!("({script}) & ({script}) & wait"), None).unwrap();
+        let exceeded = watched(limits, &format!("({script}) & ({script}) & wait"), &[]).unwrap();
         assert_eq!((exceeded.limit.as_str(), exceeded.option), ("64.00 MiB", "--build-memory"));
     }
 
@@ -228,7 +240,7 @@ mod tests {
         std::os::unix::fs::symlink("/usr", directory.path().join("link")).unwrap();
         let limits = Limits { disk: 1 << 20, ..WIDE };
         let script = format!("head -c 4000000 /dev/zero > '{}/file'; sleep 60", directory.path().display());
-        let exceeded = watched(limits, &script, Some(directory.path())).unwrap();
+        let exceeded = watched(limits, &script, &[directory.path()]).unwrap();
         assert_eq!((exceeded.limit.as_str(), exceeded.option), ("1.00 MiB", "--build-disk"));
         assert!(disk_usage(directory.path()) < 8 << 20);
     }

@@ -54,6 +54,11 @@ impl ObjectCache {
         Ok(Self { directory, log })
     }
 
+    /// Where the entries lie.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// Its lines in the compiler wrapper's settings. `inputs` is a digest over all files below `known`.
     pub(crate) fn settings(inputs: Digest, known: impl Iterator<Item = String>) -> String {
         let known = known.map(|directory| format!("object-cache-known {directory}\n"));

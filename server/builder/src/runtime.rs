@@ -163,7 +163,7 @@ impl Runtime {
             sandbox = sandbox.read_only(from, to);
         }
         let mut command = sandbox.directory("/tmp").command(&[toolchain.node(), "/script/script.mjs"])?;
-        let bounds = Bounds { limits: &context.limits, directory: None };
+        let bounds = Bounds { limits: &context.limits, written: &[] };
         process::run_for_answer(&mut command, &context.interrupt, Some(bounds))
     }
 }

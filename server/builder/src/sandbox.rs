@@ -24,6 +24,9 @@ const MADE_UP_FILES: &[(&str, &str)] = &[
     ("passwd", "root:x:0:0:root:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/tmp:/bin/sh\n"),
 ];
 
+/// Directories inside whose files are memory.
+pub(crate) const MEMORY_DIRECTORIES: &[&str] = &["/", "/dev", "/run", "/tmp"];
+
 /// Writes what [`Sandbox::over_machine`] shows as `/etc`.
 pub(crate) fn write_made_up_files(etc: &Path) -> Result<(), BuildError> {
     fs::create_dir_all(etc).doing("create", etc)?;

@@ -22,6 +22,9 @@ use crate::zip_archive;
 /// A file of this size is larger than any sdist; reading on would only fill the disk.
 const LARGEST_SOURCE: u64 = 2 << 30;
 
+/// Bytes that all files of an archive may have together.
+pub(crate) const LARGEST_UNPACKED: u64 = 8 << 30;
+
 /// KiB; `xz -9` needs 65 MiB.
 const MOST_XZ_MEMORY: u32 = 256 << 10;
 
@@ -288,8 +291,14 @@ fn unpack_tar(archive: &Fetched, into: &Path) -> Result<(), BuildError> {
         }
     };
     let mut directories = Vec::new();
+    let mut total: u64 = 0;
     for entry in tar.entries().map_err(|error| bad(error.to_string()))? {
         let mut entry = entry.map_err(|error| bad(error.to_string()))?;
+        // Of a sparse file it is what it would have without holes.
+        total = total.saturating_add(entry.size());
+        if total > LARGEST_UNPACKED {
+            return Err(bad(format!("its files have more than {LARGEST_UNPACKED} bytes")));
+        }
         // Last, since one that is read-only would refuse its files.
         if entry.header().entry_type().is_dir() {
             directories.push(entry);
@@ -423,6 +432,22 @@ mod tests {
             "a.tar.gz: not a whole archive: ../evil leads out of the archive; nothing was kept"
         );
         assert!(!directory.path().join("evil").exists());
+    }
+
+    #[test]
+    fn files_of_too_many_bytes_are_refused_before_they_are_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let archive = archive(directory.path(), |tar| {
+            add(tar, "demo-1.0/file", b"x");
+            let mut header = tar::Header::new_gnu();
+            header.set_size(LARGEST_UNPACKED);
+            header.set_cksum();
+            tar.append_data(&mut header, "demo-1.0/bomb", std::io::empty()).unwrap();
+        });
+        let into = tempfile::tempdir().unwrap();
+        let error = unpack(&archive, into.path(), None).unwrap_err().to_string();
+        assert!(error.contains("its files have more than 8589934592 bytes"), "{error}");
+        assert!(!into.path().join("demo-1.0/bomb").exists());
     }
 
     #[test]

@@ -16,15 +16,26 @@ pub struct Space {
     pub free: u64,
     /// Bytes altogether.
     pub total: u64,
+    /// Bytes that are taken.
+    pub used: u64,
 }
 
 impl Space {
     /// The room where `path` is, or where it would be created.
     pub fn of(path: &Path) -> io::Result<Self> {
         let there = path.ancestors().find(|place| place.exists()).unwrap_or(Path::new("."));
-        let facts = statvfs(there).map_err(io::Error::from)?;
+        Self::at(there)
+    }
+
+    /// The room where `path` is, which is there.
+    pub(crate) fn at(path: &Path) -> io::Result<Self> {
+        let facts = statvfs(path).map_err(io::Error::from)?;
         let bytes = |blocks: u64| blocks.saturating_mul(facts.fragment_size());
-        Ok(Self { free: bytes(facts.blocks_available()), total: bytes(facts.blocks()) })
+        Ok(Self {
+            free: bytes(facts.blocks_available()),
+            total: bytes(facts.blocks()),
+            used: bytes(facts.blocks().saturating_sub(facts.blocks_free())),
+        })
     }
 }
 

@@ -9,10 +9,7 @@ use std::time::{Duration, SystemTime};
 use zip::ZipArchive;
 
 use crate::error::{BuildError, IoContext as _};
-use crate::source::{Fetched, not_unpacked};
-
-/// Bytes that all files may have together.
-const LARGEST: u64 = 8 << 30;
+use crate::source::{Fetched, LARGEST_UNPACKED, not_unpacked};
 
 /// 1980-01-02 for all files: their times are of no known zone, and of two that are equal neither is made from the other
 /// again.
@@ -37,8 +34,8 @@ pub(crate) fn unpack(archive: &Fetched, into: &Path) -> Result<(), BuildError> {
             continue;
         }
         total = total.saturating_add(entry.size());
-        if total > LARGEST {
-            return Err(bad(format!("its files have more than {LARGEST} bytes")));
+        if total > LARGEST_UNPACKED {
+            return Err(bad(format!("its files have more than {LARGEST_UNPACKED} bytes")));
         }
         fs::create_dir_all(place.parent().unwrap_or(into)).map_err(failed)?;
         if entry.is_symlink() {
