@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
@@ -18,6 +18,10 @@ use crate::interrupt::Interrupt;
 
 /// How long the wait for a token lasts before it is looked whether there is an interruption.
 const INTERVAL: Duration = Duration::from_millis(20);
+
+/// How long a build waits for its first process while there are fewer builds than there may be processes. make and ninja
+/// take a token the moment that it is there, and a package's own code may keep all that it gets: then one more runs.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The budget.
 #[derive(Debug)]
@@ -67,18 +71,31 @@ impl JobTokens {
         format!("-j{jobs}")
     }
 
-    /// Takes a token, and waits for one as long as it takes. It goes back when it is dropped.
+    /// Takes a token, and waits for one as long as all that there are run a build, else for a while. It goes back when it
+    /// is dropped.
     pub(crate) fn take(&self, interrupt: &Interrupt) -> Result<Token<'_>, BuildError> {
+        self.take_within(PATIENCE, interrupt)
+    }
+
+    fn take_within(&self, patience: Duration, interrupt: &Interrupt) -> Result<Token<'_>, BuildError> {
+        let began = Instant::now();
         let mut byte = [0];
         loop {
             interrupt.check()?;
             match (&self.pipe).read(&mut byte) {
                 Ok(_) => {
                     *self.held() += 1;
-                    return Ok(Token { tokens: self, byte });
+                    return Ok(Token { tokens: self, byte: Some(byte) });
                 }
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 Err(error) => return Err(error).doing("read from the pipe", &self.path),
+            }
+            if began.elapsed() > patience {
+                let mut held = self.held();
+                if *held < self.jobs {
+                    *held += 1;
+                    return Ok(Token { tokens: self, byte: None });
+                }
             }
             std::thread::sleep(INTERVAL);
         }
@@ -101,7 +118,8 @@ impl JobTokens {
 #[derive(Debug)]
 pub(crate) struct Token<'a> {
     tokens: &'a JobTokens,
-    byte: [u8; 1],
+    /// `None` if it was not there to be taken.
+    byte: Option<[u8; 1]>,
 }
 
 impl Drop for Token<'_> {
@@ -111,9 +129,9 @@ impl Drop for Token<'_> {
         if *held == 0 {
             // Nothing runs: whoever takes the next one finds as many as there should be.
             self.tokens.restore();
-        } else {
+        } else if let Some(byte) = self.byte {
             // A full pipe has more tokens than there should be already.
-            let _ = (&self.tokens.pipe).write_all(&self.byte);
+            let _ = (&self.tokens.pipe).write_all(&byte);
         }
     }
 }
@@ -143,6 +161,26 @@ mod tests {
         (&tokens.pipe).read_exact(&mut [0; 2]).unwrap();
         drop(second);
         assert_eq!(left(&tokens), 3);
+    }
+
+    #[test]
+    fn a_build_that_keeps_all_tokens_does_not_hold_up_others() {
+        let directory = tempfile::tempdir().unwrap();
+        let tokens = JobTokens::new(directory.path(), 2).unwrap();
+        let interrupt = Interrupt::default();
+        let first = tokens.take(&interrupt).unwrap();
+        (&tokens.pipe).read_exact(&mut [0; 1]).unwrap();
+        let second = tokens.take_within(Duration::from_millis(1), &interrupt).unwrap();
+        // As many builds as there may be processes: now there is no way but to wait.
+        std::thread::scope(|scope| {
+            let third = scope.spawn(|| tokens.take_within(Duration::from_millis(1), &interrupt).is_ok());
+            std::thread::sleep(INTERVAL * 5);
+            assert!(!third.is_finished());
+            drop(second);
+            assert!(third.join().unwrap());
+        });
+        drop(first);
+        assert_eq!(left(&tokens), 2);
     }
 
     #[test]
