@@ -13,6 +13,9 @@ pub(super) const META: &str = "meta.yaml";
 /// Bytes; a recipe beyond this is none.
 const LARGEST_META: u64 = 1 << 20;
 
+/// Bytes of a file beside a recipe, such as a patch.
+const LARGEST_FILE: u64 = 64 << 20;
+
 /// Directories below a recipe's folder that are looked into, and files there.
 const DEEPEST: usize = 8;
 const MOST_FILES: usize = 10_000;
@@ -44,14 +47,18 @@ pub(super) fn recipes(directory: &Path) -> Result<Vec<PathBuf>> {
 /// The text of a recipe.
 pub(super) fn read_meta(folder: &Path) -> Result<String> {
     let path = folder.join(META);
-    let mut text = String::new();
-    let file = fs::File::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let read = file.take(LARGEST_META + 1).read_to_string(&mut text);
-    let read = read.with_context(|| format!("cannot read {}", path.display()))?;
-    if read as u64 > LARGEST_META {
-        bail!("{} is larger than {LARGEST_META} bytes, which no recipe is", path.display());
+    let bytes = read(&path, LARGEST_META, "recipe")?;
+    String::from_utf8(bytes).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn read(path: &Path, most: u64, what: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    file.take(most + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read {}", path.display()))?;
+    if bytes.len() as u64 > most {
+        bail!("{} is larger than {most} bytes, which no {what} is", path.display());
     }
-    Ok(text)
+    Ok(bytes)
 }
 
 /// The files in a folder and below, by path from there, sorted; links are not followed.
@@ -96,8 +103,7 @@ pub(super) fn write(imported: &Imported, from: &Path, out: &Path) -> Result<bool
         let parent = path.parent().unwrap_or(&folder);
         fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
         // Not `copy`, which keeps the mode: what is read-only there must not be here.
-        let bytes =
-            fs::read(from.join(there)).with_context(|| format!("cannot read {}", from.join(there).display()))?;
+        let bytes = read(&from.join(there), LARGEST_FILE, "file of a recipe")?;
         fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
     }
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
