@@ -1,15 +1,12 @@
 // Packages without a recipe: by name, by version, from an sdist, from a directory.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { run } from "../support/program.mjs";
 import { root } from "../support/settings.mjs";
 import { demo, goodSource, sdist, sha256, startProjects, temporaryDirectory, unique } from "../support/upstream.mjs";
-
-const info = (name, version, ...requires) =>
-  `Metadata-Version: 2.1\nName: ${name}\nVersion: ${version}\n${requires.map((line) => `Requires-Dist: ${line}\n`).join("")}`;
+import { info, pureWheel } from "../support/wheel.mjs";
 
 /** A C extension that needs a pure package, but on Windows only another one. */
 const source = (version, pyproject = (text) => text) => {
@@ -19,22 +16,8 @@ const source = (version, pyproject = (text) => text) => {
   return sdist(`demo-${version}`, files);
 };
 
-/** A wheel of a pure package, made by Python's own zip. */
-function pureWheel(directory, version) {
-  const text = {
-    "pure.py": `version = "${version}"\n`,
-    [`pure-${version}.dist-info/METADATA`]: info("pure", version),
-    [`pure-${version}.dist-info/WHEEL`]: "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-  };
-  const hash = (text) => Buffer.from(sha256(text), "hex").toString("base64url");
-  const record = `pure-${version}.dist-info/RECORD`;
-  const lines = Object.entries(text).map(([path, text]) => `${path},sha256=${hash(text)},${Buffer.byteLength(text)}\n`);
-  text[record] = `${lines.join("")}${record},,\n`;
-  const path = join(directory, "pure.whl");
-  const program = "import json, sys, zipfile\nwith zipfile.ZipFile(sys.argv[1], 'w') as wheel:\n    for name, text in json.load(sys.stdin).items():\n        wheel.writestr(name, text)";
-  execFileSync("python3", ["-c", program, path], { input: JSON.stringify(text) });
-  return readFileSync(path);
-}
+/** A wheel of a pure package. */
+const pure = (version) => pureWheel("pure", version, { "pure.py": `version = "${version}"\n` });
 
 /** Built by a tool that nobody has. */
 const odd = sdist("odd-1.0", {
@@ -55,7 +38,7 @@ before(async () => {
       "demo-1.0.tar.gz": source("1.0"),
       "demo-2.0.tar.gz": source("2.0"),
       "demo-3.0.tar.gz": source("3.0"),
-      "pure-1.5-py3-none-any.whl": pureWheel(directory.path, "1.5"),
+      "pure-1.5-py3-none-any.whl": pure("1.5"),
       "liar-1.0.tar.gz": sdist("liar-1.0", { ...demo(goodSource), "PKG-INFO": info("other", "1.0") }),
       "bare-1.0.tar.gz": sdist("bare-1.0", demo(goodSource)),
       "odd-1.0.tar.gz": odd,
@@ -156,7 +139,7 @@ test("what cannot be built says why and what to do", async () => {
   const cases = [
     ["liar", /error: liar 1\.0: its PKG-INFO says that it is of other 1\.0; it was not built/],
     ["bare", /error: bare-1\.0\.tar\.gz: not a whole archive: it has no PKG-INFO, and so is no source distribution/],
-    ["odd", /error: odd: build requirement no-such-tool is not in .*build-requirements\.toml; add its wheel there/],
+    ["odd", /error: odd 1\.0: build requirement no-such-tool: no project of this name on the upstream index; write a recipe/],
     [join(directory.path, "recipes"), /neither a PKG-INFO nor `name` and `version` in \[project\] of a pyproject\.toml tell what it is/],
     ["no-such-project", /error: no-such-project: no recipe of this name in .*, and no project of this name on the upstream index/],
   ];

@@ -187,6 +187,11 @@ impl Cache {
         self.root.join("rust-libraries")
     }
 
+    /// What sdists without a recipe are built with, by digest.
+    pub fn resolutions(&self) -> PathBuf {
+        self.root.join("resolutions")
+    }
+
     /// Compiled objects, by the package whose builds made them.
     pub fn objects(&self) -> PathBuf {
         self.root.join("objects")

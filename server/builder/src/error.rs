@@ -44,7 +44,10 @@ pub enum BuildError {
     #[error("recipes depend on each other in a circle: {circle}; remove one of these requirements")]
     Cycle { circle: String },
 
-    #[error("{package}: build requirement {tool} is not in {file}; add its wheel there")]
+    #[error(
+        "{package}: build requirement {tool} is not in {file}; add its wheel there, or to `tools` in the recipe's \
+         [requirements]"
+    )]
     UnknownTool { package: PackageName, tool: PackageName, file: PathBuf },
 
     #[error("no recipes at {directory}; run in a directory with `recipes/`, or name one with --recipes")]

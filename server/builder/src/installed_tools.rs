@@ -22,9 +22,9 @@ use crate::work_directory::WorkDirectory;
 /// Where the tools are in the sandbox.
 pub(crate) const MOUNT: &str = "/pkgsrv/tools";
 
-/// pip, which is a wheel of the toolchain's, installs wheels; that runs none of their code.
-const SCRIPT: &str = "export PYTHONPATH=$(echo $2); exec \"$0\" -m pip install --quiet --no-index --no-deps \
-                      --disable-pip-version-check --target \"$1\" /wheels/*.whl";
+/// What pip is told; installing wheels runs none of their code.
+const ARGUMENTS: &str =
+    "install --quiet --no-index --no-deps --disable-pip-version-check --target /pkgsrv/tools /wheels/*.whl";
 
 /// The directory with these tools, installed if it is not there; for the build that `label` and `log` are of.
 pub(crate) fn ensure(
@@ -56,7 +56,7 @@ pub(crate) fn lock_name(digest: &str) -> String {
 /// Modules that are compiled, and first lines of scripts, are of one build Python.
 fn digest(toolchain: &Toolchain, tools: &[LockedWheel]) -> Digest {
     let wheels: Vec<String> = tools.iter().map(|tool| tool.sha256.to_string()).collect();
-    sha256(json!([toolchain.manifest, SCRIPT, wheels]).to_string().as_bytes())
+    sha256(json!([toolchain.manifest, ARGUMENTS, wheels]).to_string().as_bytes())
 }
 
 fn install(
@@ -73,8 +73,8 @@ fn install(
             let fetched = source::fetch_wheel(context, wheel)?;
             sandbox = sandbox.read_only(&fetched.path, &format!("/wheels/{}", wheel.filename.as_str()));
         }
-        let (python, pip) = (toolchain.python(), toolchain.pip_wheel());
-        let mut command = sandbox.command(&["/bin/bash", "-c", SCRIPT, &python, MOUNT, pip])?;
+        let program = toolchain.pip(ARGUMENTS);
+        let mut command = sandbox.command(&program.each_ref().map(String::as_str))?;
         context.run_limited(label, "tools", &mut command, &[work.path()], log)?;
     }
     contents::record(work.path())?;

@@ -7,6 +7,7 @@ mod abi_flags;
 mod action;
 mod admission;
 mod build_record;
+mod build_requirements;
 mod builder;
 mod building;
 pub mod cache;

@@ -16,9 +16,9 @@ use crate::error::BuildError;
 pub struct LoadedRecipe {
     /// The recipe.
     pub recipe: Recipe,
-    /// Pinned wheels for the build Python.
+    /// Wheels for the build Python.
     pub tools: Vec<LockedWheel>,
-    /// Where pinned tools are that only the source names.
+    /// Where tools are that only the source names: the recipe's own, and the pinned ones.
     pub(crate) pinned: Arc<PinnedTools>,
     /// File names and bytes of the patches, in order.
     pub patches: Vec<(String, Vec<u8>)>,
@@ -68,6 +68,25 @@ impl PinnedTools {
             file: self.file.clone(),
         })?;
         Ok(found.into_iter().cloned().collect())
+    }
+
+    /// The same, with a recipe's own tools instead of what is pinned of their projects.
+    pub(crate) fn with(self: &Arc<Self>, own: &[LockedWheel]) -> Arc<Self> {
+        if own.is_empty() {
+            return Arc::clone(self);
+        }
+        let requirements = self.requirements.with(own);
+        Arc::new(Self { file: self.file.clone(), requirements, digest: self.digest })
+    }
+
+    /// The pinned wheel of a project for this machine.
+    pub(crate) fn wheel(&self, name: &PackageName) -> Option<&LockedWheel> {
+        self.requirements.wheel(name, std::env::consts::ARCH)
+    }
+
+    /// All of them for this machine.
+    pub(crate) fn wheels(&self) -> impl Iterator<Item = &LockedWheel> {
+        self.requirements.wheels(std::env::consts::ARCH)
     }
 
     /// None at all.

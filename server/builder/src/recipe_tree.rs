@@ -17,7 +17,7 @@ use crate::loaded_recipe::{LoadedRecipe, LoadedRecipes, PinnedTools};
 const BUILD_REQUIREMENTS: &str = "build-requirements.toml";
 
 /// The project that runs PEP 517 backends; every package's build needs it.
-const FRONTEND: &str = "build";
+pub(crate) const FRONTEND: &str = "build";
 
 /// A folder of recipes, one folder per package.
 #[derive(Debug)]
@@ -35,6 +35,11 @@ impl RecipeTree {
         }
         let text = fs::read_to_string(&path).doing("read", &path)?;
         Ok(Self { directory: directory.to_owned(), pinned: Arc::new(PinnedTools::parse(path, &text)?) })
+    }
+
+    /// The tools that are pinned for all of its recipes.
+    pub(crate) fn pinned(&self) -> &Arc<PinnedTools> {
+        &self.pinned
     }
 
     /// Whether there is something that [`Self::open`] would open.
@@ -96,9 +101,11 @@ impl RecipeTree {
         if recipe.build.kind == BuildKind::Package {
             tools.push(FRONTEND.parse().expect("a valid name"));
         }
+        tools.extend(recipe.requirements.tools.iter().map(|tool| tool.filename.name().clone()));
+        let pinned = self.pinned.with(&recipe.requirements.tools);
         Ok(LoadedRecipe {
-            tools: self.pinned.closure(&recipe.name, &tools)?,
-            pinned: Arc::clone(&self.pinned),
+            tools: pinned.closure(&recipe.name, &tools)?,
+            pinned,
             patches: self.patches(recipe)?,
             files: self.files(recipe)?,
             test_script: self.test_script(recipe)?,

@@ -43,10 +43,6 @@ const FLAGS: &[&str] = &["-Cpanic=unwind", "-Crelocation-model=pic", "-Ctarget-f
 const LINK_FLAGS: &[&str] =
     &["-Clink-self-contained=no", "-Clink-arg=-sSIDE_MODULE=2", "-Clink-arg=-Xlinker", "-Clink-arg=-Bsymbolic"];
 
-/// Where machines keep the certificates of the authorities that they trust.
-const CERTIFICATES: &[&str] =
-    &["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem"];
-
 /// How cargo is set up on this machine: where crates come from is the machine's business.
 #[derive(Clone, Debug, Default)]
 pub struct CargoSettings {
@@ -168,9 +164,6 @@ fn crates(
     let work = context.cache.work_directory("crates")?;
     let manifest = format!("/source/{}", lock_path.replace("Cargo.lock", "Cargo.toml"));
     let mut sandbox = toolchain.sandbox().read_only(source, "/source").writable(work.path(), "/fetched");
-    if let Some(certificates) = CERTIFICATES.iter().map(Path::new).find(|path| path.is_file()) {
-        sandbox = sandbox.read_only(certificates, CERTIFICATES[0]);
-    }
     if let Some(config) = &context.cargo.config {
         sandbox = sandbox.read_only(config, &format!("{CARGO_HOME}/config.toml"));
     }

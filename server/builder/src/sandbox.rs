@@ -27,6 +27,16 @@ const MADE_UP_FILES: &[(&str, &str)] = &[
 /// Directories inside whose files are memory.
 pub(crate) const MEMORY_DIRECTORIES: &[&str] = &["/", "/dev", "/run", "/tmp"];
 
+/// Where machines keep the certificates of the authorities that they trust; in a sandbox with network they are at the
+/// first of these.
+const CERTIFICATES: &[&str] =
+    &["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem"];
+
+/// Where a sandbox with network has the certificates of the authorities that the machine trusts.
+pub(crate) fn certificates() -> &'static str {
+    CERTIFICATES[0]
+}
+
 /// Writes what [`Sandbox::over_machine`] shows as `/etc`.
 pub(crate) fn write_made_up_files(etc: &Path) -> Result<(), BuildError> {
     fs::create_dir_all(etc).doing("create", etc)?;
@@ -117,9 +127,13 @@ impl Sandbox {
         self
     }
 
-    /// Leaves the machine's network in place: for fetching with the toolchain's own programs, never for packages' code.
+    /// Leaves the machine's network in place, with the certificates that it trusts: for fetching with the toolchain's
+    /// own programs, never for packages' code.
     pub fn with_network(mut self) -> Self {
         self.network = true;
+        if let Some(certificates) = CERTIFICATES.iter().map(Path::new).find(|path| path.is_file()) {
+            self = self.read_only(certificates, CERTIFICATES[0]);
+        }
         let resolver = PathBuf::from("/etc/resolv.conf");
         if let Ok(resolver) = resolver.canonicalize() {
             self = self.read_only(&resolver, "/etc/resolv.conf");

@@ -213,8 +213,14 @@ impl Toolchain {
     }
 
     /// The wheel of pip inside, as a shell finds it.
-    pub fn pip_wheel(&self) -> &str {
+    fn pip_wheel(&self) -> &str {
         self.manifest.host.as_ref().map_or("/usr/share/python-wheels/pip-*.whl", |host| &host.pip)
+    }
+
+    /// pip with these arguments, as a shell reads them.
+    pub(crate) fn pip(&self, arguments: &str) -> [String; 4] {
+        let script = format!("export PYTHONPATH=$(echo {}); exec \"$0\" -m pip {arguments}", self.pip_wheel());
+        ["/bin/bash".to_owned(), "-c".to_owned(), script, self.python()]
     }
 
     /// Version of GNU make inside, major and minor; `None` where it is not known.

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::context::Context;
 use crate::error::BuildError;
 use crate::process;
+use crate::sandbox;
 use crate::system_tools::{self, PIP};
 
 /// The upstream index, found when it is first needed.
@@ -143,6 +144,17 @@ impl Upstream {
     pub(crate) fn shown_address(&self, context: &Context) -> Result<(String, &'static str), BuildError> {
         let by = if self.named.is_some() { "named by --upstream" } else { "what pip is set up with" };
         Ok((without_password(self.address(context)?), by))
+    }
+
+    /// The variables that tell a pip in a sandbox of this index. Its address may hold a password, so it is in no
+    /// arguments.
+    pub(crate) fn pip_variables(&self, context: &Context) -> Result<Vec<(String, String)>, BuildError> {
+        let variables = [
+            ("PIP_INDEX_URL", format!("{}/", self.address(context)?)),
+            ("PIP_CERT", sandbox::certificates().to_owned()),
+            ("PIP_DEFAULT_TIMEOUT", self.patience.as_secs().max(1).to_string()),
+        ];
+        Ok(variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
     /// Asks for some project, and returns when the server says it is. An answer that there is none is one, too.

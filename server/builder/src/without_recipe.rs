@@ -1,11 +1,16 @@
 //! Packages without a recipe: one is made of what the upstream index and the source itself say.
 //!
 //! A pure wheel is taken as it is. Else the sdist is built by its own backend, with the build requirements that its
-//! `pyproject.toml` names, in the versions that are pinned for all recipes.
+//! `pyproject.toml` and its backend name: in the versions that are pinned for all recipes where those fit, else in
+//! those that pip resolves.
 
+mod hook;
+mod pip;
 mod release;
+mod resolution;
 mod sdist;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -14,15 +19,14 @@ use pkgsrv_recipe::{About, Build, BuildKind, Exports, Prefix, Recipe, Requiremen
 use pkgsrv_wheel::{Metadata, Wheel};
 
 use self::release::{Archive, Release};
+use self::resolution::{Resolution, Resolver};
 use self::sdist::Sdist;
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
 use crate::loaded_recipe::LoadedRecipes;
 use crate::recipe_tree::RecipeTree;
 use crate::source::{self, Fetched};
-
-/// Projects that others are compiled against: where the source needs one to be built, it is a requirement of the target.
-const COMPILED_AGAINST: &[&str] = &["cffi", "numpy"];
+use crate::toolchain::Toolchain;
 
 /// What somebody wants to have built.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +43,8 @@ pub struct RecipeFinder<'a> {
     context: &'a Context,
     tree: &'a RecipeTree,
     abi: Abi,
+    /// Brought when an sdist is first met.
+    toolchain: OnceCell<Toolchain>,
 }
 
 impl std::str::FromStr for WantedPackage {
@@ -61,7 +67,7 @@ impl std::str::FromStr for WantedPackage {
 impl<'a> RecipeFinder<'a> {
     /// Looks in `tree` first.
     pub fn new(context: &'a Context, tree: &'a RecipeTree, abi: Abi) -> Self {
-        Self { context, tree, abi }
+        Self { context, tree, abi, toolchain: OnceCell::new() }
     }
 
     /// The recipes of `wanted` and of all that these need, directly or not.
@@ -127,7 +133,7 @@ impl<'a> RecipeFinder<'a> {
             Archive::Sdist => {
                 let sdist = Sdist::open(self.context, &fetched)?;
                 sdist.check_is(&recipe)?;
-                add_build(&mut recipe, &sdist);
+                self.add_build(&mut recipe, &sdist)?;
                 sdist.metadata
             }
         };
@@ -149,9 +155,36 @@ impl<'a> RecipeFinder<'a> {
         let version = sdist.metadata.version.parse().map_err(|error| bad(format!("PKG-INFO: {error}")))?;
         let release = Release { version, filename: fetched.filename, sha256, archive: Archive::Sdist };
         let mut recipe = bare(&name, &release);
-        add_build(&mut recipe, &sdist);
+        self.add_build(&mut recipe, &sdist)?;
         let needs = self.add_metadata(&mut recipe, &sdist.metadata, &Requirement::any(name))?;
         Ok((recipe, needs))
+    }
+
+    /// What the source tells of its build.
+    fn add_build(&self, recipe: &mut Recipe, sdist: &Sdist) -> Result<(), BuildError> {
+        let resolver = Resolver {
+            context: self.context,
+            toolchain: self.toolchain()?,
+            pinned: self.tree.pinned(),
+            abi: self.abi,
+            package: &recipe.name,
+            label: &format!("{} {}", recipe.name, recipe.version),
+        };
+        let Resolution { build, against, tools } = resolver.resolve(sdist, &recipe.source.sha256)?;
+        recipe.requirements.build_system = tools.is_empty();
+        recipe.requirements.build = build;
+        recipe.requirements.host = against;
+        recipe.requirements.tools = tools;
+        recipe.source.crates.clone_from(&sdist.cargo_lock);
+        Ok(())
+    }
+
+    fn toolchain(&self) -> Result<&Toolchain, BuildError> {
+        if let Some(toolchain) = self.toolchain.get() {
+            return Ok(toolchain);
+        }
+        let toolchain = Toolchain::ensure(self.context, self.abi)?;
+        Ok(self.toolchain.get_or_init(|| toolchain))
     }
 
     /// What METADATA tells; returns all that the recipe needs.
@@ -182,14 +215,6 @@ fn metadata_of_wheel(fetched: &Fetched) -> Result<Metadata, BuildError> {
     let bytes = std::fs::read(&fetched.path).doing("read", &fetched.path)?;
     let wheel_error = |source| BuildError::Wheel { filename: fetched.filename.clone(), source };
     Wheel::parse(bytes.as_slice()).and_then(|wheel| wheel.metadata()).map_err(wheel_error)
-}
-
-/// What the source's `pyproject.toml` tells of its build.
-fn add_build(recipe: &mut Recipe, sdist: &Sdist) {
-    recipe.requirements.build_system = true;
-    recipe.source.crates.clone_from(&sdist.cargo_lock);
-    let against = COMPILED_AGAINST.iter().filter_map(|name| name.parse::<PackageName>().ok());
-    recipe.requirements.host = against.filter(|name| sdist.build_requires.contains(name)).collect();
 }
 
 fn check_version(recipe: &Recipe, requirement: &Requirement) -> Result<(), BuildError> {

@@ -10,6 +10,7 @@ use toml::Spanned;
 use crate::check::Check;
 use crate::constraint::Constraint;
 use crate::error::RecipeError;
+use crate::requirements_lock::LockedWheel;
 use crate::source::{PackageVersion, Source};
 use crate::text::{AboutText, BuildText, ExportsText, RecipeText};
 
@@ -132,6 +133,9 @@ pub struct Requirements {
     pub host: Vec<PackageName>,
     /// Recipes that must be there when the package is imported.
     pub run: Vec<PackageName>,
+    /// Wheels that are installed for the build Python, instead of the pinned ones of the same projects; sorted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<LockedWheel>,
 }
 
 impl Recipe {
@@ -172,6 +176,7 @@ impl Check<'_> {
                 constraint: self.values(&requirements.constraint, "constraint such as \"cython<3.1\"")?,
                 host: self.values(&requirements.host, "recipe name")?,
                 run: self.values(&requirements.run, "recipe name")?,
+                tools: self.tools(&requirements.tools)?,
             },
             test_imports: test.imports,
             test_left_out: self.left_out(test.leave_out)?,
@@ -183,6 +188,26 @@ impl Check<'_> {
             build,
             extra,
         })
+    }
+
+    /// Of a project there is one wheel for each kind of machine.
+    fn tools(&self, listed: &BTreeMap<Spanned<String>, Spanned<String>>) -> Result<Vec<LockedWheel>, RecipeError> {
+        let mut tools: Vec<LockedWheel> = Vec::new();
+        for (filename, sha256) in listed {
+            let tool = LockedWheel {
+                filename: self.value(filename, "wheel's file name")?,
+                sha256: self.value(sha256, "SHA-256 in hexadecimal")?,
+                requires: Vec::new(),
+            };
+            if let Some(other) =
+                tools.iter().find(|other| other.filename.name() == tool.filename.name() && other.rivals(&tool))
+            {
+                let message = format!("a second wheel of {} for the same machines", tool.filename.name());
+                return Err(self.error(filename, &message, "here", &format!("the other one is {}", other.filename)));
+            }
+            tools.push(tool);
+        }
+        Ok(tools)
     }
 
     /// `wheel` is the place of a source that is one.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pkgsrv_index::{Digest, PackageName, WheelFilename};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use toml::Spanned;
 
 use crate::error::RecipeError;
@@ -15,7 +15,7 @@ pub struct BuildRequirements {
 }
 
 /// One wheel for the build Python.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockedWheel {
     /// Wheel file name; it tells project and version.
     pub filename: WheelFilename,
@@ -23,6 +23,13 @@ pub struct LockedWheel {
     pub sha256: Digest,
     /// Projects that it needs in turn, all in the same file.
     pub requires: Vec<PackageName>,
+}
+
+/// File name and hash: what it needs changes nothing of what it is.
+impl Serialize for LockedWheel {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (&self.filename, self.sha256).serialize(serializer)
+    }
 }
 
 impl LockedWheel {
@@ -33,7 +40,7 @@ impl LockedWheel {
     }
 
     /// Whether both would do for some machine.
-    fn rivals(&self, other: &Self) -> bool {
+    pub(crate) fn rivals(&self, other: &Self) -> bool {
         MACHINES.iter().any(|machine| self.runs_on(machine) && other.runs_on(machine))
     }
 }
@@ -81,6 +88,28 @@ impl BuildRequirements {
         Ok(lock)
     }
 
+    /// The same, but for the projects of `wheels`: of these there are those and no others.
+    #[must_use]
+    pub fn with(&self, wheels: &[LockedWheel]) -> Self {
+        let mut own: BTreeMap<PackageName, Vec<LockedWheel>> = BTreeMap::new();
+        for wheel in wheels {
+            own.entry(wheel.filename.name().clone()).or_default().push(wheel.clone());
+        }
+        let mut all = self.clone();
+        all.wheels.extend(own);
+        all
+    }
+
+    /// The wheel of a project for a kind of machine (`x86_64`).
+    pub fn wheel(&self, name: &PackageName, machine: &str) -> Option<&LockedWheel> {
+        self.wheels.get(name)?.iter().find(|wheel| wheel.runs_on(machine))
+    }
+
+    /// All wheels for a kind of machine, sorted by project.
+    pub fn wheels(&self, machine: &str) -> impl Iterator<Item = &LockedWheel> {
+        self.wheels.values().flatten().filter(move |wheel| wheel.runs_on(machine))
+    }
+
     /// The wheels of these projects and of all that they need for a kind of machine (`x86_64`), sorted by project; `Err`
     /// names what is not in the file.
     pub fn closure(&self, names: &[PackageName], machine: &str) -> Result<Vec<&LockedWheel>, PackageName> {
@@ -90,8 +119,7 @@ impl BuildRequirements {
             if found.contains_key(name) {
                 continue;
             }
-            let wheels = self.wheels.get(name).map_or(&[][..], Vec::as_slice);
-            let wheel = wheels.iter().find(|wheel| wheel.runs_on(machine)).ok_or_else(|| name.clone())?;
+            let wheel = self.wheel(name, machine).ok_or_else(|| name.clone())?;
             found.insert(name, wheel);
             pending.extend(&wheel.requires);
         }

@@ -94,6 +94,8 @@ pub struct RequirementsText {
     pub host: Vec<Spanned<String>>,
     #[serde(default)]
     pub run: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub tools: BTreeMap<Spanned<String>, Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

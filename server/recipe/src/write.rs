@@ -102,6 +102,9 @@ fn requirements(requirements: &Requirements) -> Table {
     table.texts("constraint", &requirements.constraint.iter().map(ToString::to_string).collect::<Vec<_>>());
     table.list("host", &names(&requirements.host));
     table.list("run", &names(&requirements.run));
+    let tools: Vec<(String, String)> =
+        requirements.tools.iter().map(|tool| (tool.filename.to_string(), string(&tool.sha256.to_string()))).collect();
+    table.map("tools", tools.iter().map(|(filename, sha256)| (filename, sha256.clone())));
     table
 }
 

@@ -43,7 +43,8 @@ fn every_field_is_written() {
          retain-test-patterns = [\"*_a.py\"]\ncflags = [\"-DA=\\\"b c\\\"\"]\ncxxflags = [\"-b\"]\nldflags = [\"-c\"]\n\
          exports = [\"f\"]\n[build.environment]\nA = \"$(PREFIX)\"\n[build.config-settings]\n\"a.b\" = [\"c\", \"d\"]\n\
          [requirements]\nbuild-system = true\nbuild = [\"cython\"]\nconstraint = [\"cython<3.1\"]\nhost = [\"numpy\"]\n\
-         run = [\"numpy\"]\n[test]\nimports = [\"demo\"]\nleave-out = {{ b = \"why\" }}\nscript = \"t.py\"\n\
+         run = [\"numpy\"]\n[requirements.tools]\n\"b_c-1.0-py3-none-any.whl\" = \"{HASH}\"\n\
+         [test]\nimports = [\"demo\"]\nleave-out = {{ b = \"why\" }}\nscript = \"t.py\"\n\
          [about]\nhome = \"h\"\nsummary = \"s\"\nlicense = \"MIT\"\n[extra]\na = [1]\n[extra.b]\nc = true\n"
     );
     insta::assert_snapshot!(again(&Recipe::parse("recipe.toml", &everything).unwrap()));

@@ -31,7 +31,7 @@ pub struct Checked {
 /// An entry that is not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Damage {
-    /// `source`, `runtime`, `cross environment`, `installation of tools` or `result`.
+    /// `source`, `runtime`, `cross environment`, `installation of tools`, `resolution` or `result`.
     pub kind: &'static str,
     /// Where it is, or was.
     pub path: PathBuf,
@@ -50,7 +50,8 @@ struct Kind {
     lock: fn(&Context, &Path) -> Option<String>,
 }
 
-/// Checks every source, runtime, cross environment, installation of tools and result. What is damaged is taken out where `remove` says so.
+/// Checks every source, runtime, cross environment, installation of tools, resolution and result. What is damaged is
+/// taken out where `remove` says so.
 pub fn check(context: &Context, remove: bool) -> Result<Checked, BuildError> {
     let mut found = Checked::default();
     for kind in kinds(context) {
@@ -69,7 +70,7 @@ pub fn check(context: &Context, remove: bool) -> Result<Checked, BuildError> {
     Ok(found)
 }
 
-fn kinds(context: &Context) -> [Kind; 5] {
+fn kinds(context: &Context) -> [Kind; 6] {
     let cache = &context.cache;
     [
         Kind {
@@ -99,6 +100,13 @@ fn kinds(context: &Context) -> [Kind; 5] {
             directory: cache.tools(),
             damage: |_, path| contents::damage(path),
             lock: |_, path| Some(installed_tools::lock_name(&name_of(path))),
+        },
+        Kind {
+            name: "resolution",
+            plural: "resolutions",
+            directory: cache.resolutions(),
+            damage: |_, path| contents::damage(path),
+            lock: |_, path| Some(format!("resolution-{}", name_of(path))),
         },
         Kind {
             name: "result",
@@ -203,7 +211,14 @@ mod tests {
         let found = check(&context, false).unwrap();
         assert_eq!(
             found.checked,
-            [("sources", 2), ("runtimes", 0), ("cross environments", 1), ("installations of tools", 0), ("results", 1)]
+            [
+                ("sources", 2),
+                ("runtimes", 0),
+                ("cross environments", 1),
+                ("installations of tools", 0),
+                ("resolutions", 0),
+                ("results", 1)
+            ]
         );
         let told = |found: &Checked| {
             let line = |it: &Damage| format!("{} {} {}", it.kind, it.reason, it.removed);

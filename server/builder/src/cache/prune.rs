@@ -29,7 +29,7 @@ pub struct Pruned {
 /// An entry that was not used for long.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unused {
-    /// `result`, `source`, `crates`, `objects`, `tools`, `log` or `cross environment`.
+    /// `result`, `source`, `crates`, `resolution`, `objects`, `tools`, `log` or `cross environment`.
     pub kind: &'static str,
     /// What it is, for people: a package and its version, a file's name.
     pub what: String,
@@ -50,8 +50,8 @@ struct Kind {
     lock: fn(&Path) -> Option<String>,
 }
 
-/// Removes entries that were not used for `older_than`: results, sources, crates, objects, tools, logs, and cross
-/// environments of no installed toolchain. With `dry_run` they are only told.
+/// Removes entries that were not used for `older_than`: results, sources, crates, resolutions, objects, tools, logs, and
+/// cross environments of no installed toolchain. With `dry_run` they are only told.
 pub fn prune(context: &Context, older_than: Duration, dry_run: bool) -> Result<Pruned, BuildError> {
     let now = SystemTime::now();
     let mut pruned = Pruned::default();
@@ -84,13 +84,14 @@ pub fn prune(context: &Context, older_than: Duration, dry_run: bool) -> Result<P
     Ok(pruned)
 }
 
-fn kinds(context: &Context) -> [Kind; 7] {
+fn kinds(context: &Context) -> [Kind; 8] {
     let cache = &context.cache;
     let kind = |name, directory| Kind { name, directory, used: modified, what: name_of, lock: |_| None };
     [
         Kind { what: package, lock: |path| Some(name_of(path)), ..kind("result", cache.actions()) },
         Kind { what: file_in, ..kind("source", cache.sources()) },
         kind("crates", cache.crates()),
+        Kind { lock: |path| Some(format!("resolution-{}", name_of(path))), ..kind("resolution", cache.resolutions()) },
         Kind { used: newest_in, ..kind("objects", cache.objects()) },
         Kind { lock: |path| Some(installed_tools::lock_name(&name_of(path))), ..kind("tools", cache.tools()) },
         kind("log", cache.logs()),
@@ -191,6 +192,7 @@ mod tests {
             entry(&cache.actions(), "old", 31),
             entry(&cache.sources(), "source", 31),
             entry(&cache.crates(), "lock", 31),
+            entry(&cache.resolutions(), "answer", 31),
             entry(&cache.objects(), "numpy", 31),
             entry(&cache.tools(), "digest", 31),
             entry(&cache.cross_environments(), "abc-1", 31),
@@ -213,6 +215,7 @@ mod tests {
             "result old 10 31",
             "source file 10 31",
             "crates lock 10 31",
+            "resolution answer 10 31",
             "objects numpy 10 31",
             "tools digest 10 31",
             "cross environment abc-1 10 31",

@@ -37,6 +37,7 @@ pub fn sizes(context: &Context) -> Result<Vec<Part>, BuildError> {
         ("logs", cache.logs()),
         ("objects", cache.objects()),
         ("recipes", cache.recipes()),
+        ("resolutions", cache.resolutions()),
         ("runtimes", cache.runtimes()),
         ("rust-libraries", cache.rust_libraries()),
         ("sources", cache.sources()),

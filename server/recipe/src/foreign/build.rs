@@ -154,6 +154,7 @@ impl Reader<'_> {
     pub fn requirements(&mut self, wheel: bool) -> RequirementsText {
         self.executables();
         RequirementsText {
+            tools: BTreeMap::new(),
             // Their builds install what the source's `pyproject.toml` names.
             build_system: self.kind() == Some("package") && !wheel,
             build: Vec::new(),
