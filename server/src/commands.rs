@@ -13,6 +13,7 @@ mod rebuilt;
 mod recipe;
 mod remedy;
 mod serve;
+mod test;
 mod toolchain;
 mod up;
 mod verify;
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Build(build::Build),
     /// Tell what a package is needed for, and why it would be built
     Why(why::Why),
+    /// Run the tests of recipes in the real runtime, on the wheels that were built
+    Test(test::Test),
     /// Build packages once more, and tell whether that makes the same bytes
     Verify(verify::Verify),
     /// Import recipes that were written for pyodide-build
@@ -65,6 +68,7 @@ impl Command {
             Self::Up(command) => on_runtime(command.run())?,
             Self::Build(command) => on_runtime(command.run())?,
             Self::Why(command) => on_runtime(command.run())?,
+            Self::Test(command) => return on_runtime(command.run()),
             Self::Verify(command) => return on_runtime(command.run()),
             Self::Recipe(command) => return command.run(),
             Self::Toolchain(command) => on_runtime(command.run())?,

@@ -45,6 +45,18 @@ pub struct ActionResult {
     pub wheel: Option<String>,
     /// SHA-256 of the wheel, or of a library's contents; older results of libraries have none.
     pub sha256: Option<Digest>,
+    /// The tests that were left out of the wheel.
+    pub tests: Option<KeptTests>,
+}
+
+/// An archive beside the wheel with the tests that were left out of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeptTests {
+    /// Its file name.
+    pub filename: String,
+    /// SHA-256 of its bytes.
+    pub sha256: Digest,
 }
 
 /// `result.json`.
@@ -56,6 +68,9 @@ pub(crate) struct ResultFile {
     pub wheel: Option<String>,
     /// SHA-256 of the wheel, or [`contents::digest`] of a library's `prefix`; older ones of libraries have none.
     pub sha256: Option<Digest>,
+    /// Tests that were left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tests: Option<KeptTests>,
 }
 
 /// What admission said of the wheel. It is beside the result and not part of it: it can be made again.
@@ -93,6 +108,16 @@ impl ResultFile {
             None if path.is_dir() => contents::digest(&path)?,
             _ => return Ok(Err(format!("{name} is missing"))),
         };
+        if let Some(KeptTests { filename, sha256 }) = &result.tests {
+            let path = directory.join(filename);
+            if !path.is_file() {
+                return Ok(Err(format!("{filename} is missing")));
+            }
+            let found = crate::source::hash_file(&path)?;
+            if found != *sha256 {
+                return Ok(Err(format!("{filename} has SHA-256 {found}, expected {sha256}")));
+            }
+        }
         Ok(match result.sha256 {
             Some(expected) if expected != found => Err(format!("{name} has SHA-256 {found}, expected {expected}")),
             _ => Ok(result),
@@ -152,6 +177,10 @@ fn inputs(loaded: &LoadedRecipe, host: &[(&Recipe, Digest)], cross: &CrossEnviro
         let files = loaded.files.iter().map(|(name, bytes)| json!([name, sha256(bytes).to_string()]));
         inputs["files"] = json!(files.collect::<Vec<_>>());
     }
+    // Results of before had no archive of the tests.
+    if loaded.recipe.build.unvendor_tests {
+        inputs["tests"] = json!("kept");
+    }
     // Which of the tools the source names is known only when it is there.
     if loaded.recipe.requirements.build_system {
         inputs["build-requirements"] = json!(loaded.pinned.digest().to_string());
@@ -196,6 +225,11 @@ impl ActionResult {
         self.wheel.as_ref().map(|name| self.directory.join(name))
     }
 
+    /// The path of the archive with the tests that were left out of the wheel; `None` where none were.
+    pub fn tests_path(&self) -> Option<PathBuf> {
+        self.tests.as_ref().map(|tests| self.directory.join(&tests.filename))
+    }
+
     /// The result of an action, if it is whole in the cache.
     pub(crate) fn find(context: &Context, digest: Digest) -> Result<Option<Self>, BuildError> {
         Ok(Self::read(context, digest)?.and_then(Result::ok).inspect(|result| cache::mark_used(&result.directory)))
@@ -219,7 +253,9 @@ impl ActionResult {
             return Ok(None);
         }
         Ok(Some(match ResultFile::read(&directory)? {
-            Ok(result) => Ok(Self { name: result.name, digest, directory, wheel: result.wheel, sha256: result.sha256 }),
+            Ok(ResultFile { name, wheel, sha256, tests, .. }) => {
+                Ok(Self { name, digest, directory, wheel, sha256, tests })
+            }
             Err(reason) => Err(Damaged { directory, reason }),
         }))
     }

@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 use pkgsrv_index::{Abi, WheelFilename};
 use pkgsrv_wheel::{Wheel, WheelError};
 
-use self::importing::Importing;
 use self::report::{Check, CheckName, Finding, Subject};
 use self::side_modules::Library;
 use self::wheel_files::Binary;
@@ -25,6 +24,7 @@ use crate::runtime::Runtime;
 use crate::toolchain::Toolchain;
 
 pub use importing::ImportTest;
+pub(crate) use importing::{Importing, run};
 pub use report::{
     AdmissionReport, Check as AdmissionCheck, CheckName as AdmissionCheckName, Finding as AdmissionFinding,
     ImportCounts, ImportOutcome, ImportReport, NeededLibrary, Outcome, SideModuleReport, Verdict, WheelIdentity,
@@ -81,6 +81,19 @@ pub(crate) fn admit_built(
     let report = admit(context, abi, &candidate)?;
     report.require_admitted()?;
     Ok(report)
+}
+
+/// Imports the last of the wheels as admission does, and runs its test; how each went, whatever admission makes of it.
+pub(crate) fn imports(
+    context: &Context,
+    importing: &Importing<'_>,
+    progress: impl Fn(&str),
+) -> Result<Vec<ImportReport>, BuildError> {
+    let Some(path) = importing.wheels.last() else { return Ok(Vec::new()) };
+    let bytes = fs::read(path).doing("read", path)?;
+    let wheel_error = |source| BuildError::Wheel { filename: file_name(path), source };
+    let wheel = Wheel::parse(bytes.as_slice()).map_err(wheel_error)?;
+    Ok(importing::check(context, &wheel, importing, progress)?.1)
 }
 
 type Read<'a> = (Wheel<'a>, Vec<Binary>, Vec<Check>);
@@ -174,8 +187,14 @@ fn import(
     let runtime = Runtime::ensure(context, report.abi)?;
     let toolchain = Toolchain::ensure(context, report.abi)?;
     let wheels = companions.iter().map(PathBuf::as_path).chain([candidate.path]).collect();
-    let importing =
-        Importing { runtime: &runtime, toolchain: &toolchain, wheels, test: candidate.imports, abi: report.abi };
+    let importing = Importing {
+        runtime: &runtime,
+        toolchain: &toolchain,
+        wheels,
+        tests: None,
+        test: candidate.imports,
+        abi: report.abi,
+    };
     let (check, imports) = importing::check(context, wheel, &importing, progress)?;
     report.checks.push(check);
     report.imports = imports;

@@ -1,8 +1,12 @@
 //! The front of the crate.
 
-use pkgsrv_index::{Abi, PackageName};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use pkgsrv_index::{Abi, Digest, PackageName};
 
 use crate::action::ActionResult;
+use crate::admission::ImportTest;
 use crate::building::Building;
 use crate::context::Context;
 use crate::cross_environment::CrossEnvironment;
@@ -11,6 +15,7 @@ use crate::execute::Workshop;
 use crate::job_tokens::JobTokens;
 use crate::loaded_recipe::LoadedRecipes;
 use crate::runtime::Runtime;
+use crate::testing::{self, PYTEST, PackageTest, TestOptions, Tested};
 use crate::toolchain::Toolchain;
 use crate::verification::{self, Verification};
 
@@ -132,6 +137,67 @@ impl<'a> Builder<'a> {
         };
         let actions = wanted.iter().map(|name| &plan.actions[plan.places[name]]);
         actions.map(|action| verification::verify(&shop, action, &results)).collect()
+    }
+
+    /// Runs the tests of `wanted` in the real runtime, each on the wheel in the cache, which is built first where there is
+    /// none. With [`TestOptions::unvendored`], `recipes` has [`PYTEST`] too. `Err` is what goes wrong with a build; a wheel
+    /// that its own imports or its test refuse is in the result.
+    pub fn test(
+        &self,
+        recipes: &LoadedRecipes,
+        wanted: &[PackageName],
+        options: BuildOptions,
+        how: TestOptions,
+    ) -> Result<Vec<PackageTest>, BuildError> {
+        let BuildOutcome { results, failures, .. } =
+            self.build(recipes, BuildOptions { keep_going: true, ..options })?;
+        let mut refused = BTreeMap::new();
+        for FailedPackage { name, error } in failures {
+            match error {
+                BuildError::NotAdmitted { reason, imports, .. } if wanted.contains(&name) => {
+                    refused.insert(name, (reason, imports));
+                }
+                error => return Err(error),
+            }
+        }
+        let cross = self.cross_environment()?;
+        let plan = Plan::new(recipes, &cross)?;
+        let wheels = |name: &PackageName| {
+            let needed = plan.run_closure(plan.places[name]).into_iter().map(|place| &plan.actions[place].digest);
+            let of = |digest: &Digest| results.iter().find(|it| it.digest == *digest)?.wheel_path();
+            needed.filter_map(of).collect::<Vec<PathBuf>>()
+        };
+        let mut pytest = Vec::new();
+        if let Some((name, _)) = recipes.iter().find(|(name, _)| how.unvendored && name.as_str() == PYTEST) {
+            pytest = wheels(name);
+            pytest.extend(results.iter().find(|result| result.name == *name).and_then(ActionResult::wheel_path));
+        }
+        let mut tests = Vec::new();
+        for name in wanted {
+            let loaded = &recipes[name];
+            let test = ImportTest { timeout: how.timeout, ..loaded.import_test() };
+            let (steps, reason) = match (refused.remove(name), results.iter().find(|result| result.name == *name)) {
+                (Some((reason, imports)), _) => (testing::steps(&imports, &test), Some(reason)),
+                (None, Some(result)) => {
+                    let companions = wheels(name);
+                    let pytest = how.unvendored.then_some(pytest.as_slice());
+                    let tested = Tested { abi: self.abi, result, companions: &companions, pytest, test: &test };
+                    (tested.run(self.context)?, None)
+                }
+                (None, None) => (Vec::new(), Some("not built, since it needs what failed".to_owned())),
+            };
+            let failed = steps.iter().any(|step| step.is_failure(&test));
+            tests.push(PackageTest {
+                name: name.clone(),
+                version: loaded.recipe.version.to_string(),
+                passed: reason.is_none() && !failed,
+                script: loaded.recipe.test_script.clone(),
+                // What the steps tell already is not told twice.
+                reason: reason.filter(|_| !failed),
+                steps,
+            });
+        }
+        Ok(tests)
     }
 
     fn cross_environment(&self) -> Result<CrossEnvironment, BuildError> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use pkgsrv_index::PackageName;
 
+use crate::admission::ImportReport;
 use crate::limits::Exceeded;
 use crate::toolchain::Provider;
 
@@ -154,7 +155,12 @@ pub enum BuildError {
     Package { package: String, reason: String },
 
     #[error("{filename}: not admitted: {reason}")]
-    NotAdmitted { filename: String, reason: String },
+    NotAdmitted {
+        filename: String,
+        reason: String,
+        /// What was imported and run, where it came so far.
+        imports: Vec<ImportReport>,
+    },
 
     #[error("the {what} in the cache is damaged: {reason}; remove {path} and run the command again")]
     Cache { what: &'static str, path: PathBuf, reason: String },

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use pkgsrv_index::{Abi, WheelFilename};
-use pkgsrv_recipe::{BuildKind, Exports, LockedWheel, Prefix};
+use pkgsrv_recipe::{BuildKind, Exports, LockedWheel, Prefix, Recipe};
 
-use crate::action::{Action, ActionResult, RESULT_FORMAT, ResultFile, sha256, write_admission};
+use crate::action::{Action, ActionResult, KeptTests, RESULT_FORMAT, ResultFile, sha256, write_admission};
 use crate::admission;
 use crate::build_record::{BuildRecord, BuildStep};
 use crate::contents;
@@ -58,6 +58,9 @@ pub(crate) struct Workshop<'a> {
     /// Whether builds take objects that earlier ones of the same package compiled, and leave theirs.
     pub object_cache: bool,
 }
+
+/// A file name, and what the file has.
+type NamedBytes = (String, Vec<u8>);
 
 /// One build under way: its directories and its log.
 struct Site<'a> {
@@ -123,7 +126,8 @@ pub(crate) fn build(shop: &Workshop<'_>, action: &Action<'_>, host: &[ActionResu
     };
     site.prepare()?;
     let finished = context.cache.work_directory("result")?;
-    let mut result = ResultFile { format: RESULT_FORMAT, name: recipe.name.clone(), wheel: None, sha256: None };
+    let mut result =
+        ResultFile { format: RESULT_FORMAT, name: recipe.name.clone(), wheel: None, sha256: None, tests: None };
     match recipe.build.kind {
         BuildKind::StaticLibrary => {
             site.script()?;
@@ -143,9 +147,14 @@ pub(crate) fn build(shop: &Workshop<'_>, action: &Action<'_>, host: &[ActionResu
             if let Some(script) = &recipe.build.post {
                 site.post(script)?;
             }
-            let (filename, bytes) = site.wheel()?;
+            let ((filename, bytes), tests) = site.wheel()?;
             let path = finished.path().join(&filename);
             fs::write(&path, &bytes).doing("write", &path)?;
+            if let Some((filename, bytes)) = tests {
+                let path = finished.path().join(&filename);
+                fs::write(&path, &bytes).doing("write", &path)?;
+                result.tests = Some(KeptTests { filename, sha256: sha256(&bytes) });
+            }
             result.sha256 = Some(sha256(&bytes));
             result.wheel = Some(filename);
         }
@@ -435,17 +444,18 @@ impl Site<'_> {
         Ok(path.clone())
     }
 
-    /// The same, repacked.
-    fn wheel(&self) -> Result<(String, Vec<u8>), BuildError> {
+    /// The same, repacked; and name and bytes of the archive with the tests that were left out of it.
+    fn wheel(&self) -> Result<(NamedBytes, Option<NamedBytes>), BuildError> {
         let path = self.packed.clone().map_or_else(|| self.built_wheel(), Ok)?;
         let bytes = self.read_left_by_the_build(&path)?;
         let filename = path.file_name().unwrap_or_default().to_string_lossy();
-        let build = &self.action.recipe().build;
+        let Recipe { name, build, .. } = self.action.recipe();
+        let tests = unvendor::archive(name, build, &filename, &bytes)?;
         let abi = (build.kind == BuildKind::Package).then_some(self.shop.abi);
         let is_left_out = |path: &str| build.unvendor_tests && unvendor::is_test(path, &build.retain_test_patterns);
         let (filename, bytes) = repack(&filename, &bytes, abi, is_left_out)?;
         self.check_name(&filename)?;
-        Ok((filename, bytes))
+        Ok(((filename, bytes), tests))
     }
 
     /// Reads a file that the package's own code may have put there: it must be a file, in its place, of a sane size, and

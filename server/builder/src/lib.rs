@@ -37,6 +37,7 @@ mod shared_prefix;
 mod source;
 mod space;
 mod system_tools;
+mod testing;
 mod toolchain;
 mod unvendor;
 mod upstream;
@@ -46,7 +47,7 @@ mod without_recipe;
 mod work_directory;
 mod zip_archive;
 
-pub use action::{ActionResult, RESULT_FORMAT};
+pub use action::{ActionResult, KeptTests, RESULT_FORMAT};
 pub use admission::{
     AdmissionCandidate, AdmissionCheck, AdmissionCheckName, AdmissionFinding, AdmissionReport, ImportCounts,
     ImportOutcome, ImportReport, ImportTest, NeededLibrary, Outcome, SideModuleReport, Verdict, WheelIdentity, admit,
@@ -65,6 +66,7 @@ pub use repack::with_build_number;
 pub use runtime::Runtime;
 pub use rust::CargoSettings;
 pub use space::{Bytes, Space};
+pub use testing::{PYTEST, PackageTest, TestKind, TestOptions, TestOutcome, TestStep};
 pub use toolchain::{FORMAT as MANIFEST_FORMAT, HostParts, HostSource, Manifest, Provider, Toolchain, ToolchainChoice};
 pub use upstream::Upstream;
 pub use verification::{Difference, Verification};

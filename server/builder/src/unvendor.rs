@@ -1,4 +1,44 @@
-//! Which files of a wheel are its tests: what `unvendor-tests` leaves out, by the rules of pyodide-build.
+//! Which files of a wheel are its tests: what `unvendor-tests` leaves out, by the rules of pyodide-build; and the archive
+//! that keeps them beside the wheel.
+
+use pkgsrv_index::PackageName;
+use pkgsrv_recipe::Build;
+use pkgsrv_wheel::Wheel;
+
+use crate::error::BuildError;
+use crate::repack::{Files, write};
+
+/// What the archive of a package's tests is called.
+pub(crate) fn archive_name(package: &PackageName) -> String {
+    format!("{package}-tests.zip")
+}
+
+/// Name and bytes of the archive with what is left out of a wheel, at the same paths; `None` where that is nothing. The
+/// same contents give the same bytes.
+pub(crate) fn archive(
+    package: &PackageName,
+    build: &Build,
+    filename: &str,
+    bytes: &[u8],
+) -> Result<Option<(String, Vec<u8>)>, BuildError> {
+    if !build.unvendor_tests {
+        return Ok(None);
+    }
+    let wheel_error = |source| BuildError::Wheel { filename: filename.to_owned(), source };
+    let wheel = Wheel::parse(bytes).map_err(wheel_error)?;
+    let mut files = Files::new();
+    for entry in wheel.entries().filter(|entry| is_test(entry.path(), &build.retain_test_patterns)) {
+        let contents = wheel.read(entry).map_err(wheel_error)?;
+        files.insert(entry.path().to_owned(), (contents, entry.is_executable()));
+    }
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let name = archive_name(package);
+    let bytes = write(files.into_iter())
+        .map_err(|error| BuildError::Package { package: name.clone(), reason: format!("cannot write it: {error}") })?;
+    Ok(Some((name, bytes)))
+}
 
 /// Whether `path` in a wheel is a test: below a directory called `test` or `tests`, or by its own name, unless that
 /// fits one of the patterns. What describes the wheel itself always stays.

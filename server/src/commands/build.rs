@@ -50,6 +50,9 @@ struct BuiltWheel {
     sha256: Digest,
     /// Bytes.
     size: u64,
+    /// Where the tests were copied to that the recipe leaves out of the wheel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tests: Option<PathBuf>,
 }
 
 impl Build {
@@ -135,23 +138,16 @@ fn as_table(plan: &[PlannedPackage]) -> String {
     plan.iter().map(line).collect()
 }
 
-/// Copies under another name first, so that there is never half a wheel.
 fn copy_wheels(results: &[ActionResult], out: &Path) -> Result<Built> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| ServerError::Write { path, source }
-    };
-    fs::create_dir_all(out).map_err(failed(out))?;
+    fs::create_dir_all(out).map_err(|source| ServerError::Write { path: out.to_owned(), source })?;
     let mut wheels = Vec::new();
     for result in results {
         let (Some(from), Some(filename)) = (result.wheel_path(), &result.wheel) else { continue };
-        let path = out.join(filename);
-        let bytes = fs::read(&from).map_err(|source| ServerError::Read { path: from, source })?;
-        let mut partial = tempfile::Builder::new().tempfile_in(out).map_err(failed(out))?;
-        partial.write_all(&bytes).map_err(failed(&path))?;
-        fs::set_permissions(partial.path(), fs::Permissions::from_mode(0o644)).map_err(failed(&path))?;
-        partial.persist(&path).map_err(|error| failed(&path)(error.error))?;
+        let (path, bytes) = copy(&from, out, filename)?;
+        let tests = result.tests.as_ref().zip(result.tests_path());
+        let tests = tests.map(|(tests, from)| copy(&from, out, &tests.filename)).transpose()?;
         wheels.push(BuiltWheel {
+            tests: tests.map(|(path, _)| path),
             name: result.name.clone(),
             path,
             sha256: digest_of(&bytes),
@@ -159,4 +155,16 @@ fn copy_wheels(results: &[ActionResult], out: &Path) -> Result<Built> {
         });
     }
     Ok(Built { wheels })
+}
+
+/// Copies under another name first, so that there is never half a file; the new path and the bytes.
+fn copy(from: &Path, out: &Path, filename: &str) -> Result<(PathBuf, Vec<u8>), ServerError> {
+    let path = out.join(filename);
+    let failed = |source| ServerError::Write { path: path.clone(), source };
+    let bytes = fs::read(from).map_err(|source| ServerError::Read { path: from.to_owned(), source })?;
+    let mut partial = tempfile::Builder::new().tempfile_in(out).map_err(failed)?;
+    partial.write_all(&bytes).map_err(failed)?;
+    fs::set_permissions(partial.path(), fs::Permissions::from_mode(0o644)).map_err(failed)?;
+    partial.persist(&path).map_err(|error| failed(error.error))?;
+    Ok((path, bytes))
 }

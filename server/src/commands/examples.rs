@@ -107,6 +107,15 @@ const TABLE: &[Examples] = &[
         ],
     ),
     (
+        "test",
+        &[
+            ("pkgsrv test lxml", "imports its modules and runs its recipe's test, on the built wheel"),
+            ("pkgsrv test lxml numpy --show-output", "with what they print"),
+            ("pkgsrv test demo --unvendored", "also the tests that `unvendor-tests` left out of the wheel, by pytest"),
+            ("pkgsrv test lxml --json", "every step with its outcome and output, for a script"),
+        ],
+    ),
+    (
         "toolchain",
         &[
             ("pkgsrv toolchain install", "what `build` and `up` would do first"),

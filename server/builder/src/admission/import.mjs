@@ -1,8 +1,8 @@
-// Unpacks task.wheels into a fresh interpreter, imports task.imports, one after another, and then runs task.script,
-// {name, text} or null, as a program.
+// Unpacks task.wheels into a fresh interpreter, and beside them the archive task.tests, a path or null; imports
+// task.imports, one after another, and then runs task.script, {name, text} or null, as a program.
 //
-// Prints lines of JSON: {"begin": module} before each import, and at the end {"results": [{module, outcome, detail}]},
-// or {"no-start": reason} where the interpreter could not be made ready. The interpreter runs in a worker: an import that
+// Prints lines of JSON: {"begin": module} before each import, and at the end
+// {"results": [{module, outcome, detail, output}]}, where output is the end of what the step printed, or {"no-start": reason} where the interpreter could not be made ready. The interpreter runs in a worker: an import that
 // never ends is given up after task.timeout milliseconds, and what one import destroys, the next does not meet.
 import { readFileSync, writeSync } from "node:fs";
 import { Worker, isMainThread, parentPort, workerData } from "node:worker_threads";
@@ -12,9 +12,18 @@ const MOST_DEATHS = 3;
 /** Milliseconds until an interpreter with its wheels must be ready. */
 const LONGEST_START = 300_000;
 
+/** Characters that are kept of what all steps print. */
+const MOST_OUTPUT = 1 << 20;
+/** Characters that one step may print; what comes after is not told, since it could be endless. */
+const MOST_PRINTED = 1 << 22;
+
 // What is done in the interpreter, in order: each gives an outcome of its own.
 const steps = task.imports.map((module) => ({ module }));
 if (task.script !== null) steps.push({ module: task.script.name, script: task.script.text });
+
+/** Characters that are kept of what one step prints, the last ones. */
+const mostOfOne = Math.min(1 << 16, Math.floor(MOST_OUTPUT / steps.length));
+const output = steps.map(() => "");
 
 const print = (line) => writeSync(1, `\n${JSON.stringify(line)}\n`);
 
@@ -36,16 +45,23 @@ def run_script(name, text):
 
 async function work(first) {
   const { loadPyodide } = await import("/runtime/pyodide.mjs");
-  // A worker has no streams of the kind that the runtime writes to, and what packages print is not for us.
-  const silence = { stdin: () => undefined, stdout: () => {}, stderr: () => {} };
-  const pyodide = await loadPyodide({ indexURL: "/runtime/", ...silence });
+  // A worker has no streams of the kind that the runtime writes to.
+  let printed = 0;
+  const told = (line) => {
+    printed += line.length + 1;
+    if (printed <= MOST_PRINTED) parentPort.postMessage({ printed: line });
+  };
+  const streams = { stdin: () => undefined, stdout: told, stderr: told };
+  const pyodide = await loadPyodide({ indexURL: "/runtime/", ...streams });
   for (const path of task.wheels) pyodide.unpackArchive(new Uint8Array(readFileSync(path)), "wheel");
+  if (task.tests !== null) pyodide.unpackArchive(new Uint8Array(readFileSync(task.tests)), "zip");
   const scope = pyodide.toPy({});
   pyodide.runPython(IMPORT, { globals: scope });
   const [importOne, runScript] = [scope.get("import_one"), scope.get("run_script")];
   parentPort.postMessage({ ready: true });
   for (let index = first; index < steps.length; index += 1) {
     parentPort.postMessage({ begin: index });
+    printed = 0;
     let detail;
     try {
       const { module, script } = steps[index];
@@ -85,6 +101,10 @@ function interpreter(first, results) {
     worker.on("message", (message) => {
       if (over) return;
       if (message.ready) ready = true;
+      if (message.printed !== undefined && ready) {
+        output[current] = `${output[current]}${message.printed}\n`.slice(-mostOfOne);
+        return;
+      }
       if (message.begin !== undefined) {
         current = message.begin;
         print({ begin: steps[current].module });
@@ -111,7 +131,8 @@ async function watch() {
     next = died + 1;
   }
   const rest = `the interpreter ended ${deaths} times before`;
-  print({ results: steps.map(({ module }, index) => results[index] ?? { module, outcome: "not-tried", detail: rest }) });
+  const result = ({ module }, index) => results[index] ?? { module, outcome: "not-tried", detail: rest };
+  print({ results: steps.map((step, index) => ({ ...result(step, index), output: output[index] })) });
 }
 
 await (isMainThread ? watch() : work(workerData));

@@ -24,6 +24,9 @@ const LONGEST_IMPORT: Duration = Duration::from_mins(2);
 /// Modules that are tried. A wheel with more top-level modules is an accident of packaging.
 const MOST_IMPORTS: usize = 500;
 
+/// Lines of what an import printed that a finding shows.
+const MOST_PRINTED: usize = 40;
+
 /// Which modules are imported.
 #[derive(Clone, Debug)]
 pub struct ImportTest {
@@ -48,17 +51,19 @@ impl Default for ImportTest {
 
 impl ImportTest {
     /// Whether this step is the script: its file name is no module's.
-    fn is_script(&self, step: &str) -> bool {
+    pub(crate) fn is_script(&self, step: &str) -> bool {
         self.script.as_ref().is_some_and(|(name, _)| name == step)
     }
 }
 
 /// What is imported, and into which company.
-pub(super) struct Importing<'a> {
+pub(crate) struct Importing<'a> {
     pub runtime: &'a Runtime,
     pub toolchain: &'a Toolchain,
     /// The wheel and all that it needs.
     pub wheels: Vec<&'a Path>,
+    /// An archive that is unpacked where the wheels are.
+    pub tests: Option<&'a Path>,
     pub test: &'a ImportTest,
     pub abi: Abi,
 }
@@ -80,6 +85,8 @@ struct StepResult {
     module: String,
     outcome: ImportOutcome,
     detail: Option<String>,
+    #[serde(default)]
+    output: String,
 }
 
 /// The modules to import: the top level of the wheel, then the further ones.
@@ -138,12 +145,13 @@ pub(super) fn check(
         detail: test.left_out.get(&module).map(|reason| format!("left out: {reason}")),
         module,
         outcome: ImportOutcome::NotTried,
+        output: String::new(),
     }));
     Ok((Check::new(CheckName::Imports, summary, findings), reports))
 }
 
 fn finding(report: &ImportReport, runtime: &str, test: &ImportTest) -> Option<Finding> {
-    let ImportReport { module, outcome, detail } = report;
+    let ImportReport { module, outcome, detail, output } = report;
     let detail = detail.as_deref().unwrap_or_default().trim_end();
     let is_script = test.is_script(module);
     let step = if is_script { format!("the recipe's {module}") } else { format!("import {module}") };
@@ -157,18 +165,35 @@ fn finding(report: &ImportReport, runtime: &str, test: &ImportTest) -> Option<Fi
         ImportOutcome::Crashed => format!("{step} ended the interpreter of {runtime}:\n{detail}"),
         ImportOutcome::NotTried => format!("{step} was not tried: {detail}"),
     };
-    Some(Finding::refused(None, found))
+    Some(Finding::refused(None, found + &printed(output)))
 }
 
-fn run(context: &Context, importing: &Importing<'_>, modules: &[String]) -> Result<Vec<ImportReport>, BuildError> {
-    let Importing { runtime, toolchain, wheels, test, .. } = importing;
-    let mounts: Vec<(&Path, String)> =
-        wheels.iter().map(|path| (*path, format!("/wheels/{}", base_name(&path.to_string_lossy())))).collect();
+/// The last lines of what was printed, as a finding shows them.
+fn printed(output: &str) -> String {
+    let lines: Vec<&str> = output.trim_end().lines().collect();
+    if lines.is_empty() {
+        return String::new();
+    }
+    format!("\nit printed:\n{}", lines[lines.len().saturating_sub(MOST_PRINTED)..].join("\n"))
+}
+
+/// Imports `modules`, one after another, and runs the script; how each went, in that order.
+pub(crate) fn run(
+    context: &Context,
+    importing: &Importing<'_>,
+    modules: &[String],
+) -> Result<Vec<ImportReport>, BuildError> {
+    let Importing { runtime, toolchain, wheels, tests, test, .. } = importing;
+    let inside = |path: &Path| format!("/wheels/{}", base_name(&path.to_string_lossy()));
+    let mut mounts: Vec<(&Path, String)> = wheels.iter().map(|path| (*path, inside(path))).collect();
+    let wheel_mounts: Vec<String> = mounts.iter().map(|(_, inside)| inside.clone()).collect();
+    mounts.extend(tests.map(|path| (path, inside(path))));
     let task = json!({
         "imports": modules,
         "script": test.script.as_ref().map(|(name, text)| json!({ "name": name, "text": text })),
         "timeout": u64::try_from(test.timeout.as_millis()).unwrap_or(u64::MAX),
-        "wheels": mounts.iter().map(|(_, inside)| inside).collect::<Vec<_>>(),
+        "tests": tests.map(inside),
+        "wheels": wheel_mounts,
     });
     let script = format!("const task = {task};\n{SCRIPT}");
     let answer = runtime.answer(context, toolchain, &script, &mounts)?;
@@ -182,6 +207,7 @@ fn run(context: &Context, importing: &Importing<'_>, modules: &[String]) -> Resu
         Some(Line::NoStart(reason)) => Err(BuildError::NotAdmitted {
             filename: subject(wheels),
             reason: format!("nothing could be imported: {reason}"),
+            imports: Vec::new(),
         }),
         _ => {
             let (status, printed) = answer.failure.unwrap_or_else(|| ("no answer".to_owned(), answer.output.clone()));
@@ -203,14 +229,14 @@ fn after_a_crash(modules: &[String], begun: &[&String], detail: &str) -> Vec<Imp
         } else {
             (ImportOutcome::NotTried, "the program that imports ended before it could tell".to_owned())
         };
-        ImportReport { module: module.clone(), outcome, detail: Some(detail) }
+        ImportReport { module: module.clone(), outcome, detail: Some(detail), output: String::new() }
     };
     modules.iter().map(report).collect()
 }
 
 fn report(result: &StepResult) -> ImportReport {
-    let StepResult { module, outcome, detail } = result;
-    ImportReport { module: module.clone(), outcome: *outcome, detail: detail.clone() }
+    let StepResult { module, outcome, detail, output } = result;
+    ImportReport { module: module.clone(), outcome: *outcome, detail: detail.clone(), output: output.clone() }
 }
 
 fn is_about(results: &[StepResult], steps: &[String]) -> bool {

@@ -212,6 +212,9 @@ pub struct ImportReport {
     /// Python's traceback, what the interpreter died of, or the reason for leaving it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// The end of what it printed; for who made the report, and not kept with it.
+    #[serde(skip)]
+    pub output: String,
 }
 
 /// How an import can end.
@@ -286,7 +289,11 @@ impl AdmissionReport {
         if self.is_admitted() {
             return Ok(());
         }
-        Err(BuildError::NotAdmitted { filename: self.filename.clone(), reason: self.refusal() })
+        Err(BuildError::NotAdmitted {
+            filename: self.filename.clone(),
+            reason: self.refusal(),
+            imports: self.imports.clone(),
+        })
     }
 
     /// The findings that refuse the wheel: a sentence if there is one, else a list.
