@@ -135,7 +135,7 @@ impl<'a> Action<'a> {
     ) -> Result<Self, BuildError> {
         let names = loaded.recipe.requirements.host.iter();
         let host: Vec<_> = names.map(|name| (&recipes[name].recipe, digests[name])).collect();
-        check_versions(loaded, &host)?;
+        check_versions(loaded, host.iter().map(|(recipe, _)| *recipe))?;
         let inputs = inputs(loaded, &host, cross);
         let digest = sha256(inputs.to_string().as_bytes());
         Ok(Self { loaded, inputs, digest })
@@ -190,8 +190,11 @@ fn inputs(loaded: &LoadedRecipe, host: &[(&Recipe, Digest)], cross: &CrossEnviro
 
 /// A package that is built against brings its headers from us, its programs and Python code from its pinned wheel: both
 /// must be of one version.
-fn check_versions(loaded: &LoadedRecipe, host: &[(&Recipe, Digest)]) -> Result<(), BuildError> {
-    for (built, _) in host.iter().filter(|(recipe, _)| recipe.build.kind == BuildKind::Package) {
+pub(crate) fn check_versions<'a>(
+    loaded: &LoadedRecipe,
+    host: impl Iterator<Item = &'a Recipe>,
+) -> Result<(), BuildError> {
+    for built in host.filter(|recipe| recipe.build.kind == BuildKind::Package) {
         let pinned = loaded.tools.iter().find(|tool| *tool.filename.name() == built.name);
         if let Some(pinned) = pinned.filter(|pinned| *pinned.filename.version() != built.version) {
             return Err(BuildError::Package {

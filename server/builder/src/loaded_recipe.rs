@@ -1,7 +1,7 @@
 //! A recipe with all that it refers to: nothing more is read when it is built.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pkgsrv_index::{Digest, PackageName};
@@ -87,6 +87,16 @@ impl PinnedTools {
     /// All of them for this machine.
     pub(crate) fn wheels(&self) -> impl Iterator<Item = &LockedWheel> {
         self.requirements.wheels(std::env::consts::ARCH)
+    }
+
+    /// What of a project and of all that it needs is not pinned.
+    pub(crate) fn missing(&self, name: &PackageName) -> Option<PackageName> {
+        self.requirements.closure(std::slice::from_ref(name), std::env::consts::ARCH).err()
+    }
+
+    /// Where they are written.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
     }
 
     /// None at all.

@@ -83,6 +83,28 @@ impl RecipeTree {
         recipes.values().map(load).collect()
     }
 
+    /// Where it is.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The names of the folders that have a recipe, sorted. A folder's name need not be a package's.
+    pub fn folders(&self) -> Result<Vec<String>, BuildError> {
+        let entries = fs::read_dir(&self.directory).doing("read", &self.directory)?;
+        let mut names: Vec<String> = entries
+            .flatten()
+            .filter(|entry| entry.path().join("recipe.toml").is_file())
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// The tools that are pinned for its recipes.
+    pub(crate) fn pinned(&self) -> &PinnedTools {
+        &self.pinned
+    }
+
     /// The recipe of a package; `None` where there is none.
     pub(crate) fn find(&self, name: &PackageName) -> Result<Option<Recipe>, BuildError> {
         match self.read(name) {
@@ -93,7 +115,11 @@ impl RecipeTree {
     }
 
     /// Brings what a recipe refers to; `recipes` has those that it names.
-    fn load(&self, recipe: &Recipe, recipes: &BTreeMap<PackageName, Recipe>) -> Result<LoadedRecipe, BuildError> {
+    pub(crate) fn load(
+        &self,
+        recipe: &Recipe,
+        recipes: &BTreeMap<PackageName, Recipe>,
+    ) -> Result<LoadedRecipe, BuildError> {
         let mut tools = recipe.requirements.build.clone();
         let has_wheel =
             |name: &&PackageName| recipes.get(*name).is_some_and(|it| it.build.kind != BuildKind::StaticLibrary);
@@ -132,10 +158,8 @@ impl RecipeTree {
 
     /// The error that there is nothing of this name.
     pub(crate) fn unknown(&self, name: &PackageName) -> BuildError {
-        let entries = fs::read_dir(&self.directory).into_iter().flatten().flatten();
-        let mut near: Vec<(usize, String)> = entries
-            .filter(|entry| entry.path().join("recipe.toml").is_file())
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        let folders = self.folders().unwrap_or_default().into_iter();
+        let mut near: Vec<(usize, String)> = folders
             .map(|other| (strsim::damerau_levenshtein(name.as_str(), &other), other))
             .filter(|(distance, other)| *distance <= other.len() / 2 || other.starts_with(name.as_str()))
             .collect();

@@ -25,6 +25,9 @@ const LARGEST_SOURCE: u64 = 2 << 30;
 /// Bytes that all files of an archive may have together.
 pub(crate) const LARGEST_UNPACKED: u64 = 8 << 30;
 
+/// Bytes of a PKG-INFO, with the description at its end.
+const LONGEST_METADATA: u64 = 16 << 20;
+
 /// KiB; `xz -9` needs 65 MiB.
 const MOST_XZ_MEMORY: u32 = 256 << 10;
 
@@ -103,7 +106,7 @@ pub(crate) fn keep_copy(context: &Context, path: &Path, sha256: &Digest) -> Resu
     keep(context, &copy, &filename, sha256)
 }
 
-fn cached(context: &Context, sha256: &Digest) -> Result<Option<Fetched>, BuildError> {
+pub(crate) fn cached(context: &Context, sha256: &Digest) -> Result<Option<Fetched>, BuildError> {
     let directory = context.cache.sources().join(sha256.to_string());
     match read(&directory, sha256)? {
         None => Ok(None),
@@ -308,6 +311,21 @@ fn unpack_tar(archive: &Fetched, into: &Path) -> Result<(), BuildError> {
     }
     directories.iter_mut().try_for_each(place)?;
     bring_to_the_past(into)
+}
+
+/// The PKG-INFO at the top of an sdist; `None` where there is none, or what is there is no sdist.
+pub(crate) fn pkg_info(archive: &Fetched) -> Option<String> {
+    let mut tar = tar::Archive::new(inflated(&archive.filename, File::open(&archive.path).ok()?));
+    for entry in tar.entries().ok()? {
+        let entry = entry.ok()?;
+        let path = entry.path().ok()?.into_owned();
+        if path.components().count() == 2 && path.file_name()? == "PKG-INFO" {
+            let mut text = Vec::new();
+            entry.take(LONGEST_METADATA).read_to_end(&mut text).ok()?;
+            return Some(String::from_utf8_lossy(&text).into_owned());
+        }
+    }
+    None
 }
 
 /// The tar archive inside, by what the file's name says that it is packed with.

@@ -61,6 +61,35 @@ impl RecipeError {
         Some(before.matches('\n').count() + 1)
     }
 
+    /// The field that it points at, with its table: `source.sha256`; what of that the text before the place tells.
+    pub fn field(&self) -> Option<String> {
+        let text = self.text.inner();
+        let start = self.span()?.start;
+        let end = text.get(start..)?.find('\n').map_or(text.len(), |length| start + length);
+        let (mut table, mut key) = ("", "");
+        for line in text.get(..end)?.lines() {
+            if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+                (table, key) = (name.0, "");
+            } else if let Some((name, _)) = line.split_once('=') {
+                let name = name.trim();
+                let is_key = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c));
+                key = if is_key { name } else { key };
+            }
+        }
+        let field = [table, key].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".");
+        (!field.is_empty()).then_some(field)
+    }
+
+    /// What was expected at that place.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// What to do about it, where there is something to say.
+    pub fn remedy(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+
     /// Bytes of the text that it points at.
     pub(crate) fn span(&self) -> Option<std::ops::Range<usize>> {
         self.span.map(|span| span.offset()..span.offset() + span.len())

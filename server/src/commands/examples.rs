@@ -82,6 +82,14 @@ const TABLE: &[Examples] = &[
     ),
     ("recipe", &[("pkgsrv recipe import ../pyodide-recipes/packages", "a tree of meta.yaml files, into ./recipes")]),
     (
+        "recipe check",
+        &[
+            ("pkgsrv recipe check", "all recipes: fields, sources, patches, requirements"),
+            ("pkgsrv recipe check lxml --offline", "without asking the upstream index"),
+            ("pkgsrv recipe check recipes/lxml/recipe.toml --json", "a file, for a script or an editor"),
+        ],
+    ),
+    (
         "recipe import",
         &[
             (

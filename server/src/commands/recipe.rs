@@ -1,5 +1,6 @@
 //! `pkgsrv recipe`.
 
+mod check;
 mod folder;
 mod import;
 mod new;
@@ -18,6 +19,8 @@ pub(crate) struct RecipeCommand {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Tell all that is wrong with recipes, without building them
+    Check(check::CheckArgs),
     /// Translate the recipes of pyodide-build (meta.yaml)
     Import(import::Import),
     /// Write the recipe that a package without one is built by
@@ -27,6 +30,7 @@ enum Command {
 impl RecipeCommand {
     pub(crate) fn run(self) -> Result<ExitCode> {
         match self.command {
+            Command::Check(command) => super::on_runtime(command.run()),
             Command::Import(command) => command.run(),
             Command::New(command) => super::on_runtime(command.run()).map(|()| ExitCode::SUCCESS),
         }
