@@ -128,6 +128,15 @@ impl<'a> RecipeChecker<'a> {
         Ok(checked)
     }
 
+    /// The folders of the recipes that name this one.
+    pub(crate) fn dependents(&self, name: &PackageName) -> BTreeSet<String> {
+        let needs = |recipe: &&Recipe| {
+            let needed = &recipe.requirements;
+            needed.host.contains(name) || needed.run.contains(name) || needed.build.contains(name)
+        };
+        self.known.values().filter(needs).map(|recipe| recipe.name.to_string()).collect()
+    }
+
     fn file(&self, folder: &str) -> PathBuf {
         self.tree.directory().join(folder).join("recipe.toml")
     }

@@ -100,11 +100,6 @@ impl RecipeTree {
         Ok(names)
     }
 
-    /// The tools that are pinned for its recipes.
-    pub(crate) fn pinned(&self) -> &PinnedTools {
-        &self.pinned
-    }
-
     /// The recipe of a package; `None` where there is none.
     pub(crate) fn find(&self, name: &PackageName) -> Result<Option<Recipe>, BuildError> {
         match self.read(name) {

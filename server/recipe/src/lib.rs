@@ -12,6 +12,7 @@ pub mod foreign;
 mod requirements_lock;
 mod source;
 mod text;
+mod update;
 pub mod variables;
 mod write;
 

@@ -108,6 +108,14 @@ const TABLE: &[Examples] = &[
         ],
     ),
     (
+        "recipe update",
+        &[
+            ("pkgsrv recipe update lxml", "builds the newest release, then changes version and hash"),
+            ("pkgsrv recipe update lxml --dry-run", "which release that would be"),
+            ("pkgsrv recipe update lxml --to 6.1.2 --json", "a version that is named, for a script"),
+        ],
+    ),
+    (
         "serve",
         &[
             ("pkgsrv serve", "at http://127.0.0.1:8417/"),

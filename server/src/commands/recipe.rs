@@ -5,6 +5,7 @@ mod folder;
 mod import;
 mod new;
 mod report;
+mod update;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,8 @@ enum Command {
     Import(import::Import),
     /// Write the recipe that a package without one is built by
     New(new::New),
+    /// Bring a recipe to another release, if that builds and is admitted
+    Update(update::Update),
 }
 
 impl RecipeCommand {
@@ -32,6 +35,7 @@ impl RecipeCommand {
         match self.command {
             Command::Check(command) => super::on_runtime(command.run()),
             Command::Import(command) => command.run(),
+            Command::Update(command) => super::on_runtime(command.run()),
             Command::New(command) => super::on_runtime(command.run()).map(|()| ExitCode::SUCCESS),
         }
     }

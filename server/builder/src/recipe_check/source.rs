@@ -170,7 +170,7 @@ impl RecipeChecker<'_> {
         let patches: Vec<&String> = recipe.source.patches.iter().filter(|name| folder.join(name).is_file()).collect();
         if !patches.is_empty() {
             let Some(toolchain) = self.toolchain("source.patches", findings)? else { return Ok(()) };
-            let bounds = Bounds { limits: &self.context.limits, directory: Some(work.path()) };
+            let bounds = Bounds { limits: &self.context.limits, written: &[work.path()] };
             for name in patches {
                 let sandbox = toolchain.sandbox().writable(&top, "/source").read_only(&folder, "/patches");
                 let path = format!("/patches/{name}");

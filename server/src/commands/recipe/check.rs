@@ -94,18 +94,29 @@ fn trees(paths: &[&String]) -> Result<BTreeMap<PathBuf, Option<BTreeSet<String>>
     Ok(trees)
 }
 
+/// A problem, on several lines.
+pub(super) struct ToldProblem<'a>(pub &'a RecipeProblem);
+
+impl fmt::Display for ToldProblem<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RecipeProblem { recipe, file, line, field, found, expected, remedy } = self.0;
+        let line = line.map_or_else(String::new, |line| format!(":{line}"));
+        writeln!(f, "{recipe}: {field} ({}{line})", file.display())?;
+        for (word, text) in [("found", found), ("expected", expected), ("to do", remedy)] {
+            writeln!(f, "  {word:8} {}", text.trim_end().replace('\n', "\n           "))?;
+        }
+        Ok(())
+    }
+}
+
 /// Every problem, and a line that counts.
 struct Told<'a>(&'a CheckedRecipes);
 
 impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let CheckedRecipes { recipes, problems, unchecked } = self.0;
-        for RecipeProblem { recipe, file, line, field, found, expected, remedy } in problems {
-            let line = line.map_or_else(String::new, |line| format!(":{line}"));
-            writeln!(f, "{recipe}: {field} ({}{line})", file.display())?;
-            for (word, text) in [("found", found), ("expected", expected), ("to do", remedy)] {
-                writeln!(f, "  {word:8} {}", text.trim_end().replace('\n', "\n           "))?;
-            }
+        for problem in problems {
+            write!(f, "{}", ToldProblem(problem))?;
         }
         for Unchecked { recipe, field, reason } in unchecked {
             writeln!(f, "{recipe}: {field} was not checked: {}", reason.trim_end())?;
