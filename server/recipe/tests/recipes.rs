@@ -43,8 +43,11 @@ fn every_recipe_of_the_tree_is_accepted_and_its_requirements_are_there() {
             folder.file_name().to_str().unwrap(),
             "a recipe lies in the folder of its name"
         );
+        let all = tools.with(&recipe.requirements.tools);
+        let names = recipe.requirements.tools.iter().map(|tool| tool.filename.name());
+        let names: Vec<_> = names.chain(&recipe.requirements.build).cloned().collect();
         for machine in ["aarch64", "x86_64"] {
-            let found = tools.closure(&recipe.requirements.build, machine);
+            let found = all.closure(&names, machine);
             found.unwrap_or_else(|name| panic!("{}: no tool {name} for {machine}", recipe.name));
         }
         for file in recipe.source.patches.iter().chain(&recipe.test_script) {
@@ -171,4 +174,31 @@ fn a_tool_may_have_a_wheel_for_each_kind_of_machine() {
 #[test]
 fn two_wheels_of_a_tool_for_one_machine_are_one_too_many() {
     insta::assert_snapshot!(rendered(&tools(&["any", "manylinux_2_17_x86_64"]).unwrap_err()));
+}
+
+fn recipe_with_tools(filenames: &[&str]) -> String {
+    let hash = "00000000000000000000000000000000000000000000000000000000000000ff";
+    let tools: String = filenames.iter().map(|filename| format!("\"{filename}\" = \"{hash}\"\n")).collect();
+    format!("[package]\nname = \"demo\"\nversion = \"1\"\n{SOURCE}[requirements.tools]\n{tools}")
+}
+
+#[test]
+fn a_recipes_own_tools_come_before_the_pinned_ones() {
+    let text = recipe_with_tools(&["tool-2.0-py3-none-manylinux_2_17_x86_64.whl", "other-1.0-py3-none-any.whl"]);
+    let recipe = Recipe::parse("recipes/demo/recipe.toml", &text).unwrap();
+    let all = tools(&["any"]).unwrap().with(&recipe.requirements.tools);
+    let names = ["tool", "other"].map(|name| name.parse().unwrap());
+    let chosen = |machine| -> Result<Vec<String>, _> {
+        all.closure(&names, machine).map(|wheels| wheels.iter().map(|wheel| wheel.filename.to_string()).collect())
+    };
+    let expected = ["other-1.0-py3-none-any.whl", "tool-2.0-py3-none-manylinux_2_17_x86_64.whl"];
+    assert_eq!(chosen("x86_64").unwrap(), expected);
+    // Not the pinned one, which is of another version.
+    assert_eq!(chosen("aarch64"), Err("tool".parse().unwrap()));
+}
+
+#[test]
+fn wrong_tools_are_shown() {
+    insta::assert_snapshot!(error(&recipe_with_tools(&["tool-1.0-py3-none-any.whl", "tool-1.1-py3-none-any.whl"])));
+    insta::assert_snapshot!(error(&recipe_with_tools(&["tool-1.0.tar.gz"])));
 }

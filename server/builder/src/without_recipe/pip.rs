@@ -21,6 +21,8 @@ pub(super) struct Question<'a> {
     pub constraints: &'a [LockedWheel],
     /// Wheels that are looked at beside the index's.
     pub at_hand: &'a [LockedWheel],
+    /// Wheels that are taken where the answer has their versions, whichever files it names.
+    pub known: &'a [LockedWheel],
 }
 
 /// What pip says where there is no answer.
@@ -69,7 +71,7 @@ pub(super) fn resolve(
     let path = work.path().join("report.json");
     let report = fs::read_to_string(&path).doing("read", &path)?;
     let bad = |reason| BuildError::Package { package: label.to_owned(), reason };
-    wheels(&report, question.constraints).map(Ok).map_err(bad)
+    wheels(&report, question.known).map(Ok).map_err(bad)
 }
 
 /// pip's [installation report](https://pip.pypa.io/en/stable/reference/installation-report/).
@@ -101,7 +103,7 @@ struct Hashes {
     sha256: Option<Digest>,
 }
 
-/// The wheels of a report, sorted by project; those that are in `known` are told from there.
+/// The wheels of a report, sorted by file name; those of `known` where these are of the same versions.
 fn wheels(report: &str, known: &[LockedWheel]) -> Result<Vec<LockedWheel>, String> {
     let report: Report = serde_json::from_str(report).map_err(|error| format!("pip's report: {error}"))?;
     let mut found = Vec::new();
@@ -109,8 +111,14 @@ fn wheels(report: &str, known: &[LockedWheel]) -> Result<Vec<LockedWheel>, Strin
         // The one character of file names that addresses write otherwise; local versions have it.
         let filename = pkgsrv_recipe::url_filename(&url).replace("%2B", "+").replace("%2b", "+");
         let filename: WheelFilename = filename.parse().map_err(|error| format!("pip's report: {error}"))?;
-        let pinned = known.iter().find(|tool| tool.filename == filename);
-        let sha256 = pinned.map(|tool| tool.sha256).or(archive_info.hashes.sha256).ok_or_else(|| {
+        let is_same = |tool: &&LockedWheel| {
+            tool.filename.name() == filename.name() && tool.filename.version() == filename.version()
+        };
+        if let Some(tool) = known.iter().find(is_same) {
+            found.push(LockedWheel { requires: Vec::new(), ..tool.clone() });
+            continue;
+        }
+        let sha256 = archive_info.hashes.sha256.ok_or_else(|| {
             format!("build requirement {filename}: the upstream index gives no SHA-256, without which nothing pins it")
         })?;
         found.push(LockedWheel { filename, sha256, requires: Vec::new() });
@@ -158,10 +166,13 @@ mod tests {
         let text = report("https://files.example/a/b/demo-1.0%2Bl-cp314-cp314-manylinux_2_28_x86_64.whl", &hashes);
         let found = wheels(&text, &[]).unwrap();
         assert_eq!(found, [tool("demo-1.0+l-cp314-cp314-manylinux_2_28_x86_64.whl", HASH)]);
-        // A file at hand is one that is pinned, whose hash is known.
-        let known = [tool("setuptools-84.2.1-py3-none-any.whl", OTHER)];
-        let text = report("file:///wheels/setuptools-84.2.1-py3-none-any.whl", &serde_json::json!({}));
+        // Of a version that is pinned the pinned file is taken.
+        let known = [tool("cython-3.3.1-py3-none-any.whl", OTHER)];
+        let text = report("https://files.example/cython-3.3.1-cp314-cp314-manylinux_2_28_x86_64.whl", &hashes);
         assert_eq!(wheels(&text, &known).unwrap(), known);
+        let text = report("https://files.example/cython-3.3.0-py3-none-any.whl", &hashes);
+        assert_eq!(wheels(&text, &known).unwrap(), [tool("cython-3.3.0-py3-none-any.whl", HASH)]);
+        let text = report("file:///wheels/setuptools-84.2.1-py3-none-any.whl", &serde_json::json!({}));
         assert_eq!(
             wheels(&text, &[]).unwrap_err(),
             "build requirement setuptools-84.2.1-py3-none-any.whl: the upstream index gives no SHA-256, without which \

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
+use pep440_rs::Version;
 use pkgsrv_index::{Abi, Digest, PackageName, Requirement, WheelFilename, evaluate};
 use pkgsrv_recipe::LockedWheel;
 use pkgsrv_wheel::Wheel;
@@ -30,6 +31,10 @@ const FORMAT: u32 = 1;
 /// Projects that others are compiled against: where the source needs one to be built, it is a requirement of the
 /// target, and its version is that of its recipe.
 const COMPILED_AGAINST: &[&str] = &["cffi", "numpy"];
+
+/// Tools of which nothing older builds for the Pythons that there are ABIs for. Setuptools before 66.1 imports what Python
+/// 3.12 removed, and C code that Cython before 3 writes calls what Python 3.13 changed.
+const OLDEST: &[(&str, &str)] = &[("cython", "3.0"), ("setuptools", "66.1")];
 
 /// The file in a resolution's directory.
 const FILE: &str = "resolution.json";
@@ -105,7 +110,7 @@ impl Resolver<'_> {
                 all.push(requirement);
             }
         }
-        let tools = self.tools(&all, &first)?;
+        let tools = if all.len() == names.len() { first } else { self.tools(&all, &first)? };
         let against = compiled_against(&all).collect();
         let further = |name: &PackageName| !names.contains(name) && !is_compiled_against(name);
         let build: BTreeSet<PackageName> = all.into_iter().map(|it| it.name).filter(further).collect();
@@ -133,15 +138,21 @@ impl Resolver<'_> {
         asked.push(Requirement::any(FRONTEND.parse().expect("a valid name")));
         // The version of what is compiled against is its recipe's.
         for requirement in asked.iter_mut().filter(|it| is_compiled_against(&it.name)) {
-            *requirement =
-                Requirement { extras: requirement.extras.clone(), ..Requirement::any(requirement.name.clone()) };
+            *requirement = any_version(requirement);
         }
-        let unfit = self.unfit(&asked)?;
+        let mut unfit = self.unfit(&asked)?;
+        let mut too_old = Vec::new();
+        for requirement in &unfit {
+            if self.admits_too_old_only(requirement)? {
+                too_old.push(requirement.name.clone());
+            }
+        }
+        unfit.retain(|requirement| !too_old.contains(&requirement.name));
         if unfit.is_empty() {
             return Ok(Vec::new());
         }
-        for requirement in &unfit {
-            self.check_is_there(requirement)?;
+        for requirement in asked.iter_mut().filter(|requirement| too_old.contains(&requirement.name)) {
+            *requirement = any_version(requirement);
         }
         let mut constraints: Vec<LockedWheel> = before.to_vec();
         for tool in self.pinned.wheels() {
@@ -153,7 +164,9 @@ impl Resolver<'_> {
         let fitting = asked.iter().filter(|it| self.pinned.wheel(&it.name).is_some_and(|tool| fits(it, tool)));
         let fitting: Vec<PackageName> = fitting.map(|requirement| requirement.name.clone()).collect();
         let at_hand = self.pinned.closure(self.package, &fitting)?;
-        let mut question = Question { requirements: &asked, constraints: &constraints, at_hand: &at_hand };
+        let known: Vec<LockedWheel> = self.pinned.wheels().chain(before).cloned().collect();
+        let mut question =
+            Question { requirements: &asked, constraints: &constraints, at_hand: &at_hand, known: &known };
         let ask = |question: &Question<'_>| pip::resolve(self.context, self.toolchain, self.label, question);
         let mut answer = ask(&question)?;
         if answer.is_err() {
@@ -198,15 +211,22 @@ impl Resolver<'_> {
         Ok(needs.extras.into_values().flatten().collect())
     }
 
-    /// A server that does not answer and a project that does not exist are told better by us than by pip.
-    fn check_is_there(&self, requirement: &Requirement) -> Result<(), BuildError> {
+    /// Whether all versions of a requirement are older than what works, which is said. A server that does not answer and
+    /// a project that does not exist are told better here than by pip.
+    fn admits_too_old_only(&self, requirement: &Requirement) -> Result<bool, BuildError> {
         let upstream = &self.context.upstream;
-        match upstream.files(&upstream.client()?, self.context, &requirement.name)? {
-            Some(_) => Ok(()),
-            None => Err(self.error(format!(
+        let Some(files) = upstream.files(&upstream.client()?, self.context, &requirement.name)? else {
+            return Err(self.error(format!(
                 "build requirement {requirement}: no project of this name on the upstream index; {REMEDY}"
-            ))),
-        }
+            )));
+        };
+        let wheels = files.iter().filter_map(|file| file.filename.parse::<WheelFilename>().ok());
+        let Some(oldest) = too_old(requirement, wheels) else { return Ok(false) };
+        self.context.progress.line(&format!(
+            "{}: {requirement} admits only versions that do not work with Python {}; {oldest} or newer is taken",
+            self.label, self.toolchain.manifest.python
+        ));
+        Ok(true)
     }
 
     fn refused(&self, Refusal { reason, missing }: Refusal) -> Result<BuildError, BuildError> {
@@ -286,6 +306,18 @@ fn fits(requirement: &Requirement, tool: &LockedWheel) -> bool {
     is_of(requirement, tool) && requirement.specifiers.contains(tool.filename.version())
 }
 
+fn any_version(requirement: &Requirement) -> Requirement {
+    Requirement { extras: requirement.extras.clone(), ..Requirement::any(requirement.name.clone()) }
+}
+
+/// The oldest version that works, where a requirement admits none of these wheels that is as new.
+fn too_old(requirement: &Requirement, mut wheels: impl Iterator<Item = WheelFilename>) -> Option<Version> {
+    let (_, oldest) = OLDEST.iter().find(|(name, _)| *name == requirement.name.as_str())?;
+    let oldest: Version = oldest.parse().expect("a version");
+    let fits = |wheel: WheelFilename| *wheel.version() >= oldest && requirement.specifiers.contains(wheel.version());
+    (!wheels.any(fits)).then_some(oldest)
+}
+
 fn is_compiled_against(name: &PackageName) -> bool {
     COMPILED_AGAINST.contains(&name.as_str())
 }
@@ -294,4 +326,47 @@ fn is_compiled_against(name: &PackageName) -> bool {
 fn compiled_against(requirements: &[Requirement]) -> impl Iterator<Item = PackageName> {
     let known = COMPILED_AGAINST.iter().filter_map(|name| name.parse::<PackageName>().ok());
     known.filter(|name| requirements.iter().any(|requirement| requirement.name == *name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: &str = "00000000000000000000000000000000000000000000000000000000000000ff";
+
+    fn tool(filename: &str) -> LockedWheel {
+        LockedWheel { filename: filename.parse().unwrap(), sha256: HASH.parse().unwrap(), requires: Vec::new() }
+    }
+
+    fn requirement(text: &str) -> Requirement {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_is_kept_is_read_again() {
+        let resolution = Resolution {
+            build: vec!["cython".parse().unwrap()],
+            against: vec!["numpy".parse().unwrap()],
+            tools: vec![tool("Demo-1.0-py3-none-any.whl"), tool("build-1.6.1-py3-none-any.whl")],
+        };
+        assert_eq!(read(&written(json!({}), &resolution)).unwrap(), resolution);
+        assert_eq!(read("{").unwrap_err(), "resolution.json: EOF while parsing an object at line 1 column 1");
+    }
+
+    #[test]
+    fn a_tool_fits_by_project_and_version() {
+        let cython = tool("cython-3.3.1-py3-none-any.whl");
+        for (text, expected) in [("Cython", true), ("cython>=3,<4", true), ("cython<3.1", false), ("numpy", false)] {
+            assert_eq!(fits(&requirement(text), &cython), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_requirement_of_versions_that_work_nowhere_is_known() {
+        let wheels = ["59.8.0", "66.1.1", "84.2.1"].map(|version| format!("setuptools-{version}-py3-none-any.whl"));
+        let oldest = |text: &str| too_old(&requirement(text), wheels.iter().map(|wheel| wheel.parse().unwrap()));
+        let found = ["setuptools<60", "setuptools<=66.0", "setuptools<67", "setuptools==59.8", "wheel<0.1"].map(oldest);
+        let some: Option<Version> = Some("66.1".parse().unwrap());
+        assert_eq!(found, [some.clone(), some.clone(), None, some, None]);
+    }
 }
