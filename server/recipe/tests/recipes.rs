@@ -178,8 +178,8 @@ fn two_wheels_of_a_tool_for_one_machine_are_one_too_many() {
 
 fn recipe_with_tools(filenames: &[&str]) -> String {
     let hash = "00000000000000000000000000000000000000000000000000000000000000ff";
-    let tools: String = filenames.iter().map(|filename| format!("\"{filename}\" = \"{hash}\"\n")).collect();
-    format!("[package]\nname = \"demo\"\nversion = \"1\"\n{SOURCE}[requirements.tools]\n{tools}")
+    let tools: Vec<String> = filenames.iter().map(|filename| format!("\"{filename}\" = \"{hash}\"\n")).collect();
+    format!("[package]\nname = \"demo\"\nversion = \"1\"\n{SOURCE}[requirements.tools]\n{}", tools.concat())
 }
 
 #[test]
