@@ -7,7 +7,7 @@ const MEMORY_INFO: u8 = 1;
 const NEEDED: u8 = 2;
 const EXPORT_INFO: u8 = 3;
 const IMPORT_INFO: u8 = 4;
-const RUNTIME_PATH: u8 = 5;
+pub(crate) const RUNTIME_PATH: u8 = 5;
 
 /// The contents of `dylink.0`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

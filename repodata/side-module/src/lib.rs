@@ -3,7 +3,8 @@
 //!
 //! It reads what a linker needs before anything is compiled: `dylink.0`, imports, exports, the types
 //! of functions, target features. Code and data are skipped by their lengths, so that parsing takes microseconds
-//! whatever the module's size; whether the module is valid is the engine's to say.
+//! whatever the module's size; whether the module is valid is the engine's to say. One thing it writes:
+//! [runtime paths](with_runtime_paths).
 //!
 //! ```
 //! # fn show(bytes: &[u8]) -> Result<(), pkgsrv_side_module::SideModuleError> {
@@ -27,6 +28,7 @@ mod kind;
 mod limits;
 mod module;
 mod reader;
+mod rewrite;
 mod runtime_path;
 mod target_features;
 
@@ -38,4 +40,5 @@ pub use imports::{Import, ImportType, Limits as MemoryLimits};
 pub use kind::ExternalKind;
 pub use limits::Limits;
 pub use module::SideModule;
+pub use rewrite::with_runtime_paths;
 pub use runtime_path::normal_path;

@@ -6,8 +6,8 @@ use crate::{
     function_types, imports, target_features,
 };
 
-const HEADER: [u8; 8] = *b"\0asm\x01\0\0\0";
-const CUSTOM: u8 = 0;
+pub(crate) const HEADER: [u8; 8] = *b"\0asm\x01\0\0\0";
+pub(crate) const CUSTOM: u8 = 0;
 const TYPE: u8 = 1;
 const IMPORT: u8 = 2;
 const FUNCTION: u8 = 3;

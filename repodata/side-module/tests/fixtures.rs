@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use pkgsrv_side_module::{Limits, SideModule, SideModuleError};
+use pkgsrv_side_module::{Limits, SideModule, SideModuleError, with_runtime_paths};
 use wasmparser::{Dylink0Subsection, KnownCustom, Parser, Payload, Validator};
 
 fn fixture(name: &str) -> Vec<u8> {
@@ -257,6 +257,48 @@ fn unknown_subsections_are_passed_over() {
     let bytes = with_section("dylink.0", &[9, 2, 1, 2, 1, 4, 16, 2, 3, 0]);
     let dylink = SideModule::parse(&bytes).map(|module| module.dylink);
     assert_eq!(dylink.map(|dylink| (dylink.memory_size, dylink.table_size)), Ok((16, 3)));
+}
+
+/// All but `dylink.0`, as it is in the file.
+fn after_dylink(bytes: &[u8]) -> &[u8] {
+    let mut sections = Parser::new(0).parse_all(bytes).filter_map(|payload| payload.unwrap().as_section());
+    &bytes[usize::try_from(sections.next().unwrap().1.end).unwrap()..]
+}
+
+#[test]
+fn runtime_paths_are_written_and_nothing_else_changes() {
+    let long = "$ORIGIN/".to_owned() + &"x".repeat(300);
+    let cases: [&[String]; 4] =
+        [&[], &["$ORIGIN/../demo.libs".to_owned()], &["/a".to_owned(), "/b".to_owned()], &[long]];
+    for name in FIXTURES {
+        let bytes = fixture(name);
+        let mut expected = SideModule::parse(&bytes).unwrap();
+        for paths in cases {
+            expected.dylink.runtime_paths = paths.to_vec();
+            let written = with_runtime_paths(&bytes, paths).unwrap();
+            assert_eq!(SideModule::parse(&written).unwrap(), expected, "{name}: {paths:?}");
+            assert_eq!(after_dylink(&written), after_dylink(&bytes), "{name}: {paths:?}");
+            let summary = by_wasmparser(&written);
+            assert!(paths.iter().all(|path| summary.contains(path)), "{name}: {summary}");
+            assert_eq!(with_runtime_paths(&written, paths).unwrap(), written, "{name}: {paths:?}");
+        }
+    }
+}
+
+#[test]
+fn subsections_that_nobody_knows_stay() {
+    let bytes = with_section("dylink.0", &[9, 2, 1, 2, 5, 3, 1, 1, b'x', 1, 4, 16, 2, 3, 0]);
+    let expected = with_section("dylink.0", &[9, 2, 1, 2, 1, 4, 16, 2, 3, 0, 5, 3, 1, 1, b'y']);
+    assert_eq!(with_runtime_paths(&bytes, &["y".to_owned()]), Ok(expected));
+}
+
+#[test]
+fn what_is_no_side_module_gets_no_runtime_paths() {
+    let error = with_runtime_paths(&assembled("(module (func))"), &[]);
+    assert_eq!(error, Err(SideModuleError::NotASideModule));
+    let many = vec![String::new(); 1001];
+    let found = with_runtime_paths(&fixture("empty.wat"), &many);
+    assert_eq!(found, Err(SideModuleError::OverLimit { what: "the number of names", found: 1001, limit: 1000 }));
 }
 
 #[test]
