@@ -10,7 +10,11 @@ const here = fileURLToPath(import.meta.url);
 
 /** Runs a client in a fresh process; milliseconds from its first line to the end of the import. */
 export async function inNode(client, argument) {
-  const { stdout } = await promisify(execFile)(process.execPath, [here, client.name, JSON.stringify(argument)]);
+  const command = [here, client.name, JSON.stringify(argument)];
+  const { stdout } = await promisify(execFile)(process.execPath, command, { maxBuffer: 1 << 26 }).catch(({ stderr }) => {
+    // Node shows where it was thrown: in a line of a megabyte, the runtime's whole source.
+    throw new Error(stderr.split("\n").filter((line) => line.length < 1000).join("\n"));
+  });
   return Number(stdout.trim().split("\n").at(-1));
 }
 

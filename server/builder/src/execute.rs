@@ -28,9 +28,11 @@ use crate::process::Log;
 use crate::repack::repack;
 use crate::rust::Rust;
 use crate::sandbox::Sandbox;
+use crate::shared_libraries::{self, SharedLibraries};
 use crate::shared_prefix;
 use crate::toolchain::{EMSCRIPTEN_CACHE, Toolchain};
 use crate::unvendor;
+use crate::vendoring::vendor;
 use crate::work_directory::WorkDirectory;
 
 const HOST: &str = "/pkgsrv/host";
@@ -129,8 +131,12 @@ pub(crate) fn build(shop: &Workshop<'_>, action: &Action<'_>, host: &[ActionResu
     let mut result =
         ResultFile { format: RESULT_FORMAT, name: recipe.name.clone(), wheel: None, sha256: None, tests: None };
     match recipe.build.kind {
-        BuildKind::StaticLibrary => {
+        kind @ (BuildKind::StaticLibrary | BuildKind::SharedLibrary) => {
             site.script()?;
+            if kind == BuildKind::SharedLibrary {
+                let made = shared_libraries::complete(&site.work.join("prefix"), &site.shared_libraries())?;
+                site.log.line(&format!("### side modules: {}", made.join(", ")))?;
+            }
             let prefix = finished.path().join("prefix");
             fs::rename(site.work.join("prefix"), &prefix).doing("keep the library in", &prefix)?;
             result.sha256 = Some(contents::digest(&prefix)?);
@@ -342,7 +348,7 @@ impl Site<'_> {
             pkg_config.push(format!("{mount}/lib/pkgconfig"));
         }
         let prefix = self.prefix();
-        if action.recipe().build.kind == BuildKind::StaticLibrary {
+        if action.recipe().build.kind.is_library() {
             sandbox = sandbox.writable(&work.join("prefix"), &prefix);
         } else if is_shared {
             sandbox = sandbox.read_only(&work.join("prefix"), &prefix);
@@ -382,6 +388,16 @@ impl Site<'_> {
     /// The host requirements that are libraries.
     fn libraries(&self) -> impl Iterator<Item = &ActionResult> {
         self.host.iter().filter(|result| result.wheel.is_none())
+    }
+
+    /// Theirs, in the order in which the linker looks through them.
+    fn shared_libraries(&self) -> SharedLibraries {
+        let build = &self.action.recipe().build;
+        // A library's own prefix has what it made, too.
+        let laid_together = build.prefix == Prefix::Shared && !build.kind.is_library();
+        let together = laid_together.then(|| self.work.join("prefix"));
+        let each = self.libraries().map(|library| library.directory.join("prefix"));
+        SharedLibraries { package: self.action.label(), prefixes: together.into_iter().chain(each).collect() }
     }
 
     fn compiler_settings(&self) -> Result<String, BuildError> {
@@ -444,8 +460,9 @@ impl Site<'_> {
         Ok(path.clone())
     }
 
-    /// The same, repacked; and name and bytes of the archive with the tests that were left out of it.
-    fn wheel(&self) -> Result<(NamedBytes, Option<NamedBytes>), BuildError> {
+    /// The same, repacked, with the libraries that it links; and name and bytes of the archive with the tests that were
+    /// left out of it.
+    fn wheel(&mut self) -> Result<(NamedBytes, Option<NamedBytes>), BuildError> {
         let path = self.packed.clone().map_or_else(|| self.built_wheel(), Ok)?;
         let bytes = self.read_left_by_the_build(&path)?;
         let filename = path.file_name().unwrap_or_default().to_string_lossy();
@@ -453,8 +470,18 @@ impl Site<'_> {
         let tests = unvendor::archive(name, build, &filename, &bytes)?;
         let abi = (build.kind == BuildKind::Package).then_some(self.shop.abi);
         let is_left_out = |path: &str| build.unvendor_tests && unvendor::is_test(path, &build.retain_test_patterns);
-        let (filename, bytes) = repack(&filename, &bytes, abi, is_left_out)?;
+        let libraries = self.shared_libraries();
+        let mut added = Vec::new();
+        let (filename, bytes) = repack(&filename, &bytes, abi, is_left_out, |names, files| {
+            if build.kind == BuildKind::Package {
+                added = vendor(names, files, |name| libraries.find(name))?;
+            }
+            Ok(())
+        })?;
         self.check_name(&filename)?;
+        if !added.is_empty() {
+            self.log.line(&format!("### libraries in the wheel: {}", added.join(", ")))?;
+        }
         Ok(((filename, bytes), tests))
     }
 

@@ -116,8 +116,7 @@ impl RecipeTree {
         recipes: &BTreeMap<PackageName, Recipe>,
     ) -> Result<LoadedRecipe, BuildError> {
         let mut tools = recipe.requirements.build.clone();
-        let has_wheel =
-            |name: &&PackageName| recipes.get(*name).is_some_and(|it| it.build.kind != BuildKind::StaticLibrary);
+        let has_wheel = |name: &&PackageName| recipes.get(*name).is_some_and(|it| !it.build.kind.is_library());
         tools.extend(recipe.requirements.host.iter().filter(has_wheel).cloned());
         if recipe.build.kind == BuildKind::Package {
             tools.push(FRONTEND.parse().expect("a valid name"));

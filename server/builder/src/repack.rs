@@ -14,6 +14,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use crate::error::BuildError;
+use crate::vendoring::WheelNames;
 
 /// The longest deflate search: wheels are written once and fetched often.
 const DEFLATE_LEVEL: i64 = 9;
@@ -21,23 +22,25 @@ const DEFLATE_LEVEL: i64 = 9;
 /// The files of a wheel by path: bytes, and whether they are executable.
 pub(crate) type Files = BTreeMap<String, (Vec<u8>, bool)>;
 
-/// Returns the file name and bytes of the wheel for `abi`, without the files that are left out. Pure wheels keep their
-/// tag; with no `abi` all do, since what others built is for what they say.
+/// Returns the file name and bytes of the wheel for `abi`, without the files that are left out, and with what `complete`
+/// adds to the others or changes of them. Pure wheels keep their tag; with no `abi` all do, since what others built is
+/// for what they say.
 pub(crate) fn repack(
     filename: &str,
     bytes: &[u8],
     abi: Option<Abi>,
     is_left_out: impl Fn(&str) -> bool,
+    complete: impl FnOnce(&WheelNames<'_>, &mut Files) -> Result<(), BuildError>,
 ) -> Result<(String, Vec<u8>), BuildError> {
     let retag = |tags: &str| abi.map_or_else(|| tags.to_owned(), |abi| retag(tags, abi));
-    rewrite(filename, bytes, retag, None, is_left_out)
+    rewrite(filename, bytes, retag, None, is_left_out, complete)
 }
 
 /// Returns the file name and bytes of the same wheel with a [build
 /// number](https://packaging.python.org/en/latest/specifications/binary-distribution-format/#file-name-convention): of
 /// two wheels of one version, installers take the one with the higher.
 pub fn with_build_number(filename: &str, bytes: &[u8], number: u64) -> Result<(String, Vec<u8>), BuildError> {
-    rewrite(filename, bytes, str::to_owned, Some(number), |_| false)
+    rewrite(filename, bytes, str::to_owned, Some(number), |_| false, |_, _| Ok(()))
 }
 
 fn rewrite(
@@ -46,6 +49,7 @@ fn rewrite(
     retag: impl Fn(&str) -> String,
     build_number: Option<u64>,
     is_left_out: impl Fn(&str) -> bool,
+    complete: impl FnOnce(&WheelNames<'_>, &mut Files) -> Result<(), BuildError>,
 ) -> Result<(String, Vec<u8>), BuildError> {
     let wheel_error = |source| BuildError::Wheel { filename: filename.to_owned(), source };
     let package_error = |reason: String| BuildError::Package { package: filename.to_owned(), reason };
@@ -66,6 +70,7 @@ fn rewrite(
         }
         files.insert(entry.path().to_owned(), (contents, entry.is_executable()));
     }
+    complete(&WheelNames { dist_info: wheel.dist_info_dir(), data: &wheel.data_dir() }, &mut files)?;
     let record = record(&files, &record_path);
     let dist_info = format!("{}/", wheel.dist_info_dir());
     // Metadata last, as the wheel format recommends; RECORD last of all.
@@ -156,8 +161,14 @@ mod tests {
     #[test]
     fn the_platform_becomes_the_abis_and_record_is_right_again() {
         let abi: Abi = "2026_0".parse().unwrap();
-        let (name, bytes) =
-            repack("demo-1.0-cp314-cp314-emscripten_5_0_3_wasm32.whl", &native_wheel(), Some(abi), |_| false).unwrap();
+        let (name, bytes) = repack(
+            "demo-1.0-cp314-cp314-emscripten_5_0_3_wasm32.whl",
+            &native_wheel(),
+            Some(abi),
+            |_| false,
+            |_, _| Ok(()),
+        )
+        .unwrap();
         assert_eq!(name, "demo-1.0-cp314-cp314-pyemscripten_2026_0_wasm32.whl");
         let wheel = Wheel::parse(bytes.as_slice()).unwrap();
         wheel.verify_record().unwrap();
@@ -180,7 +191,7 @@ mod tests {
     #[test]
     fn what_is_left_out_is_not_in_record_either() {
         let name = "demo-1.0-cp314-cp314-emscripten_5_0_3_wasm32.whl";
-        let (kept_name, bytes) = repack(name, &native_wheel(), None, |path| path == "z.py").unwrap();
+        let (kept_name, bytes) = repack(name, &native_wheel(), None, |path| path == "z.py", |_, _| Ok(())).unwrap();
         assert_eq!(kept_name, name);
         let wheel = Wheel::parse(bytes.as_slice()).unwrap();
         wheel.verify_record().unwrap();
@@ -191,8 +202,8 @@ mod tests {
     fn the_same_contents_give_the_same_bytes() {
         let abi: Abi = "2026_0".parse().unwrap();
         let name = "demo-1.0-cp314-cp314-emscripten_5_0_3_wasm32.whl";
-        let (name_1, once) = repack(name, &native_wheel(), Some(abi), |_| false).unwrap();
-        let (name_2, twice) = repack(&name_1, &once, Some(abi), |_| false).unwrap();
+        let (name_1, once) = repack(name, &native_wheel(), Some(abi), |_| false, |_, _| Ok(())).unwrap();
+        let (name_2, twice) = repack(&name_1, &once, Some(abi), |_| false, |_, _| Ok(())).unwrap();
         assert_eq!((name_1, once), (name_2, twice));
     }
 

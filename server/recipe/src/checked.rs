@@ -60,8 +60,17 @@ pub enum BuildKind {
     Package,
     /// A directory of headers and archives that other recipes link (`requirements.host`).
     StaticLibrary,
+    /// The same with side modules (`lib*.so`), which travel inside the wheels of the packages that link them.
+    SharedLibrary,
     /// The wheel that the source is, written anew.
     Wheel,
+}
+
+impl BuildKind {
+    /// Whether a directory is made for other recipes, rather than a wheel.
+    pub fn is_library(self) -> bool {
+        matches!(self, Self::StaticLibrary | Self::SharedLibrary)
+    }
 }
 
 /// Where a library installs and where the libraries in `requirements.host` are found.
@@ -213,13 +222,13 @@ impl Check<'_> {
     /// `wheel` is the place of a source that is one.
     fn build(&self, build: BuildText, wheel: Option<&Spanned<()>>) -> Result<Build, RecipeError> {
         let kind = self.kind(build.kind.as_ref(), wheel)?;
-        if let (BuildKind::StaticLibrary, None, Some(at)) = (kind, &build.script, &build.kind) {
+        if let (true, None, Some(at)) = (kind.is_library(), &build.script, &build.kind) {
             return Err(self.error(at, "a library is built by its `script`", "and there is none", SCRIPT_HELP));
         }
         if let Some(at) = wheel {
             self.nothing_built(&build, at)?;
         }
-        if let (BuildKind::StaticLibrary, Some(post)) = (kind, &build.post) {
+        if let (true, Some(post)) = (kind.is_library(), &build.post) {
             return Err(self.error(
                 post,
                 "`post` is for wheels",
@@ -242,7 +251,7 @@ impl Check<'_> {
             cflags: build.cflags,
             cxxflags: build.cxxflags,
             ldflags: build.ldflags,
-            exports: self.exports(build.exports)?,
+            exports: self.exports(build.exports, kind)?,
             environment: build.environment,
             config_settings: build.config_settings,
         })
@@ -253,9 +262,10 @@ impl Check<'_> {
         match (at.get_ref().as_str(), wheel) {
             ("package", None) => Ok(BuildKind::Package),
             ("static-library", None) => Ok(BuildKind::StaticLibrary),
+            ("shared-library", None) => Ok(BuildKind::SharedLibrary),
             ("wheel", Some(_)) => Ok(BuildKind::Wheel),
             ("wheel", None) => Err(self.error(at, "the source is no wheel", "here", WHEEL_HELP)),
-            ("package" | "static-library", Some(_)) => {
+            ("package" | "static-library" | "shared-library", Some(_)) => {
                 Err(self.error(at, "the source is a wheel, which is not built", "here", WHEEL_HELP))
             }
             _ => Err(self.error(at, "unknown build type", "here", KIND_HELP)),
@@ -295,9 +305,15 @@ impl Check<'_> {
         }
     }
 
-    fn exports(&self, exports: Option<Spanned<ExportsText>>) -> Result<Exports, RecipeError> {
-        let Some(exports) = exports else { return Ok(Exports::PyInit) };
+    fn exports(&self, exports: Option<Spanned<ExportsText>>, kind: BuildKind) -> Result<Exports, RecipeError> {
+        let is_shared = kind == BuildKind::SharedLibrary;
+        let Some(exports) = exports else {
+            return Ok(if is_shared { Exports::WholeArchive } else { Exports::PyInit });
+        };
         match exports.get_ref() {
+            ExportsText::Word(word) if word == "pyinit" && is_shared => {
+                Err(self.error(&exports, "a shared library is no Python module", "here", SHARED_EXPORTS_HELP))
+            }
             ExportsText::Word(word) if word == "pyinit" => Ok(Exports::PyInit),
             ExportsText::Word(word) if word == "whole-archive" => Ok(Exports::WholeArchive),
             ExportsText::Word(_) => {
@@ -311,7 +327,7 @@ impl Check<'_> {
     fn test_script(&self, build: &Build, script: Option<Spanned<String>>) -> Result<Option<String>, RecipeError> {
         let Some(script) = script else { return Ok(None) };
         self.file_name(&script)?;
-        if build.kind == BuildKind::StaticLibrary {
+        if build.kind.is_library() {
             return Err(self.error(&script, "a library has no test", "nothing of it can be imported", TEST_HELP));
         }
         Ok(Some(script.into_inner()))
@@ -327,7 +343,8 @@ impl Check<'_> {
     }
 }
 
-const KIND_HELP: &str = "known: \"package\", \"static-library\", \"wheel\"";
+const KIND_HELP: &str = "known: \"package\", \"static-library\", \"shared-library\", \"wheel\"";
+const SHARED_EXPORTS_HELP: &str = "it exports everything (\"whole-archive\"), or a list of symbols";
 const WHEEL_HELP: &str = "a wheel is named by `wheel` beside `pypi`, or by `url`; `type` need not be given";
 const PATTERN_HELP: &str = "`*` stands for any characters and `?` for one, as in \"*_data_test.py\"";
 const SCRIPT_HELP: &str = "add `script`, which installs into \"$PREFIX\"";

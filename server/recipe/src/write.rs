@@ -68,6 +68,7 @@ fn build(build: &Build) -> Table {
         // The default, and what a source that is a wheel says by itself.
         BuildKind::Package | BuildKind::Wheel => {}
         BuildKind::StaticLibrary => table.text("type", "static-library"),
+        BuildKind::SharedLibrary => table.text("type", "shared-library"),
     }
     if build.prefix == Prefix::Shared {
         table.text("prefix", "shared");
@@ -82,7 +83,9 @@ fn build(build: &Build) -> Table {
     table.texts("cxxflags", &build.cxxflags);
     table.texts("ldflags", &build.ldflags);
     match &build.exports {
+        // The default: of packages, and of shared libraries.
         Exports::PyInit => {}
+        Exports::WholeArchive if build.kind == BuildKind::SharedLibrary => {}
         Exports::WholeArchive => table.text("exports", "whole-archive"),
         Exports::Symbols(symbols) => table.value("exports", &list(&strings(symbols))),
     }

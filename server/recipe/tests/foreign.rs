@@ -137,6 +137,22 @@ fn a_static_library() {
 }
 
 #[test]
+fn a_shared_library_and_a_package_that_takes_it_along() {
+    insta::assert_snapshot!(
+        "shared_library",
+        shown(&library(
+            "  type: shared_library\n  script: |\n    emcmake cmake -DCMAKE_INSTALL_PREFIX=${WASM_LIBRARY_DIR} \\\n      \
+             -DCMAKE_SHARED_LINKER_FLAGS=\"${SIDE_MODULE_LDFLAGS}\" .\n    emmake make -j ${PYODIDE_JOBS:-3} install\n    \
+             cp ${WASM_LIBRARY_DIR}/lib/libdemo.so ${DISTDIR}\nrequirements:\n  host: [libother]\n  run: [libother]\n"
+        ))
+    );
+    for value in [true, false] {
+        let text = package(&format!("build:\n  vendor-sharedlib: {value}\nrequirements:\n  host: [libdemo]\n"));
+        insta::assert_snapshot!("vendor_sharedlib", shown(&text));
+    }
+}
+
+#[test]
 fn a_wheel_of_an_index() {
     insta::assert_snapshot!(shown(&wheel("build:\n  post: find . -name '*.exe' -delete\n  unvendor-tests: false\n")));
 }
@@ -176,11 +192,10 @@ fn every_refused_field_is_named() {
 fn every_refused_value_is_named() {
     for (name, text) in [
         ("disabled", package("").replace("  version", "  _disabled: true\n  version")),
-        ("shared_library", library("  type: shared_library\n  script: make\n")),
         ("cpython_module", library("  type: cpython_module\n  script: make\n")),
         ("unknown_type", library("  type: program\n")),
         ("no_script", library("  type: static_library\n")),
-        ("vendor_sharedlib", package("build:\n  vendor-sharedlib: true\n")),
+        ("vendor_sharedlib", wheel("build:\n  vendor-sharedlib: true\n")),
         ("executable", package("requirements:\n  executable: [cmake, gfortran]\n")),
         ("cross_build_files", package("build:\n  cross-build-files: [demo/__init__.py]\n")),
         ("refused_variable", package("build:\n  script: ls $HOSTINSTALLDIR\n")),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use miette::{GraphicalReportHandler, GraphicalTheme};
-use pkgsrv_recipe::{BuildRequirements, Recipe, RecipeError};
+use pkgsrv_recipe::{BuildKind, BuildRequirements, Exports, Recipe, RecipeError};
 
 fn rendered(error: &RecipeError) -> String {
     let mut text = String::new();
@@ -142,6 +142,27 @@ fn a_library_has_no_test() {
         "[package]\nname = \"demo\"\nversion = \"1.0\"\n{SOURCE}[build]\ntype = \"static-library\"\nscript = \"make\"\n\
          [test]\nscript = \"test.py\"\n"
     )));
+}
+
+fn shared_library(exports: &str) -> String {
+    format!(
+        "[package]\nname = \"demo\"\nversion = \"1.0\"\n{SOURCE}[build]\ntype = \"shared-library\"\nscript = \
+         \"make\"\n{exports}"
+    )
+}
+
+#[test]
+fn a_shared_library_exports_everything_if_nothing_is_said() {
+    for (given, expected) in [
+        ("", Exports::WholeArchive),
+        ("exports = \"whole-archive\"\n", Exports::WholeArchive),
+        ("exports = [\"f\"]\n", Exports::Symbols(vec!["f".to_owned()])),
+    ] {
+        let recipe = Recipe::parse("recipe.toml", &shared_library(given)).unwrap();
+        assert_eq!((recipe.build.kind, &recipe.build.exports), (BuildKind::SharedLibrary, &expected));
+        assert_eq!(Recipe::parse("recipe.toml", &recipe.to_toml()).unwrap(), recipe);
+    }
+    insta::assert_snapshot!(error(&shared_library("exports = \"pyinit\"\n")));
 }
 
 const TOOL: &str = "[[wheel]]\nfilename = \"tool-1.0-py3-none-PLATFORM.whl\"\nsha256 = \

@@ -85,7 +85,7 @@ impl Site<'_> {
         match self.action.recipe().build.kind {
             BuildKind::Package => format!("{script}\n/usr/bin/env -0 > /build/{EXPORTED}"),
             // Nothing follows that could use them.
-            BuildKind::StaticLibrary | BuildKind::Wheel => script,
+            BuildKind::StaticLibrary | BuildKind::SharedLibrary | BuildKind::Wheel => script,
         }
     }
 

@@ -35,7 +35,7 @@ impl Reader<'_> {
     pub fn build(&mut self, wheel: bool) -> BuildText {
         let kind = self.build_type();
         let script = self.script();
-        self.tests_and_libraries();
+        self.vendored_libraries(wheel);
         self.cross_build_files();
         let uses_libraries = kind.is_some() || !self.texts("requirements", "host").is_empty();
         let span = self.node("build", "type").map_or(0..0, |node| node.span.clone());
@@ -62,10 +62,7 @@ impl Reader<'_> {
         match kind.get_ref().as_str() {
             "package" => {}
             "static_library" => return Some(Spanned::new(kind.span(), "static-library".to_owned())),
-            "shared_library" => {
-                let message = "`build.type: shared_library` is not supported";
-                self.refuse("build", "type", message, "here", SHARED_HELP);
-            }
+            "shared_library" => return Some(Spanned::new(kind.span(), "shared-library".to_owned())),
             "cpython_module" => {
                 let message = "`build.type: cpython_module` is not supported";
                 self.refuse("build", "type", message, "here", "the runtime has its modules of CPython");
@@ -80,17 +77,25 @@ impl Reader<'_> {
 
     /// Both scripts in one: every script of a build finds the target's tools.
     fn script(&mut self) -> Option<Spanned<String>> {
-        let script = self.text("build", "script");
+        let mut script = self.text("build", "script");
+        // Their builds make that directory before, and a shared library copies what it ships into it.
+        if self.kind() == Some("shared_library")
+            && let Some(text) = &mut script
+            && text.get_ref().contains("DISTDIR")
+        {
+            *text = Spanned::new(text.span(), format!("mkdir -p \"$DISTDIR\"\n{}", text.get_ref()));
+        }
         let Some(cross) = self.text("build", "cross-script") else { return script };
         let Some(script) = script else { return Some(cross) };
         let both = format!("{}\n{}", script.get_ref().trim_end(), cross.get_ref());
         Some(Spanned::new(script.span(), both))
     }
 
-    fn tests_and_libraries(&mut self) {
-        if self.boolean("build", "vendor-sharedlib") == Some(true) {
-            let message = "`build.vendor-sharedlib: true` is not supported";
-            self.refuse("build", "vendor-sharedlib", message, "here", SHARED_HELP);
+    /// Shared libraries travel inside the wheels that are built, asked for or not; a wheel that is not stays as it is.
+    fn vendored_libraries(&mut self, wheel: bool) {
+        if self.boolean("build", "vendor-sharedlib") == Some(true) && wheel {
+            let message = "`build.vendor-sharedlib: true` is not supported for a wheel, which is not built";
+            self.refuse("build", "vendor-sharedlib", message, "here", "name the sdist as the source");
         }
     }
 
@@ -272,7 +277,6 @@ fn with_parentheses(text: &str) -> String {
     whole
 }
 
-const SHARED_HELP: &str = "build the library with `type: static_library`, and link it into the packages that need it";
 const EXECUTABLE_HELP: &str = "bring what the program makes as a patch, or as `extras`";
 const REQUESTED_NOTE: &str =
     "`exports: requested` becomes \"whole-archive\", which exports the same symbols and those of archives";
