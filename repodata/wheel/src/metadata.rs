@@ -29,6 +29,8 @@ pub struct Metadata {
     pub import_namespaces: Vec<ImportName>,
     /// `License-Expression`, else `License`.
     pub license: Option<String>,
+    /// `License-Expression`, an SPDX expression.
+    pub license_expression: Option<String>,
     /// `Home-page`.
     pub home_page: Option<String>,
     /// `Project-URL`, as `label, address`.
@@ -59,7 +61,7 @@ impl Metadata {
             return Err(headers.unfit("Name", &name, "letters, digits and inner `.`, `_`, `-`"));
         }
         let version = headers.required("Version")?;
-        let license = headers.optional("License-Expression")?;
+        let license_expression = headers.optional("License-Expression")?;
         let description = match headers.all("Description").next() {
             Some(header) if headers.body.is_empty() => header.to_owned(),
             _ => headers.body.clone(),
@@ -74,7 +76,8 @@ impl Metadata {
             provides_extra: headers.list("Provides-Extra"),
             import_names: import_names(&headers, "Import-Name")?,
             import_namespaces: import_names(&headers, "Import-Namespace")?.unwrap_or_default(),
-            license: license.or(headers.optional("License")?),
+            license: license_expression.clone().or(headers.optional("License")?),
+            license_expression,
             home_page: headers.optional("Home-page")?,
             project_urls: headers.list("Project-URL"),
             description,
