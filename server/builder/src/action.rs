@@ -11,6 +11,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::admission::AdmissionReport;
+use crate::build_record;
 use crate::cache;
 use crate::contents;
 use crate::context::Context;
@@ -26,10 +27,22 @@ const BUILDER_VERSION: u32 = 2;
 #[derive(Debug)]
 pub(crate) struct Action<'a> {
     pub loaded: &'a LoadedRecipe,
+    /// What is linked or included, by name.
+    pub host: Vec<HostRequirement<'a>>,
     /// Everything that decides the result, and nothing else.
     pub inputs: serde_json::Value,
     /// Digest of the inputs; names the result in the cache.
     pub digest: Digest,
+}
+
+/// A recipe that another is built with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HostRequirement<'a> {
+    pub loaded: &'a LoadedRecipe,
+    /// Digest of its action.
+    pub digest: Digest,
+    /// Whether `requirements.host` names it; else it is in a library that another one was built with.
+    pub direct: bool,
 }
 
 /// What an action left in the cache.
@@ -138,7 +151,7 @@ impl<'a> Action<'a> {
         check_versions(loaded, host.iter().map(|(recipe, _)| *recipe))?;
         let inputs = inputs(loaded, &host, cross);
         let digest = sha256(inputs.to_string().as_bytes());
-        Ok(Self { loaded, inputs, digest })
+        Ok(Self { loaded, host: host_closure(recipes, loaded, digests), inputs, digest })
     }
 
     pub(crate) fn recipe(&self) -> &'a Recipe {
@@ -188,6 +201,25 @@ fn inputs(loaded: &LoadedRecipe, host: &[(&Recipe, Digest)], cross: &CrossEnviro
     inputs
 }
 
+/// What `requirements.host` names, and what the libraries among that were built with: archives may contain it.
+fn host_closure<'a>(
+    recipes: &'a LoadedRecipes,
+    loaded: &'a LoadedRecipe,
+    digests: &BTreeMap<&PackageName, Digest>,
+) -> Vec<HostRequirement<'a>> {
+    let direct = &loaded.recipe.requirements.host;
+    let mut found: BTreeMap<&PackageName, HostRequirement<'_>> = BTreeMap::new();
+    let mut pending: Vec<&PackageName> = direct.iter().collect();
+    while let Some(name) = pending.pop() {
+        let loaded = &recipes[name];
+        let requirement = HostRequirement { loaded, digest: digests[name], direct: direct.contains(name) };
+        if found.insert(name, requirement).is_none() && loaded.recipe.build.kind.is_library() {
+            pending.extend(&loaded.recipe.requirements.host);
+        }
+    }
+    found.into_values().collect()
+}
+
 /// A package that is built against brings its headers from us, its programs and Python code from its pinned wheel: both
 /// must be of one version.
 pub(crate) fn check_versions<'a>(
@@ -231,6 +263,11 @@ impl ActionResult {
     /// The path of the archive with the tests that were left out of the wheel; `None` where none were.
     pub fn tests_path(&self) -> Option<PathBuf> {
         self.tests.as_ref().map(|tests| self.directory.join(&tests.filename))
+    }
+
+    /// The path of the record of its build.
+    pub fn record_path(&self) -> PathBuf {
+        self.directory.join(build_record::FILE)
     }
 
     /// The result of an action, if it is whole in the cache.

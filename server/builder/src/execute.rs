@@ -8,14 +8,15 @@ mod variables;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use pkgsrv_index::{Abi, WheelFilename};
+use pkgsrv_index::{Abi, Digest, WheelFilename};
 use pkgsrv_recipe::{BuildKind, Exports, LockedWheel, Prefix, Recipe};
 
 use crate::action::{Action, ActionResult, KeptTests, RESULT_FORMAT, ResultFile, sha256, write_admission};
 use crate::admission;
-use crate::build_record::{BuildRecord, BuildStep};
+use crate::build_lock::{BuildLock, Used};
+use crate::build_record::{BuildFailure, BuildRecord, BuildStep};
 use crate::contents;
 use crate::context::Context;
 use crate::cross_environment::{CrossEnvironment, MOUNT as CROSS};
@@ -26,6 +27,7 @@ use crate::job_tokens::JobTokens;
 use crate::object_cache::ObjectCache;
 use crate::process::Log;
 use crate::repack::repack;
+use crate::runtime::Runtime;
 use crate::rust::Rust;
 use crate::sandbox::Sandbox;
 use crate::shared_libraries::{self, SharedLibraries};
@@ -55,6 +57,7 @@ pub(crate) struct Workshop<'a> {
     pub context: &'a Context,
     pub abi: Abi,
     pub toolchain: &'a Toolchain,
+    pub runtime: &'a Runtime,
     pub cross: &'a CrossEnvironment,
     pub tokens: &'a JobTokens,
     /// Whether builds take objects that earlier ones of the same package compiled, and leave theirs.
@@ -82,12 +85,17 @@ struct Site<'a> {
     script_has_run: bool,
     /// The wheel that `post` left, packed.
     packed: Option<PathBuf>,
+    /// The source archive's file name, once it is there.
+    source: String,
     /// What is installed for the build Python; known once the source is patched.
     tools: Vec<LockedWheel>,
     /// Where they are installed.
     tool_directory: PathBuf,
-    /// How long each step took.
+    /// The steps so far; of one that failed, the last.
     steps: Vec<BuildStep>,
+    /// What is under way.
+    step: &'static str,
+    begun: Instant,
     /// Objects of the package's earlier builds, where they are wanted.
     objects: Option<ObjectCache>,
 }
@@ -99,9 +107,13 @@ pub(crate) struct Built {
     finished: WorkDirectory,
     /// The wheel; `None` for a library.
     wheel: Option<PathBuf>,
+    record: BuildRecord,
+    /// The log of this build, until the next one of the same version.
+    log: PathBuf,
 }
 
-/// Builds. `host` are the results of what is in `requirements.host`.
+/// Builds. `host` are the results of what is in `requirements.host`. Of a build that fails, a record is left beside its
+/// log.
 pub(crate) fn build(shop: &Workshop<'_>, action: &Action<'_>, host: &[ActionResult]) -> Result<Built, BuildError> {
     let context = shop.context;
     let recipe = action.recipe();
@@ -109,7 +121,6 @@ pub(crate) fn build(shop: &Workshop<'_>, action: &Action<'_>, host: &[ActionResu
     let log = context.log(&format!("{}-{}", recipe.name, recipe.version))?;
     let open = || ObjectCache::open(context, &recipe.name, work.path());
     let objects = shop.object_cache.then(open).transpose()?;
-    let begun = Instant::now();
     let mut site = Site {
         shop,
         action,
@@ -121,56 +132,28 @@ pub(crate) fn build(shop: &Workshop<'_>, action: &Action<'_>, host: &[ActionResu
         environment: BTreeMap::new(),
         script_has_run: false,
         packed: None,
+        source: String::new(),
         tools: Vec::new(),
         tool_directory: PathBuf::new(),
         steps: Vec::new(),
+        step: "source",
+        begun: Instant::now(),
         objects,
     };
-    site.prepare()?;
-    let finished = context.cache.work_directory("result")?;
-    let mut result =
-        ResultFile { format: RESULT_FORMAT, name: recipe.name.clone(), wheel: None, sha256: None, tests: None };
-    match recipe.build.kind {
-        kind @ (BuildKind::StaticLibrary | BuildKind::SharedLibrary) => {
-            site.script()?;
-            if kind == BuildKind::SharedLibrary {
-                let made = shared_libraries::complete(&site.work.join("prefix"), &site.shared_libraries())?;
-                site.log.line(&format!("### side modules: {}", made.join(", ")))?;
-            }
-            let prefix = finished.path().join("prefix");
-            fs::rename(site.work.join("prefix"), &prefix).doing("keep the library in", &prefix)?;
-            result.sha256 = Some(contents::digest(&prefix)?);
-        }
-        kind @ (BuildKind::Package | BuildKind::Wheel) => {
-            if recipe.build.script.is_some() {
-                site.script()?;
-                site.take_exported()?;
-                site.write_compiler_settings()?;
-            }
-            if kind == BuildKind::Package {
-                site.backend()?;
-            }
-            if let Some(script) = &recipe.build.post {
-                site.post(script)?;
-            }
-            let ((filename, bytes), tests) = site.wheel()?;
-            let path = finished.path().join(&filename);
-            fs::write(&path, &bytes).doing("write", &path)?;
-            if let Some((filename, bytes)) = tests {
-                let path = finished.path().join(&filename);
-                fs::write(&path, &bytes).doing("write", &path)?;
-                result.tests = Some(KeptTests { filename, sha256: sha256(&bytes) });
-            }
-            result.sha256 = Some(sha256(&bytes));
-            result.wheel = Some(filename);
-        }
+    site.make().inspect_err(|error| {
+        let record = BuildRecord::new(action, site.begun.elapsed(), std::mem::take(&mut site.steps));
+        keep_failure(context, record, BuildFailure::new(error, site.step, &site.log.path), error);
+    })
+}
+
+/// Keeps the record of a failed build. That this cannot be done is no second error: the disk may be full.
+fn keep_failure(context: &Context, record: BuildRecord, failure: BuildFailure, error: &BuildError) {
+    if matches!(error, BuildError::Interrupted) {
+        return;
     }
-    let kept_log = finished.path().join("build.log");
-    fs::copy(&site.log.path, &kept_log).doing("keep the log in", &kept_log)?;
-    ActionResult::write(finished.path(), &result)?;
-    let record = BuildRecord::new(action, begun.elapsed(), std::mem::take(&mut site.steps));
-    record.write(finished.path())?;
-    Ok(Built { wheel: result.wheel.map(|name| finished.path().join(name)), finished })
+    if let Err(unwritten) = record.write_failed(context, failure) {
+        context.progress.line(&format!("`pkgsrv report` will not tell of this failure: {unwritten}"));
+    }
 }
 
 impl Built {
@@ -187,10 +170,17 @@ impl Built {
         companions: &[PathBuf],
     ) -> Result<ActionResult, BuildError> {
         let context = shop.context;
+        let mut record = self.record;
         if let Some(wheel) = &self.wheel {
-            let report = admission::admit_built(context, shop.abi, &action.loaded.import_test(), wheel, companions)?;
+            let begun = Instant::now();
+            let admitted = admission::admit_built(context, shop.abi, &action.loaded.import_test(), wheel, companions);
+            record.steps.push(BuildStep::new("admission", begun.elapsed()));
+            let report = admitted.inspect_err(|error| {
+                keep_failure(context, record.clone(), BuildFailure::new(error, "admission", &self.log), error);
+            })?;
             write_admission(self.finished.path(), &report)?;
         }
+        record.write(self.finished.path())?;
         self.finished.move_into_place(&context.cache.actions().join(action.digest.to_string()))?;
         ActionResult::find(context, action.digest)?.ok_or_else(|| BuildError::Cache {
             what: "result",
@@ -201,12 +191,107 @@ impl Built {
 }
 
 impl Site<'_> {
+    /// All of the build, from the fetched source to a directory that only has to be admitted and moved.
+    fn make(&mut self) -> Result<Built, BuildError> {
+        let recipe = self.action.recipe();
+        self.prepare()?;
+        let finished = self.shop.context.cache.work_directory("result")?;
+        let mut result =
+            ResultFile { format: RESULT_FORMAT, name: recipe.name.clone(), wheel: None, sha256: None, tests: None };
+        let made = match recipe.build.kind {
+            BuildKind::StaticLibrary | BuildKind::SharedLibrary => self.keep_library(finished.path())?,
+            BuildKind::Package | BuildKind::Wheel => self.keep_wheel(finished.path(), &mut result)?,
+        };
+        result.sha256 = Some(made);
+        let kept_log = finished.path().join("build.log");
+        fs::copy(&self.log.path, &kept_log).doing("keep the log in", &kept_log)?;
+        ActionResult::write(finished.path(), &result)?;
+        self.lock(result.wheel.clone(), made)?.write(finished.path())?;
+        let record = BuildRecord::new(self.action, self.begun.elapsed(), std::mem::take(&mut self.steps));
+        record.write(finished.path())?;
+        let wheel = result.wheel.map(|name| finished.path().join(name));
+        Ok(Built { wheel, record, log: self.log.path.clone(), finished })
+    }
+
+    /// Builds a library into `place`; returns the digest over its files.
+    fn keep_library(&mut self, place: &Path) -> Result<Digest, BuildError> {
+        self.script()?;
+        let begun = self.begin("pack");
+        if self.action.recipe().build.kind == BuildKind::SharedLibrary {
+            let made = shared_libraries::complete(&self.work.join("prefix"), &self.shared_libraries())?;
+            self.log.line(&format!("### side modules: {}", made.join(", ")))?;
+        }
+        let prefix = place.join("prefix");
+        fs::rename(self.work.join("prefix"), &prefix).doing("keep the library in", &prefix)?;
+        let digest = contents::digest(&prefix)?;
+        self.end(begun.elapsed());
+        Ok(digest)
+    }
+
+    /// Builds a wheel into `place`; returns its SHA-256.
+    fn keep_wheel(&mut self, place: &Path, result: &mut ResultFile) -> Result<Digest, BuildError> {
+        let build = &self.action.recipe().build;
+        if build.script.is_some() {
+            self.script()?;
+            self.take_exported()?;
+            self.write_compiler_settings()?;
+        }
+        if build.kind == BuildKind::Package {
+            self.backend()?;
+        }
+        if let Some(script) = &build.post {
+            self.post(script)?;
+        }
+        let begun = self.begin("pack");
+        let ((filename, bytes), tests) = self.wheel()?;
+        let path = place.join(&filename);
+        fs::write(&path, &bytes).doing("write", &path)?;
+        if let Some((filename, bytes)) = tests {
+            let path = place.join(&filename);
+            fs::write(&path, &bytes).doing("write", &path)?;
+            result.tests = Some(KeptTests { filename, sha256: sha256(&bytes) });
+        }
+        result.wheel = Some(filename);
+        self.end(begun.elapsed());
+        Ok(sha256(&bytes))
+    }
+
+    /// What was used.
+    fn lock(&self, wheel: Option<String>, made: Digest) -> Result<BuildLock, BuildError> {
+        let Workshop { abi, toolchain, cross, runtime, .. } = *self.shop;
+        BuildLock::new(Used {
+            action: self.action,
+            host: self.host,
+            abi,
+            toolchain: &toolchain.manifest,
+            cross,
+            runtime,
+            tools: &self.tools,
+            crates: self.rust.as_ref().map(|rust| rust.locked.clone()).unwrap_or_default(),
+            source: &self.source,
+            wheel,
+            sha256: made,
+        })
+    }
+
+    /// Says what is under way; [`Self::end`] says that it is done.
+    fn begin(&mut self, step: &'static str) -> Instant {
+        self.step = step;
+        Instant::now()
+    }
+
+    fn end(&mut self, took: Duration) {
+        self.steps.push(BuildStep::new(self.step, took));
+    }
+
     fn prepare(&mut self) -> Result<(), BuildError> {
         for directory in ["build/out", "build/unpacked", "patches", "prefix"] {
             let path = self.work.join(directory);
             fs::create_dir_all(&path).doing("create", &path)?;
         }
+        let begun = self.begin("source");
         self.bring_source()?;
+        self.end(begun.elapsed());
         self.read_environment()?;
         if self.action.recipe().build.prefix == Prefix::Shared {
             for library in self.libraries() {
@@ -219,6 +304,7 @@ impl Site<'_> {
         self.lay_out_files()?;
         self.patch()?;
         self.lay_out_extras()?;
+        self.step = "tools";
         // A patch may change what the source asks for, and a recipe's file may be where it does.
         self.tools = self.resolve_tools()?;
         self.write_compiler_settings()?;
@@ -235,6 +321,7 @@ impl Site<'_> {
 
     fn bring_rust(&mut self) -> Result<(), BuildError> {
         let Some(lock_path) = &self.action.recipe().source.crates else { return Ok(()) };
+        let begun = self.begin("crates");
         let path = self.work.join("build/source").join(lock_path);
         if fs::symlink_metadata(&path).is_err() {
             let reason = format!("there is no {lock_path} in its source; without it nothing pins the crates");
@@ -243,12 +330,13 @@ impl Site<'_> {
         let lock = String::from_utf8_lossy(&self.read_left_by_the_build(&path)?).into_owned();
         let Workshop { context, toolchain, .. } = self.shop;
         self.rust = Some(Rust::ensure(context, toolchain, &self.action.label(), &self.work, (lock_path, &lock))?);
+        self.end(begun.elapsed());
         Ok(())
     }
 
     fn install_tools(&mut self) -> Result<(), BuildError> {
         self.log.line("### tools")?;
-        let begun = Instant::now();
+        let begun = self.begin("tools");
         let Workshop { context, toolchain, .. } = self.shop;
         let label = self.action.label();
         self.tool_directory = installed_tools::ensure(context, toolchain, &self.tools, &label, &mut self.log)?;
@@ -261,7 +349,7 @@ impl Site<'_> {
             }
             self.tool_directory = own;
         }
-        self.steps.push(BuildStep::new("tools", begun.elapsed()));
+        self.end(begun.elapsed());
         Ok(())
     }
 
@@ -430,18 +518,24 @@ impl Site<'_> {
     }
 
     fn run(&mut self, step: &'static str, sandbox: Sandbox, program: &[&str]) -> Result<(), BuildError> {
-        self.log.line(&format!("### {step}"))?;
-        let begun = Instant::now();
+        let begun = self.begin(step);
+        let mut record = BuildStep::new(step, Duration::ZERO);
+        record.command = program.iter().map(|&word| word.to_owned()).collect();
+        self.log.line(&format!("### {step}\n$ {}", record.command_line()))?;
         let mut command = sandbox.command(program)?;
         let context = self.shop.context;
         let objects = self.objects.as_ref().map(ObjectCache::directory);
         let written: Vec<&Path> = objects.into_iter().chain([self.work.as_path()]).collect();
         let ran = context.run_limited(&self.action.label(), step, &mut command, &written, &mut self.log);
         if let Some(objects) = &self.objects {
-            objects.report(&mut self.log)?;
+            record.objects = objects.report(&mut self.log)?;
         }
-        self.steps.push(BuildStep::new(step, begun.elapsed()));
-        ran
+        record.took(begun.elapsed());
+        let ended = if ran.is_ok() { "done" } else { "failed" };
+        let told = self.log.line(&format!("### {step}: {ended} after {} s", record.seconds));
+        self.steps.push(record);
+        // Of the two, the program's failure is the one to tell.
+        ran.and(told)
     }
 
     /// The one wheel that the backend wrote.

@@ -6,7 +6,9 @@
 mod abi_flags;
 mod action;
 mod admission;
+mod build_lock;
 mod build_record;
+mod build_report;
 mod build_requirements;
 mod builder;
 mod building;
@@ -24,9 +26,11 @@ mod job_tokens;
 mod limits;
 mod loaded_recipe;
 mod object_cache;
+mod package_url;
 mod plan;
 mod process;
 mod progress;
+mod provenance;
 mod recipe_check;
 mod recipe_tree;
 mod recipe_update;
@@ -34,6 +38,7 @@ mod repack;
 mod runtime;
 mod rust;
 mod sandbox;
+mod sbom;
 mod schedule;
 mod shared_libraries;
 mod shared_prefix;
@@ -47,6 +52,7 @@ mod upstream;
 mod vendoring;
 mod verification;
 mod wheel_directory;
+mod wheel_documents;
 mod without_recipe;
 mod work_directory;
 mod zip_archive;
@@ -56,13 +62,19 @@ pub use admission::{
     AdmissionCandidate, AdmissionCheck, AdmissionCheckName, AdmissionFinding, AdmissionReport, ImportCounts,
     ImportOutcome, ImportReport, ImportTest, NeededLibrary, Outcome, SideModuleReport, Verdict, WheelIdentity, admit,
 };
-pub use build_record::{BuildRecord, BuildStep};
+pub use build_lock::{
+    BuildLock, HostKind, LOCK_FORMAT, LockedCrate, LockedFile, LockedFlags, LockedHost, LockedRuntime, LockedSource,
+    LockedTool, LockedToolchain,
+};
+pub use build_record::{BuildFailure, BuildRecord, BuildStep};
+pub use build_report::{AdmissionSummary, BuildReport, FileSize, LogExcerpt, Warnings, WheelSizes};
 pub use builder::{BuildOptions, BuildOutcome, Builder, Changed, FailedPackage, PlannedPackage, PlannedState};
 pub use context::{Cache, Context};
 pub use error::BuildError;
 pub use interrupt::Interrupt;
 pub use limits::{Exceeded, Limits};
 pub use loaded_recipe::{LoadedRecipe, LoadedRecipes};
+pub use object_cache::ObjectCounts;
 pub use process::Log;
 pub use progress::{Progress, Task, terminal_width};
 pub use recipe_check::{CheckedRecipes, RecipeChecker, RecipeProblem, Unchecked};
@@ -76,5 +88,6 @@ pub use testing::{PYTEST, PackageTest, TestKind, TestOptions, TestOutcome, TestS
 pub use toolchain::{FORMAT as MANIFEST_FORMAT, HostParts, HostSource, Manifest, Provider, Toolchain, ToolchainChoice};
 pub use upstream::Upstream;
 pub use verification::{Difference, Verification};
+pub use wheel_documents::WheelDocuments;
 pub use without_recipe::{RecipeFinder, WantedPackage};
 pub use work_directory::WorkDirectory;

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use pkgsrv_index::{Digest, PackageName};
+use serde::{Deserialize, Serialize};
 
 use crate::cache;
 use crate::context::Context;
@@ -35,6 +36,17 @@ const LONGEST_LOG: u64 = 16 << 20;
 
 /// How many files that were made are named.
 const MOST_NAMES: usize = 20;
+
+/// What became of the compiler's and linker's work in one step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectCounts {
+    /// Taken from earlier builds.
+    pub reused: usize,
+    /// Compiled.
+    pub compiled: usize,
+    /// Linked.
+    pub linked: usize,
+}
 
 /// One package's, during one build.
 #[derive(Debug)]
@@ -70,16 +82,20 @@ impl ObjectCache {
         sandbox.writable(&self.directory, OBJECTS).writable(&self.log, LOG)
     }
 
-    /// Tells the build's log what a step compiled and what it did not, and removes what is too old or too much.
-    pub(crate) fn report(&self, log: &mut Log) -> Result<(), BuildError> {
+    /// Tells the build's log what a step compiled and what it did not, and removes what is too old or too much. Returns
+    /// the counts; `None` where neither compiler nor linker had anything to do.
+    pub(crate) fn report(&self, log: &mut Log) -> Result<Option<ObjectCounts>, BuildError> {
         let told = self.take_told().doing("read", &self.log)?;
         if told.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        summary(&told).iter().try_for_each(|line| log.line(line))?;
+        let (counts, lines) = summary(&told);
+        lines.iter().try_for_each(|line| log.line(line))?;
         // A package's code can make them hard to remove, which is no reason to lose its build.
-        prune(&self.directory, SystemTime::now(), LARGEST)
-            .or_else(|error| log.line(&format!("cannot remove old objects from {}: {error}", self.directory.display())))
+        prune(&self.directory, SystemTime::now(), LARGEST).or_else(|error| {
+            log.line(&format!("cannot remove old objects from {}: {error}", self.directory.display()))
+        })?;
+        Ok(Some(counts))
     }
 
     /// What the wrapper told, once.
@@ -92,19 +108,19 @@ impl ObjectCache {
     }
 }
 
-/// Lines of a build's log.
-fn summary(told: &str) -> Vec<String> {
-    let of = |what: &str| told.lines().filter_map(|line| line.strip_prefix(what)).collect::<Vec<_>>();
-    let (reused, compiled, linked) = (of("reused "), of("compiled "), of("linked "));
-    let counts = format!("{} reused, {} compiled, {} linked", reused.len(), compiled.len(), linked.len());
-    let mut lines = vec![format!("### objects: {counts}")];
+/// Counts, and lines of a build's log.
+fn summary(told: &str) -> (ObjectCounts, Vec<String>) {
+    let of = |what: &str| told.lines().filter(|line| line.starts_with(what)).count();
+    let counts = ObjectCounts { reused: of("reused "), compiled: of("compiled "), linked: of("linked ") };
+    let ObjectCounts { reused, compiled, linked } = counts;
+    let mut lines = vec![format!("### objects: {reused} reused, {compiled} compiled, {linked} linked")];
     let named = told.lines().filter(|line| line.starts_with("compiled ") || line.starts_with("linked "));
     lines.extend(named.take(MOST_NAMES).map(str::to_owned));
-    let made = compiled.len() + linked.len();
+    let made = compiled + linked;
     if made > MOST_NAMES {
         lines.push(format!("and {} more", made - MOST_NAMES));
     }
-    lines
+    (counts, lines)
 }
 
 /// Removes entries that were not used for long, and of the others the longest unused until they fit. A package's code may
@@ -196,10 +212,10 @@ mod tests {
     #[test]
     fn the_log_tells_what_was_compiled() {
         assert_eq!(
-            summary("reused a.c\ncompiled b.c\nreused c.c\nlinked d.so\n"),
+            summary("reused a.c\ncompiled b.c\nreused c.c\nlinked d.so\n").1,
             ["### objects: 2 reused, 1 compiled, 1 linked", "compiled b.c", "linked d.so"]
         );
         let told = "compiled a.c\n".repeat(22);
-        assert_eq!(summary(&told).last().unwrap(), "and 2 more");
+        assert_eq!(summary(&told).1.last().unwrap(), "and 2 more");
     }
 }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::action::sha256;
+use crate::build_lock::LockedCrate;
 use crate::cache;
 use crate::context::Context;
 use crate::cross_environment::MOUNT as CROSS;
@@ -59,6 +60,8 @@ pub(crate) struct Rust {
     crates: PathBuf,
     config: PathBuf,
     python: String,
+    /// What the source's lock names, sorted.
+    pub locked: Vec<LockedCrate>,
 }
 
 /// Everything here that decides a build's result, besides toolchain and source.
@@ -85,7 +88,7 @@ impl Rust {
                 toolchain.manifest.name
             )));
         }
-        check_lock(text).map_err(|reason| refused(format!("{path}: {reason}")))?;
+        let locked = check_lock(text).map_err(|reason| refused(format!("{path}: {reason}")))?;
         let config = work.join("cargo-config.toml");
         fs::write(&config, CONFIG).doing("write", &config)?;
         Ok(Self {
@@ -93,6 +96,7 @@ impl Rust {
             library: library(context, toolchain)?,
             config,
             python: toolchain.manifest.python.clone(),
+            locked,
         })
     }
 
@@ -191,22 +195,24 @@ fn crates(
 #[derive(Deserialize)]
 struct LockText {
     #[serde(default)]
-    package: Vec<LockedCrate>,
+    package: Vec<CrateText>,
 }
 
 #[derive(Deserialize)]
-struct LockedCrate {
+struct CrateText {
     name: String,
     version: String,
     source: Option<String>,
     checksum: Option<String>,
 }
 
-/// Refuses a lock that names anything but parts of the source and crates of one registry, each with a checksum.
-fn check_lock(text: &str) -> Result<(), String> {
+/// The crates of a lock, sorted, without the parts of the source. Refuses one that names anything else but crates of
+/// one registry, each with a checksum.
+fn check_lock(text: &str) -> Result<Vec<LockedCrate>, String> {
     let lock: LockText = toml::from_str(text).map_err(|error| format!("cannot be read: {error}"))?;
     let mut registries = BTreeSet::new();
-    for LockedCrate { name, version, source, checksum } in lock.package {
+    let mut locked = Vec::new();
+    for CrateText { name, version, source, checksum } in lock.package {
         let Some(source) = source else { continue };
         if !source.starts_with("registry+") && !source.starts_with("sparse+") {
             let kind = source.split('+').next().unwrap_or_default();
@@ -214,13 +220,16 @@ fn check_lock(text: &str) -> Result<(), String> {
                 "{name} {version} comes from {kind}, which nothing pins by hash; patch the source to take a released crate"
             ));
         }
-        if checksum.is_none() {
+        let Some(checksum) = checksum else {
             return Err(format!("{name} {version} has no checksum; patch the source to carry a lock made by cargo"));
-        }
+        };
+        let sha256 = checksum.parse().map_err(|error| format!("checksum of {name} {version}: {error}"))?;
+        locked.push(LockedCrate { name, version, sha256 });
         registries.insert(source);
     }
+    locked.sort();
     match registries.len() {
-        0 | 1 => Ok(()),
+        0 | 1 => Ok(locked),
         count => {
             Err(format!("its crates come from {count} registries; only the one that cargo is set up with is asked"))
         }
@@ -237,13 +246,21 @@ mod tests {
         format!(
             "version = 4\n[[package]]\nname = \"demo\"\nversion = \"0.1.0\"\n\n[[package]]\nname = \"other\"\nversion = \
              \"1.2.3\"\nsource = \"{source}\"\n{checksum}\n[[package]]\nname = \"third\"\nversion = \"1.0.0\"\nsource = \
-             \"{REGISTRY}\"\nchecksum = \"ab\"\n"
+             \"{REGISTRY}\"\nchecksum = \"{}\"\n",
+            "ab".repeat(32)
         )
+    }
+
+    fn checksum(byte: &str) -> String {
+        format!("checksum = \"{}\"", byte.repeat(32))
     }
 
     #[test]
     fn a_lock_names_pinned_crates_of_one_registry() {
-        assert_eq!(check_lock(&lock(REGISTRY, "checksum = \"cd\"")), Ok(()));
+        let locked = check_lock(&lock(REGISTRY, &checksum("cd"))).unwrap();
+        let told: Vec<String> =
+            locked.iter().map(|it| format!("{} {} {}", it.name, it.version, &it.sha256.to_string()[..2])).collect();
+        assert_eq!(told, ["other 1.2.3 cd", "third 1.0.0 ab"]);
         let cases = [
             (
                 lock("git+https://packages.example/other#0123", ""),
@@ -251,7 +268,7 @@ mod tests {
             ),
             (lock(REGISTRY, ""), "other 1.2.3 has no checksum; patch the source to carry a lock made by cargo"),
             (
-                lock("registry+https://other.example/index", "checksum = \"cd\""),
+                lock("registry+https://other.example/index", &checksum("cd")),
                 "its crates come from 2 registries; only the one that cargo is set up with is asked",
             ),
         ];

@@ -10,7 +10,6 @@ use pkgsrv_builder::{
     Builder, Interrupt, PYTEST, PackageTest, TestKind, TestOptions, TestOutcome, TestStep, WantedPackage,
 };
 use pkgsrv_index::{PackageName, Requirement};
-use pkgsrv_recipe::BuildKind;
 use serde_json::json;
 
 use super::working::interruptible;
@@ -66,7 +65,7 @@ impl Test {
         let recipes = self.settings.loaded_recipes(&context, &wanted)?;
         for name in &self.names {
             let build = &recipes[name].recipe.build;
-            if build.kind == BuildKind::StaticLibrary {
+            if build.kind.is_library() {
                 bail!("{name} is a library, of which nothing can be imported; test a package that links it");
             }
             if self.unvendored && !build.unvendor_tests {

@@ -11,9 +11,10 @@ use crate::source;
 
 impl Site<'_> {
     /// Brings the source to its place. A wheel is put where a backend would write one.
-    pub(super) fn bring_source(&self) -> Result<(), BuildError> {
+    pub(super) fn bring_source(&mut self) -> Result<(), BuildError> {
         let recipe = self.action.recipe();
         let archive = source::fetch_source(self.shop.context, self.shop.toolchain, recipe)?;
+        self.source.clone_from(&archive.filename);
         let place = self.work.join("build/source");
         if recipe.build.kind == BuildKind::Wheel {
             let filename = recipe.source.origin.wheel().unwrap_or(&archive.filename);

@@ -40,13 +40,12 @@ impl RecipeChecker<'_> {
                         format!("one in {}", self.tree.directory().display()),
                         format!("add one (`pkgsrv recipe new {name}`), or remove the name"),
                     ),
-                    Some(other) if field.ends_with("run") && other.build.kind == BuildKind::StaticLibrary => findings
-                        .add(
-                            field,
-                            format!("{name} is a library, which makes no wheel"),
-                            "packages only".to_owned(),
-                            "name it in `host`".to_owned(),
-                        ),
+                    Some(other) if field.ends_with("run") && other.build.kind.is_library() => findings.add(
+                        field,
+                        format!("{name} is a library, which makes no wheel"),
+                        "packages only".to_owned(),
+                        "name it in `host`".to_owned(),
+                    ),
                     Some(_) => {}
                 }
             }
@@ -175,7 +174,7 @@ impl RecipeChecker<'_> {
     /// METADATA of the wheel that was built, or that the source is; else PKG-INFO of a source in the cache. With what it
     /// is called.
     fn known_metadata(&self, recipe: &Recipe) -> Option<(Metadata, String)> {
-        if recipe.build.kind == BuildKind::StaticLibrary {
+        if recipe.build.kind.is_library() {
             return None;
         }
         self.metadata_of_result(recipe).or_else(|| self.metadata_of_source(recipe))
