@@ -3,6 +3,7 @@
 mod admission;
 mod admit;
 mod build;
+mod build_report;
 mod cache;
 mod company;
 mod completions;
@@ -17,6 +18,7 @@ mod test;
 mod toolchain;
 mod up;
 mod verify;
+mod whole_file;
 mod why;
 mod working;
 
@@ -36,6 +38,8 @@ pub(crate) enum Command {
     Up(up::Up),
     /// Build wheels from recipes
     Build(build::Build),
+    /// Show how the last build of a package went: steps, commands, sizes, symbols, warnings, the first error
+    Report(build_report::Report),
     /// Tell what a package is needed for, and why it would be built
     Why(why::Why),
     /// Run the tests of recipes in the real runtime, on the wheels that were built
@@ -67,6 +71,7 @@ impl Command {
         match self {
             Self::Up(command) => on_runtime(command.run())?,
             Self::Build(command) => on_runtime(command.run())?,
+            Self::Report(command) => command.run()?,
             Self::Why(command) => on_runtime(command.run())?,
             Self::Test(command) => return on_runtime(command.run()),
             Self::Verify(command) => return on_runtime(command.run()),

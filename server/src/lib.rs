@@ -7,6 +7,7 @@
 //!
 //! The formats themselves are in `pkgsrv-index`, the reader of wheels in `pkgsrv-wheel`.
 
+mod build_page;
 mod carried;
 mod channel;
 mod data_dir;
@@ -24,6 +25,7 @@ mod store;
 mod upload;
 mod views;
 
+pub use build_page::build_page;
 pub use carried::{LOADER, RECIPES, formats, long_version};
 pub use channel::{Line, read_line};
 pub use data_dir::DataDir;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use pkgsrv_builder::{AdmissionReport, ImportOutcome, Outcome};
+use pkgsrv_builder::{AdmissionReport, ImportOutcome, Outcome, SideModuleReport};
 use pkgsrv_index::simple::Escaped;
 use pkgsrv_index::{Abi, FileEntry, PackageName};
 
@@ -75,17 +75,7 @@ pub(crate) fn admission(report: &AdmissionReport) -> String {
     }
     body.push_str(&table("Checks", &["Check", "Result", "What was looked at"], &checks(report)));
     if !report.side_modules.is_empty() {
-        let head = [
-            "Side module",
-            "Bytes",
-            "Memory",
-            "Table",
-            "WebAssembly features",
-            "Needs",
-            "Imports by provider",
-            "Exports",
-        ];
-        body.push_str(&table("Side modules", &head, &side_modules(report)));
+        body.push_str(&side_modules(&report.side_modules));
     }
     if !report.imports.is_empty() {
         body.push_str(&table("Imports in the runtime", &["Module", "Result", "Detail"], &imports(report)));
@@ -93,7 +83,8 @@ pub(crate) fn admission(report: &AdmissionReport) -> String {
     page(&report.filename, &body)
 }
 
-fn table(caption: &str, head: &[&str], rows: &str) -> String {
+/// A table that scrolls by itself where it is too wide; `rows` is HTML.
+pub(crate) fn table(caption: &str, head: &[&str], rows: &str) -> String {
     let head = head.join("</th><th scope=\"col\">");
     format!(
         "<div class=\"table\" role=\"region\" aria-label=\"{caption}\" tabindex=\"0\">\n<table>\n\
@@ -122,9 +113,10 @@ fn checks(report: &AdmissionReport) -> String {
     rows
 }
 
-fn side_modules(report: &AdmissionReport) -> String {
+/// The table of side modules.
+pub(crate) fn side_modules(modules: &[SideModuleReport]) -> String {
     let mut rows = String::new();
-    for module in &report.side_modules {
+    for module in modules {
         let needed: Vec<String> = module
             .needed
             .iter()
@@ -146,7 +138,9 @@ fn side_modules(report: &AdmissionReport) -> String {
             module.exports,
         );
     }
-    rows
+    let head =
+        ["Side module", "Bytes", "Memory", "Table", "WebAssembly features", "Needs", "Imports by provider", "Exports"];
+    table("Side modules", &head, &rows)
 }
 
 fn imports(report: &AdmissionReport) -> String {

@@ -1,17 +1,19 @@
 //! `pkgsrv build`.
 
 use std::fs;
-use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use pkgsrv::{BuildArgs, ServerError, digest_of};
-use pkgsrv_builder::{ActionResult, BuildOutcome, Builder, Interrupt, PlannedPackage, PlannedState, WantedPackage};
+use pkgsrv_builder::{
+    ActionResult, BuildOutcome, Builder, Context, Interrupt, PlannedPackage, PlannedState, WantedPackage,
+    WheelDocuments,
+};
 use pkgsrv_index::{Digest, PackageName};
 use serde::Serialize;
 use serde_json::json;
 
+use super::whole_file::write_whole;
 use super::working::interruptible;
 use super::{JsonArgs, print_json};
 
@@ -28,7 +30,7 @@ pub(crate) struct Build {
     /// Print what would be built, and why, and build nothing
     #[arg(long)]
     dry_run: bool,
-    /// Directory that the wheels are copied to
+    /// Directory that the wheels are copied to; beside each its lock, bill of materials and provenance
     #[arg(long, value_name = "DIR", default_value = "dist")]
     out: PathBuf,
     #[command(flatten)]
@@ -53,6 +55,17 @@ struct BuiltWheel {
     /// Where the tests were copied to that the recipe leaves out of the wheel.
     #[serde(skip_serializing_if = "Option::is_none")]
     tests: Option<PathBuf>,
+    /// Everything that its build used; absent, as the next two, if a version built it that kept no lock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lock: Option<PathBuf>,
+    /// What it consists of, `CycloneDX`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sbom: Option<PathBuf>,
+    /// How it came about, in-toto and SLSA.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provenance: Option<PathBuf>,
+    /// The build's record in the cache, with its steps; `pkgsrv report` shows it.
+    record: PathBuf,
 }
 
 impl Build {
@@ -85,7 +98,7 @@ impl Build {
         if !self.keep_going && !outcome.failures.is_empty() {
             return Ok((Built::default(), outcome));
         }
-        Ok((copy_wheels(&outcome.results, &self.out)?, outcome))
+        Ok((copy_wheels(&context, &outcome.results, &self.out)?, outcome))
     }
 }
 
@@ -138,33 +151,68 @@ fn as_table(plan: &[PlannedPackage]) -> String {
     plan.iter().map(line).collect()
 }
 
-fn copy_wheels(results: &[ActionResult], out: &Path) -> Result<Built> {
+/// Copies the wheels, each with its documents before it: who sees a wheel finds these.
+fn copy_wheels(context: &Context, results: &[ActionResult], out: &Path) -> Result<Built> {
     fs::create_dir_all(out).map_err(|source| ServerError::Write { path: out.to_owned(), source })?;
     let mut wheels = Vec::new();
     for result in results {
         let (Some(from), Some(filename)) = (result.wheel_path(), &result.wheel) else { continue };
-        let (path, bytes) = copy(&from, out, filename)?;
+        let documents = write_documents(context, result, results, out)?;
         let tests = result.tests.as_ref().zip(result.tests_path());
         let tests = tests.map(|(tests, from)| copy(&from, out, &tests.filename)).transpose()?;
+        let (path, bytes) = copy(&from, out, filename)?;
+        let [lock, sbom, provenance] = documents.map_or([const { None }; 3], |paths| paths.map(Some));
         wheels.push(BuiltWheel {
             tests: tests.map(|(path, _)| path),
             name: result.name.clone(),
             path,
             sha256: digest_of(&bytes),
             size: bytes.len() as u64,
+            lock,
+            sbom,
+            provenance,
+            record: result.record_path(),
         });
     }
     Ok(Built { wheels })
 }
 
-/// Copies under another name first, so that there is never half a file; the new path and the bytes.
+/// Copies a file; the new path and the bytes.
 fn copy(from: &Path, out: &Path, filename: &str) -> Result<(PathBuf, Vec<u8>), ServerError> {
     let path = out.join(filename);
-    let failed = |source| ServerError::Write { path: path.clone(), source };
     let bytes = fs::read(from).map_err(|source| ServerError::Read { path: from.to_owned(), source })?;
-    let mut partial = tempfile::Builder::new().tempfile_in(out).map_err(failed)?;
-    partial.write_all(&bytes).map_err(failed)?;
-    fs::set_permissions(partial.path(), fs::Permissions::from_mode(0o644)).map_err(failed)?;
-    partial.persist(&path).map_err(|error| failed(error.error))?;
+    write_whole(&path, &bytes)?;
     Ok((path, bytes))
+}
+
+/// Where lock, bill of materials and provenance of a wheel are now; `None` where nothing is known for them, which is
+/// said. Those of another build of the same name go then.
+fn write_documents(
+    context: &Context,
+    result: &ActionResult,
+    results: &[ActionResult],
+    out: &Path,
+) -> Result<Option<[PathBuf; 3]>> {
+    let filename = result.wheel.as_deref().unwrap_or_default();
+    let paths = WheelDocuments::ENDINGS.map(|ending| out.join(format!("{filename}{ending}")));
+    let Some(documents) = WheelDocuments::of(result, results)? else {
+        for path in paths {
+            match fs::remove_file(&path) {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(ServerError::Write { path, source }.into());
+                }
+                _ => {}
+            }
+        }
+        context.progress.line(&format!(
+            "{filename}: no lock, bill of materials or provenance, since an earlier version of pkgsrv built it; to \
+             have them, remove {} and build again",
+            result.directory.display()
+        ));
+        return Ok(None);
+    };
+    for (path, bytes) in paths.iter().zip([&documents.lock, &documents.sbom, &documents.provenance]) {
+        write_whole(path, bytes)?;
+    }
+    Ok(Some(paths))
 }

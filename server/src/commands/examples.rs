@@ -116,6 +116,14 @@ const TABLE: &[Examples] = &[
         ],
     ),
     (
+        "report",
+        &[
+            ("pkgsrv report numpy", "steps with their commands, sizes, symbols, warnings; or the first error"),
+            ("pkgsrv report numpy --html numpy.html", "the same as a page"),
+            ("pkgsrv report numpy --json", "the same for a script"),
+        ],
+    ),
+    (
         "serve",
         &[
             ("pkgsrv serve", "at http://127.0.0.1:8417/"),
