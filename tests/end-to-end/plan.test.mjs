@@ -60,7 +60,7 @@ test("with --keep-going everything is built that does not need what failed", asy
   const out = join(directory.path, "kept");
   const { code, stdout, stderr } = await run(["build", ...names, ...from, "--out", out, "--keep-going", "--jobs", "2"]);
   assert.equal(code, 1);
-  assert.deepEqual(readdirSync(out).sort(), [wheel("alone"), wheel("late")]);
+  assert.deepEqual(readdirSync(out).filter((name) => name.endsWith(".whl")).sort(), [wheel("alone"), wheel("late")]);
   assert.equal(stdout, `${join(out, wheel("alone"))}\n${join(out, wheel("late"))}\n`);
   assert.match(stderr, /error: broken 1\.0: step `build` failed[^]*use of undeclared identifier 'missing_name'/);
   assert.match(stderr, /error: failed: broken; not built, since they need these: needy; built: 2\n$/);
