@@ -70,7 +70,7 @@ impl Command {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Up(command) => on_runtime(command.run())?,
-            Self::Build(command) => on_runtime(command.run())?,
+            Self::Build(command) => return on_runtime(command.run()),
             Self::Report(command) => command.run()?,
             Self::Why(command) => on_runtime(command.run())?,
             Self::Test(command) => return on_runtime(command.run()),

@@ -37,7 +37,7 @@ pub use prompt::prompt_app;
 pub use publish::{Admission, Candidate, Publication, PublishedLine, needed, publish};
 pub use settings::{
     BaseUrl, BuildArgs, DataArgs, FetchArgs, LimitArgs, ListenArgs, PromptArgs, PromptListen, PromptSettings,
-    PromptUrl, ProviderArgs, ServeSettings, ToolchainArgs, log_filter, wants_colour,
+    PromptUrl, ProviderArgs, ServeSettings, ToolchainArgs, log_filter, terminal_kind, wants_colour,
 };
 pub use store::{DiskOperation, DiskWatch, PublishLock, Store, digest_of};
 pub use upload::Upload;

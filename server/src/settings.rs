@@ -6,6 +6,7 @@ mod prompt;
 mod toolchain;
 
 use std::fmt;
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -112,6 +113,12 @@ pub fn log_filter() -> tracing_subscriber::EnvFilter {
 /// Whether a terminal may be given colours: <https://no-color.org>. clap, the bars and recipe errors ask for themselves.
 pub fn wants_colour() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// What the terminal is called that standard input and output are (`TERM`); `None` where one of them is no terminal.
+pub fn terminal_kind() -> Option<String> {
+    let is_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    is_terminal.then(|| std::env::var("TERM").unwrap_or_else(|_| "dumb".to_owned()))
 }
 
 /// Scheme, host and path that clients reach the server at; written without a slash at the end.

@@ -229,6 +229,7 @@ mod tests {
             status: "exit status: 1".to_owned(),
             lines: "a.c:1: error: no\nstopped".to_owned(),
             log: log.clone(),
+            again: None,
         };
         let failure = BuildFailure::new(&error, "build", &log);
         assert_eq!(failure.lines, ["a.c:1: error: no", "stopped"]);

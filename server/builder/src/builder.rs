@@ -11,7 +11,7 @@ use crate::building::Building;
 use crate::context::Context;
 use crate::cross_environment::CrossEnvironment;
 use crate::error::BuildError;
-use crate::execute::Workshop;
+use crate::execute::{self, Workshop};
 use crate::job_tokens::JobTokens;
 use crate::loaded_recipe::LoadedRecipes;
 use crate::runtime::Runtime;
@@ -102,15 +102,7 @@ impl<'a> Builder<'a> {
         }
         let work = self.context.cache.work_directory("jobs")?;
         let tokens = JobTokens::new(work.path(), options.jobs)?;
-        let shop = Workshop {
-            context: self.context,
-            abi: self.abi,
-            toolchain: &self.toolchain,
-            runtime: &self.runtime,
-            cross: &cross,
-            tokens: &tokens,
-            object_cache: self.context.object_cache,
-        };
+        let shop = self.workshop(&cross, &tokens, self.context.object_cache);
         building.carry_out(&shop, options)
     }
 
@@ -128,17 +120,49 @@ impl<'a> Builder<'a> {
         let plan = Plan::new(recipes, &cross)?;
         let work = self.context.cache.work_directory("jobs")?;
         let tokens = JobTokens::new(work.path(), options.jobs)?;
-        let shop = Workshop {
-            context: self.context,
-            abi: self.abi,
-            toolchain: &self.toolchain,
-            runtime: &self.runtime,
-            cross: &cross,
-            tokens: &tokens,
-            object_cache: false,
-        };
+        let shop = self.workshop(&cross, &tokens, false);
         let actions = wanted.iter().map(|name| &plan.actions[plan.places[name]]);
         actions.map(|action| verification::verify(&shop, action, &results)).collect()
+    }
+
+    fn workshop<'b>(&'b self, cross: &'b CrossEnvironment, tokens: &'b JobTokens, object_cache: bool) -> Workshop<'b> {
+        let Self { context, abi, toolchain, runtime, .. } = self;
+        Workshop { context, abi: *abi, toolchain, runtime, cross, tokens, object_cache }
+    }
+
+    /// Opens a shell where `name` is built, in the sandbox of its build; what it is built with is built before. Returns the
+    /// shell's exit code. With `terminal`, what the user's terminal is called, it is one to type at, else it reads its
+    /// standard input.
+    pub fn shell(
+        &self,
+        recipes: &LoadedRecipes,
+        name: &PackageName,
+        options: BuildOptions,
+        terminal: Option<&str>,
+    ) -> Result<u8, BuildError> {
+        let host = &recipes[name].recipe.requirements.host;
+        let mut needed: LoadedRecipes = BTreeMap::new();
+        let mut pending: Vec<&PackageName> = host.iter().collect();
+        while let Some(other) = pending.pop() {
+            if needed.insert(other.clone(), recipes[other].clone()).is_none() {
+                let requirements = &recipes[other].recipe.requirements;
+                pending.extend(requirements.host.iter().chain(&requirements.run));
+            }
+        }
+        let results = self.build(&needed, options)?.complete()?;
+        let cross = self.cross_environment()?;
+        let plan = Plan::new(recipes, &cross)?;
+        let host: Vec<ActionResult> = host
+            .iter()
+            .filter_map(|other| results.iter().find(|it| it.digest == plan.actions[plan.places[other]].digest))
+            .cloned()
+            .collect();
+        let work = self.context.cache.work_directory("jobs")?;
+        let tokens = JobTokens::new(work.path(), options.jobs)?;
+        // What is tried by hand is compiled, and leaves nothing.
+        let shop = self.workshop(&cross, &tokens, false);
+        let _token = tokens.take(&self.context.interrupt)?;
+        execute::shell(&shop, &plan.actions[plan.places[name]], &host, terminal)
     }
 
     /// Runs the tests of `wanted` in the real runtime, each on the wheel in the cache, which is built first where there is

@@ -86,7 +86,7 @@ impl Context {
                 return self.disk_full(package, step, line.trim(), log);
             }
             let lines = failure.telling_lines().join("\n");
-            BuildError::Step { package, step, lines, status: failure.status, log }
+            BuildError::Step { package, step, lines, status: failure.status, log, again: None }
         })?;
         stage.done(&format!("{step}: done"));
         Ok(())

@@ -138,8 +138,16 @@ pub enum BuildError {
     )]
     NoDebianSources { toolchain: String, package: String, file: String },
 
-    #[error("{package}: step `{step}` failed ({status})\n{lines}\nfull log: {log}")]
-    Step { package: String, step: &'static str, status: String, lines: String, log: PathBuf },
+    #[error("{package}: step `{step}` failed ({status})\n{lines}\nfull log: {log}{}", shell_hint(again.as_deref()))]
+    Step {
+        package: String,
+        step: &'static str,
+        status: String,
+        lines: String,
+        log: PathBuf,
+        /// What `pkgsrv build` is told to build the same, where it is a build's step.
+        again: Option<Box<str>>,
+    },
 
     #[error(
         "{package}: step `{step}` failed, since a disk is full ({line})\nThat of {} has {space}: free some space \
@@ -174,6 +182,10 @@ pub enum BuildError {
         #[source]
         source: pkgsrv_wheel::WheelError,
     },
+}
+
+fn shell_hint(typed: Option<&str>) -> String {
+    typed.map_or_else(String::new, |typed| format!("\n`pkgsrv build {typed} --shell` opens a shell where it was built"))
 }
 
 /// Adds what was being done, and to which path, to an IO error.

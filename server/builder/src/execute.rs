@@ -1,7 +1,9 @@
 //! Carrying an action out: fetch, unpack, patch, build in the sandbox, and move the result into the cache whole.
 
 mod build_system;
+mod outcome;
 mod post;
+mod shell;
 mod source_tree;
 mod variables;
 
@@ -10,14 +12,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use pkgsrv_index::{Abi, Digest, WheelFilename};
-use pkgsrv_recipe::{BuildKind, Exports, LockedWheel, Prefix, Recipe};
+use pkgsrv_index::Abi;
+use pkgsrv_recipe::{BuildKind, Exports, LockedWheel, Prefix};
 
-use crate::action::{Action, ActionResult, KeptTests, RESULT_FORMAT, ResultFile, sha256, write_admission};
+use crate::action::{Action, ActionResult, RESULT_FORMAT, ResultFile, write_admission};
 use crate::admission;
-use crate::build_lock::{BuildLock, Used};
 use crate::build_record::{BuildFailure, BuildRecord, BuildStep};
-use crate::contents;
 use crate::context::Context;
 use crate::cross_environment::{CrossEnvironment, MOUNT as CROSS};
 use crate::error::{BuildError, IoContext as _};
@@ -26,15 +26,12 @@ use crate::installed_tools::{self, MOUNT as TOOLS};
 use crate::job_tokens::JobTokens;
 use crate::object_cache::ObjectCache;
 use crate::process::Log;
-use crate::repack::repack;
 use crate::runtime::Runtime;
 use crate::rust::Rust;
 use crate::sandbox::Sandbox;
-use crate::shared_libraries::{self, SharedLibraries};
+use crate::shared_libraries::SharedLibraries;
 use crate::shared_prefix;
 use crate::toolchain::{EMSCRIPTEN_CACHE, Toolchain};
-use crate::unvendor;
-use crate::vendoring::vendor;
 use crate::work_directory::WorkDirectory;
 
 const HOST: &str = "/pkgsrv/host";
@@ -49,9 +46,6 @@ const MESON_BUILD: &str = "/build/meson";
 /// 1980-01-01, the first moment that a zip archive can tell.
 const SOURCE_DATE_EPOCH: &str = "315532800";
 
-/// Bytes; a wheel beyond this would not be loaded anywhere.
-const LARGEST_WHEEL: u64 = 1 << 30;
-
 /// What all actions of one ABI share.
 pub(crate) struct Workshop<'a> {
     pub context: &'a Context,
@@ -63,9 +57,6 @@ pub(crate) struct Workshop<'a> {
     /// Whether builds take objects that earlier ones of the same package compiled, and leave theirs.
     pub object_cache: bool,
 }
-
-/// A file name, and what the file has.
-type NamedBytes = (String, Vec<u8>);
 
 /// One build under way: its directories and its log.
 struct Site<'a> {
@@ -112,6 +103,8 @@ pub(crate) struct Built {
     log: PathBuf,
 }
 
+pub(crate) use shell::shell;
+
 /// Builds. `host` are the results of what is in `requirements.host`. Of a build that fails, a record is left beside its
 /// log.
 pub(crate) fn build(shop: &Workshop<'_>, action: &Action<'_>, host: &[ActionResult]) -> Result<Built, BuildError> {
@@ -121,25 +114,7 @@ pub(crate) fn build(shop: &Workshop<'_>, action: &Action<'_>, host: &[ActionResu
     let log = context.log(&format!("{}-{}", recipe.name, recipe.version))?;
     let open = || ObjectCache::open(context, &recipe.name, work.path());
     let objects = shop.object_cache.then(open).transpose()?;
-    let mut site = Site {
-        shop,
-        action,
-        host,
-        work: work.path().to_owned(),
-        log,
-        rust: None,
-        pkg_config: Vec::new(),
-        environment: BTreeMap::new(),
-        script_has_run: false,
-        packed: None,
-        source: String::new(),
-        tools: Vec::new(),
-        tool_directory: PathBuf::new(),
-        steps: Vec::new(),
-        step: "source",
-        begun: Instant::now(),
-        objects,
-    };
+    let mut site = Site::new(shop, action, host, work.path().to_owned(), log, objects);
     site.make().inspect_err(|error| {
         let record = BuildRecord::new(action, site.begun.elapsed(), std::mem::take(&mut site.steps));
         keep_failure(context, record, BuildFailure::new(error, site.step, &site.log.path), error);
@@ -190,11 +165,44 @@ impl Built {
     }
 }
 
+impl<'a> Site<'a> {
+    fn new(
+        shop: &'a Workshop<'a>,
+        action: &'a Action<'a>,
+        host: &'a [ActionResult],
+        work: PathBuf,
+        log: Log,
+        objects: Option<ObjectCache>,
+    ) -> Self {
+        Self {
+            shop,
+            action,
+            host,
+            work,
+            log,
+            rust: None,
+            pkg_config: Vec::new(),
+            environment: BTreeMap::new(),
+            script_has_run: false,
+            packed: None,
+            source: String::new(),
+            tools: Vec::new(),
+            tool_directory: PathBuf::new(),
+            steps: Vec::new(),
+            step: "source",
+            begun: Instant::now(),
+            objects,
+        }
+    }
+}
+
 impl Site<'_> {
     /// All of the build, from the fetched source to a directory that only has to be admitted and moved.
     fn make(&mut self) -> Result<Built, BuildError> {
         let recipe = self.action.recipe();
-        self.prepare()?;
+        self.prepare_source()?;
+        self.patch()?;
+        self.prepare_tools()?;
         let finished = self.shop.context.cache.work_directory("result")?;
         let mut result =
             ResultFile { format: RESULT_FORMAT, name: recipe.name.clone(), wheel: None, sha256: None, tests: None };
@@ -213,67 +221,6 @@ impl Site<'_> {
         Ok(Built { wheel, record, log: self.log.path.clone(), finished })
     }
 
-    /// Builds a library into `place`; returns the digest over its files.
-    fn keep_library(&mut self, place: &Path) -> Result<Digest, BuildError> {
-        self.script()?;
-        let begun = self.begin("pack");
-        if self.action.recipe().build.kind == BuildKind::SharedLibrary {
-            let made = shared_libraries::complete(&self.work.join("prefix"), &self.shared_libraries())?;
-            self.log.line(&format!("### side modules: {}", made.join(", ")))?;
-        }
-        let prefix = place.join("prefix");
-        fs::rename(self.work.join("prefix"), &prefix).doing("keep the library in", &prefix)?;
-        let digest = contents::digest(&prefix)?;
-        self.end(begun.elapsed());
-        Ok(digest)
-    }
-
-    /// Builds a wheel into `place`; returns its SHA-256.
-    fn keep_wheel(&mut self, place: &Path, result: &mut ResultFile) -> Result<Digest, BuildError> {
-        let build = &self.action.recipe().build;
-        if build.script.is_some() {
-            self.script()?;
-            self.take_exported()?;
-            self.write_compiler_settings()?;
-        }
-        if build.kind == BuildKind::Package {
-            self.backend()?;
-        }
-        if let Some(script) = &build.post {
-            self.post(script)?;
-        }
-        let begun = self.begin("pack");
-        let ((filename, bytes), tests) = self.wheel()?;
-        let path = place.join(&filename);
-        fs::write(&path, &bytes).doing("write", &path)?;
-        if let Some((filename, bytes)) = tests {
-            let path = place.join(&filename);
-            fs::write(&path, &bytes).doing("write", &path)?;
-            result.tests = Some(KeptTests { filename, sha256: sha256(&bytes) });
-        }
-        result.wheel = Some(filename);
-        self.end(begun.elapsed());
-        Ok(sha256(&bytes))
-    }
-
-    /// What was used.
-    fn lock(&self, wheel: Option<String>, made: Digest) -> Result<BuildLock, BuildError> {
-        let Workshop { abi, toolchain, cross, runtime, .. } = *self.shop;
-        BuildLock::new(Used {
-            action: self.action,
-            host: self.host,
-            abi,
-            toolchain: &toolchain.manifest,
-            cross,
-            runtime,
-            tools: &self.tools,
-            crates: self.rust.as_ref().map(|rust| rust.locked.clone()).unwrap_or_default(),
-            source: &self.source,
-            wheel,
-            sha256: made,
-        })
-    }
-
     /// Says what is under way; [`Self::end`] says that it is done.
     fn begin(&mut self, step: &'static str) -> Instant {
         self.step = step;
@@ -284,7 +231,8 @@ impl Site<'_> {
         self.steps.push(BuildStep::new(self.step, took));
     }
 
-    fn prepare(&mut self) -> Result<(), BuildError> {
+    /// Everything that comes before the patches.
+    fn prepare_source(&mut self) -> Result<(), BuildError> {
         for directory in ["build/out", "build/unpacked", "patches", "prefix"] {
             let path = self.work.join(directory);
             fs::create_dir_all(&path).doing("create", &path)?;
@@ -301,8 +249,11 @@ impl Site<'_> {
         // The sandbox has it also where nothing is compiled yet.
         let settings = self.work.join("compiler.conf");
         fs::write(&settings, "").doing("write", &settings)?;
-        self.lay_out_files()?;
-        self.patch()?;
+        self.lay_out_files()
+    }
+
+    /// Everything that comes after them, until the recipe's own commands.
+    fn prepare_tools(&mut self) -> Result<(), BuildError> {
         self.lay_out_extras()?;
         self.step = "tools";
         // A patch may change what the source asks for, and a recipe's file may be where it does.
@@ -360,6 +311,13 @@ impl Site<'_> {
     }
 
     fn backend(&mut self) -> Result<(), BuildError> {
+        let command = self.backend_command()?;
+        let sandbox = self.sandbox();
+        self.run("build", sandbox, &command.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// What runs the PEP 517 backend.
+    fn backend_command(&self) -> Result<Vec<String>, BuildError> {
         let python = self.shop.toolchain.python();
         let mut command: Vec<String> =
             [&python, "-m", "build", "--wheel", "--no-isolation", "--skip-dependency-check", "--outdir", OUT]
@@ -368,8 +326,7 @@ impl Site<'_> {
         command
             .extend(self.config_settings()?.into_iter().map(|(key, value)| format!("--config-setting={key}={value}")));
         command.push(SOURCE.to_owned());
-        let sandbox = self.sandbox();
-        self.run("build", sandbox, &command.iter().map(String::as_str).collect::<Vec<_>>())
+        Ok(command)
     }
 
     /// The recipe's settings, and what a backend needs to build for another platform.
@@ -535,78 +492,12 @@ impl Site<'_> {
         let told = self.log.line(&format!("### {step}: {ended} after {} s", record.seconds));
         self.steps.push(record);
         // Of the two, the program's failure is the one to tell.
-        ran.and(told)
-    }
-
-    /// The one wheel that the backend wrote.
-    fn built_wheel(&self) -> Result<PathBuf, BuildError> {
-        let out = self.work.join("build/out");
-        let wheels: Vec<PathBuf> = fs::read_dir(&out)
-            .doing("read", &out)?
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| is_wheel(path))
-            .collect();
-        let [path] = wheels.as_slice() else {
-            let reason = format!("its build wrote {} wheels, expected one", wheels.len());
-            return Err(BuildError::Package { package: self.action.label(), reason });
-        };
-        Ok(path.clone())
-    }
-
-    /// The same, repacked, with the libraries that it links; and name and bytes of the archive with the tests that were
-    /// left out of it.
-    fn wheel(&mut self) -> Result<(NamedBytes, Option<NamedBytes>), BuildError> {
-        let path = self.packed.clone().map_or_else(|| self.built_wheel(), Ok)?;
-        let bytes = self.read_left_by_the_build(&path)?;
-        let filename = path.file_name().unwrap_or_default().to_string_lossy();
-        let Recipe { name, build, .. } = self.action.recipe();
-        let tests = unvendor::archive(name, build, &filename, &bytes)?;
-        let abi = (build.kind == BuildKind::Package).then_some(self.shop.abi);
-        let is_left_out = |path: &str| build.unvendor_tests && unvendor::is_test(path, &build.retain_test_patterns);
-        let libraries = self.shared_libraries();
-        let mut added = Vec::new();
-        let (filename, bytes) = repack(&filename, &bytes, abi, is_left_out, |names, files| {
-            if build.kind == BuildKind::Package {
-                added = vendor(names, files, |name| libraries.find(name))?;
+        let named = ran.map_err(|error| match error {
+            BuildError::Step { package, step, status, lines, log, .. } => {
+                BuildError::Step { package, step, status, lines, log, again: self.action.loaded.typed.clone() }
             }
-            Ok(())
-        })?;
-        self.check_name(&filename)?;
-        if !added.is_empty() {
-            self.log.line(&format!("### libraries in the wheel: {}", added.join(", ")))?;
-        }
-        Ok(((filename, bytes), tests))
+            error => error,
+        });
+        named.and(told)
     }
-
-    /// Reads a file that the package's own code may have put there: it must be a file, in its place, of a sane size, and
-    /// no link to something of the machine's.
-    fn read_left_by_the_build(&self, path: &Path) -> Result<Vec<u8>, BuildError> {
-        let metadata = fs::symlink_metadata(path).doing("read", path)?;
-        let real = path.canonicalize().doing("read", path)?;
-        let work = self.work.canonicalize().doing("read", &self.work)?;
-        if !metadata.is_file() || path.strip_prefix(&self.work).ok() != real.strip_prefix(&work).ok() {
-            let reason = format!("its build left {} that is no regular file", path.display());
-            return Err(BuildError::Package { package: self.action.label(), reason });
-        }
-        if metadata.len() > LARGEST_WHEEL {
-            let reason = format!("its build left {} of {} bytes", path.display(), metadata.len());
-            return Err(BuildError::Package { package: self.action.label(), reason });
-        }
-        fs::read(path).doing("read", path)
-    }
-
-    fn check_name(&self, filename: &str) -> Result<(), BuildError> {
-        let recipe = self.action.recipe();
-        let parsed = filename.parse::<WheelFilename>();
-        if parsed.is_ok_and(|parsed| *parsed.name() == recipe.name && *parsed.version() == recipe.version) {
-            return Ok(());
-        }
-        let reason = format!("its build wrote {filename}; name and version must be the recipe's");
-        Err(BuildError::Package { package: self.action.label(), reason })
-    }
-}
-
-fn is_wheel(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "whl")
 }

@@ -26,6 +26,8 @@ pub struct LoadedRecipe {
     pub files: Vec<(String, Vec<u8>)>,
     /// The test that runs at admission, Python.
     pub test_script: Option<String>,
+    /// What to type for a build of the same, where that is known.
+    pub typed: Option<Box<str>>,
 }
 
 /// Recipes by name.

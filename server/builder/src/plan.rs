@@ -181,6 +181,7 @@ mod tests {
                     patches: Vec::new(),
                     files: Vec::new(),
                     test_script: None,
+                    typed: None,
                 },
             )
         };

@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, PipeReader, Read, Write as _};
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
+
+use nix::sys::termios::{SetArg, tcgetattr, tcsetattr};
 
 use crate::error::{BuildError, IoContext as _};
 use crate::interrupt::{Interrupt, Running};
@@ -134,6 +136,35 @@ pub fn run_logged(
         return Ok(Ok(()));
     }
     Ok(Err(Failure { status: status.to_string(), last_lines: last_lines.into(), exceeded }))
+}
+
+/// Runs a command with our own standard input and outputs to its end; its exit code, which for a signal is 128 and the
+/// signal's number, as shells tell it. The inner error is that it was ended beyond `bounds`. A terminal is left as it was
+/// found, however the command ends.
+pub(crate) fn run_attached(
+    command: &mut Command,
+    interrupt: &Interrupt,
+    bounds: Bounds<'_>,
+) -> Result<Result<u8, Exceeded>, BuildError> {
+    interrupt.check()?;
+    let program = command.get_program().to_string_lossy().into_owned();
+    let before = tcgetattr(std::io::stdin()).ok();
+    let mut child =
+        command.process_group(0).spawn().map_err(|source| BuildError::Start { program: program.clone(), source })?;
+    let running = interrupt.started(child.id().cast_signed());
+    let (status, exceeded) = watched(Some(bounds), &running, || child.wait());
+    drop(running);
+    if let Some(before) = before {
+        // Where that fails there is no terminal any more.
+        let _gone = tcsetattr(std::io::stdin(), SetArg::TCSADRAIN, &before);
+    }
+    interrupt.check()?;
+    if let Some(exceeded) = exceeded {
+        return Ok(Err(exceeded));
+    }
+    let status = status.doing("wait for", Path::new(&program))?;
+    let signal = || status.signal().map_or(1, |signal| 128 + signal);
+    Ok(Ok(u8::try_from(status.code().unwrap_or_else(signal)).unwrap_or(1)))
 }
 
 /// Does `work` while a program runs, and ends the program should it go beyond `bounds`, which makes `work` end too.

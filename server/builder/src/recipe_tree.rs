@@ -124,6 +124,7 @@ impl RecipeTree {
         tools.extend(recipe.requirements.tools.iter().map(|tool| tool.filename.name().clone()));
         let pinned = self.pinned.with(&recipe.requirements.tools);
         Ok(LoadedRecipe {
+            typed: Some(recipe.name.as_str().into()),
             tools: pinned.closure(&recipe.name, &tools)?,
             pinned,
             patches: self.patches(recipe)?,

@@ -105,7 +105,11 @@ impl<'a> RecipeUpdate<'a> {
             return Ok(UpdateOutcome { problems, others: Vec::new() });
         }
         let wanted = [WantedPackage::Project(Requirement::any(self.recipe.name.clone()))];
-        let recipes = RecipeFinder::new(self.context, &tree, self.abi).closure(&wanted)?;
+        let mut recipes = RecipeFinder::new(self.context, &tree, self.abi).closure(&wanted)?;
+        if let Some(loaded) = recipes.get_mut(&self.recipe.name) {
+            // What is typed builds the recipe as it is.
+            loaded.typed = None;
+        }
         Builder::new(self.context, self.abi)?.build(&recipes, options)?.complete()?;
         // By now there is a wheel, which tells what it requires.
         let problems = self.problems(&tree, work.path(), true)?;

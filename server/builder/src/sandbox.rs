@@ -4,10 +4,12 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{Seek as _, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use crate::error::{BuildError, IoContext as _};
@@ -153,7 +155,21 @@ impl Sandbox {
         Ok(command)
     }
 
-    /// What bubblewrap is told, as it reads it from standard input: on its command line every user of the machine could
+    /// The command that runs `program` inside with the standard input that this process has. The file must live until the
+    /// command was started, and no other command may be started before: it would have it, too.
+    pub(crate) fn attached(mut self, program: &[&str]) -> Result<(Command, File), BuildError> {
+        if !self.network {
+            self.add(["--unshare-net"]);
+        }
+        let failed = |source| BuildError::Start { program: "bwrap".to_owned(), source };
+        let told = self.told().map_err(failed)?;
+        fcntl(&told, FcntlArg::F_SETFD(FdFlag::empty())).map_err(|error| failed(error.into()))?;
+        let mut command = Command::new("bwrap");
+        command.args(["--args", &told.as_raw_fd().to_string(), "--"]).args(program);
+        Ok((command, told))
+    }
+
+    /// What bubblewrap is told, as it reads it from a file that has no name: on its command line every user of the machine could
     /// read what is secret in the address of a proxy or in a token.
     fn told(&self) -> std::io::Result<File> {
         let mut file = File::from(memfd_create("bwrap", MFdFlags::MFD_CLOEXEC)?);

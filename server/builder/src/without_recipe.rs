@@ -74,11 +74,16 @@ impl<'a> RecipeFinder<'a> {
     pub fn closure(&self, wanted: &[WantedPackage]) -> Result<LoadedRecipes, BuildError> {
         let mut found: BTreeMap<PackageName, Recipe> = BTreeMap::new();
         let mut pending = Vec::new();
+        let mut typed: BTreeMap<PackageName, String> = BTreeMap::new();
         for wanted in wanted {
             match wanted {
-                WantedPackage::Project(requirement) => pending.push(requirement.clone()),
+                WantedPackage::Project(requirement) => {
+                    typed.insert(requirement.name.clone(), requirement.to_string());
+                    pending.push(requirement.clone());
+                }
                 WantedPackage::Local(path) => {
                     let (recipe, needs) = self.local(path)?;
+                    typed.insert(recipe.name.clone(), path.display().to_string());
                     pending.extend(needs);
                     found.insert(recipe.name.clone(), recipe);
                 }
@@ -93,7 +98,13 @@ impl<'a> RecipeFinder<'a> {
             pending.extend(needs);
             found.insert(recipe.name.clone(), recipe);
         }
-        self.tree.load_all(&found)
+        let mut loaded = self.tree.load_all(&found)?;
+        for (name, typed) in typed {
+            if let Some(recipe) = loaded.get_mut(&name) {
+                recipe.typed = Some(typed.into());
+            }
+        }
+        Ok(loaded)
     }
 
     /// The recipe that would be made of one package, whatever the folder has.

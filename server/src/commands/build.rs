@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use pkgsrv::{BuildArgs, ServerError, digest_of};
 use pkgsrv_builder::{
     ActionResult, BuildOutcome, Builder, Context, Interrupt, PlannedPackage, PlannedState, WantedPackage,
@@ -30,6 +31,10 @@ pub(crate) struct Build {
     /// Print what would be built, and why, and build nothing
     #[arg(long)]
     dry_run: bool,
+    /// Open a shell where the package is built, in the sandbox, with source, tools and variables in place; without a
+    /// terminal, run standard input there
+    #[arg(long, conflicts_with_all = ["keep_going", "dry_run", "out", "json"])]
+    shell: bool,
     /// Directory that the wheels are copied to; beside each its lock, bill of materials and provenance
     #[arg(long, value_name = "DIR", default_value = "dist")]
     out: PathBuf,
@@ -69,7 +74,14 @@ struct BuiltWheel {
 }
 
 impl Build {
-    pub(crate) async fn run(self) -> Result<()> {
+    pub(crate) async fn run(self) -> Result<ExitCode> {
+        if self.shell {
+            return interruptible(move |interrupt| self.open_shell(interrupt)).await.map(ExitCode::from);
+        }
+        self.wheels().await.map(|()| ExitCode::SUCCESS)
+    }
+
+    async fn wheels(self) -> Result<()> {
         let json = self.output.json;
         if self.dry_run {
             let plan = interruptible(move |interrupt| plan(&self.settings, &self.wanted, interrupt)).await?;
@@ -87,6 +99,23 @@ impl Build {
             built.wheels.iter().for_each(|wheel| println!("{}", wheel.path.display()));
         }
         tell_failures(outcome)
+    }
+
+    fn open_shell(&self, interrupt: &Interrupt) -> Result<u8> {
+        let [wanted] = self.wanted.as_slice() else { bail!("--shell opens one, so name one package") };
+        let context = self.settings.context(interrupt);
+        let recipes = self.settings.loaded_recipes(&context, &self.wanted)?;
+        let name = match wanted {
+            WantedPackage::Project(requirement) => requirement.name.clone(),
+            WantedPackage::Local(path) => {
+                let path = path.display().to_string();
+                let local = recipes.values().find(|loaded| loaded.typed.as_deref() == Some(path.as_str()));
+                local.map(|loaded| loaded.recipe.name.clone()).context("nothing was made of the path")?
+            }
+        };
+        let terminal = pkgsrv::terminal_kind();
+        let builder = Builder::new(&context, self.settings.abi())?;
+        Ok(builder.shell(&recipes, &name, self.settings.options(false), terminal.as_deref())?)
     }
 
     fn build(&self, interrupt: &Interrupt) -> Result<(Built, BuildOutcome)> {

@@ -28,6 +28,7 @@ const TABLE: &[Examples] = &[
             ("pkgsrv build numpy", "numpy and what it needs, into ./dist"),
             ("pkgsrv build pyyaml --out wheels --json", "for a script: one line of JSON"),
             ("pkgsrv build numpy pyyaml rpds-py --jobs 4 --keep-going", "side by side, as far as it goes"),
+            ("pkgsrv build lxml --shell", "a shell where lxml is built, to look into what fails"),
             ("pkgsrv build contourpy --dry-run", "what that would do, and why"),
             (
                 "pkgsrv build simplejson==3.20.2 ./my-package",

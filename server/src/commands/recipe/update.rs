@@ -1,5 +1,6 @@
 //! `pkgsrv recipe update`.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -98,11 +99,11 @@ fn told(updated: &Updated, dry_run: bool, asked: bool) -> String {
         return format!("{name} {from}: {why}\n");
     };
     let mut text: String = problems.iter().map(|problem| ToldProblem(problem).to_string()).collect();
-    text.push_str(&match (dry_run, changed) {
-        (true, _) => format!("{name}: {from} → {to} ({filename}) would be tried; nothing was changed\n"),
-        (false, true) => format!("{name}: {from} → {to} ({filename})\n"),
-        (false, false) => format!("{name}: stays at {from}, since {to} has the problems above\n"),
-    });
+    let _infallible = match (dry_run, changed) {
+        (true, _) => writeln!(text, "{name}: {from} → {to} ({filename}) would be tried; nothing was changed"),
+        (false, true) => writeln!(text, "{name}: {from} → {to} ({filename})"),
+        (false, false) => writeln!(text, "{name}: stays at {from}, since {to} has the problems above"),
+    };
     text.extend(others.iter().map(|problem| format!("now to be looked at, {}", ToldProblem(problem))));
     text
 }
