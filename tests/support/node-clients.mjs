@@ -10,11 +10,7 @@ const here = fileURLToPath(import.meta.url);
 
 /** Runs a client in a fresh process; milliseconds from its first line to the end of the import. */
 export async function inNode(client, argument) {
-  const command = [here, client.name, JSON.stringify(argument)];
-  const { stdout } = await promisify(execFile)(process.execPath, command, { maxBuffer: 1 << 26 }).catch(({ stderr }) => {
-    // Node shows where it was thrown: in a line of a megabyte, the runtime's whole source.
-    throw new Error(stderr.split("\n").filter((line) => line.length < 1000).join("\n"));
-  });
+  const { stdout } = await promisify(execFile)(process.execPath, [here, client.name, JSON.stringify(argument)]);
   return Number(stdout.trim().split("\n").at(-1));
 }
 
@@ -31,6 +27,11 @@ function addresses(lock, lockAddress, names) {
 }
 
 if (process.argv[1] === here) {
+  // Node itself would show the line that it was thrown in, which is the runtime's whole source.
+  process.on("uncaughtException", ({ message }) => {
+    process.stderr.write(`${message}\n`);
+    process.exitCode = 1;
+  });
   const [, , name, argument] = process.argv;
   const started = performance.now();
   const { base, abi, packages, code, runtimeDirectory = theChannels } = JSON.parse(argument);

@@ -32,7 +32,9 @@ pub fn with_runtime_paths(bytes: &[u8], paths: &[String]) -> Result<Vec<u8>, Sid
     if !paths.is_empty() {
         let mut part = Vec::new();
         write_number(&mut part, paths.len());
-        paths.iter().for_each(|path| write_name(&mut part, path));
+        for path in paths {
+            write_name(&mut part, path);
+        }
         write_part(&mut contents, RUNTIME_PATH, &part);
     }
     let mut written = HEADER.to_vec();
