@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pkgsrv_index::{Digest, PackageName};
+use pkgsrv_index::{Abi, Digest, PackageName};
 use pkgsrv_recipe::{BuildRequirements, LockedWheel, Recipe};
 
 use crate::action::sha256;
@@ -51,19 +51,21 @@ impl LoadedRecipe {
 pub(crate) struct PinnedTools {
     file: PathBuf,
     requirements: BuildRequirements,
+    /// Whose build Python runs them.
+    abi: Abi,
     digest: Digest,
 }
 
 impl PinnedTools {
-    /// Reads and checks the text of the file at `file`.
-    pub(crate) fn parse(file: PathBuf, text: &str) -> Result<Self, BuildError> {
+    /// Reads and checks the text of the file at `file`, for builds for an ABI.
+    pub(crate) fn parse(file: PathBuf, text: &str, abi: Abi) -> Result<Self, BuildError> {
         let requirements = BuildRequirements::parse(&file.display().to_string(), text)?;
-        Ok(Self { file, requirements, digest: sha256(text.as_bytes()) })
+        Ok(Self { file, requirements, abi, digest: sha256(text.as_bytes()) })
     }
 
     /// The pinned wheels of these projects and of all that they need, sorted, for the build of `package`.
     pub(crate) fn closure(&self, package: &PackageName, names: &[PackageName]) -> Result<Vec<LockedWheel>, BuildError> {
-        let found = self.requirements.closure(names, std::env::consts::ARCH);
+        let found = self.requirements.closure(names, std::env::consts::ARCH, self.abi);
         let found = found.map_err(|tool| BuildError::UnknownTool {
             package: package.clone(),
             tool,
@@ -78,22 +80,22 @@ impl PinnedTools {
             return Arc::clone(self);
         }
         let requirements = self.requirements.with(own);
-        Arc::new(Self { file: self.file.clone(), requirements, digest: self.digest })
+        Arc::new(Self { file: self.file.clone(), requirements, abi: self.abi, digest: self.digest })
     }
 
     /// The pinned wheel of a project for this machine.
     pub(crate) fn wheel(&self, name: &PackageName) -> Option<&LockedWheel> {
-        self.requirements.wheel(name, std::env::consts::ARCH)
+        self.requirements.wheel(name, std::env::consts::ARCH, self.abi)
     }
 
     /// All of them for this machine.
     pub(crate) fn wheels(&self) -> impl Iterator<Item = &LockedWheel> {
-        self.requirements.wheels(std::env::consts::ARCH)
+        self.requirements.wheels(std::env::consts::ARCH, self.abi)
     }
 
     /// What of a project and of all that it needs is not pinned.
     pub(crate) fn missing(&self, name: &PackageName) -> Option<PackageName> {
-        self.requirements.closure(std::slice::from_ref(name), std::env::consts::ARCH).err()
+        self.requirements.closure(std::slice::from_ref(name), std::env::consts::ARCH, self.abi).err()
     }
 
     /// Where they are written.
@@ -104,7 +106,7 @@ impl PinnedTools {
     /// None at all.
     #[cfg(test)]
     pub(crate) fn none() -> Self {
-        Self::parse(PathBuf::new(), "wheel = []").expect("an empty list")
+        Self::parse(PathBuf::new(), "wheel = []", Abi::preferred()).expect("an empty list")
     }
 
     /// A digest over all of them.

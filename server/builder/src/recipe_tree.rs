@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pkgsrv_index::{Digest, PackageName};
+use pkgsrv_index::{Abi, Digest, PackageName};
 use pkgsrv_recipe::{BuildKind, Recipe};
 use sha2::{Digest as _, Sha256};
 
@@ -27,14 +27,14 @@ pub struct RecipeTree {
 }
 
 impl RecipeTree {
-    /// Opens the folder.
-    pub fn open(directory: &Path) -> Result<Self, BuildError> {
+    /// Opens the folder, for builds for an ABI.
+    pub fn open(directory: &Path, abi: Abi) -> Result<Self, BuildError> {
         let path = directory.join(BUILD_REQUIREMENTS);
         if !Self::is_at(directory) {
             return Err(BuildError::NoRecipes { directory: directory.to_owned() });
         }
         let text = fs::read_to_string(&path).doing("read", &path)?;
-        Ok(Self { directory: directory.to_owned(), pinned: Arc::new(PinnedTools::parse(path, &text)?) })
+        Ok(Self { directory: directory.to_owned(), pinned: Arc::new(PinnedTools::parse(path, &text, abi)?) })
     }
 
     /// The tools that are pinned for all of its recipes.
@@ -49,7 +49,7 @@ impl RecipeTree {
 
     /// Opens recipes that the program carries, `files` by path below the folder. They are laid out in the cache, since
     /// messages show where in a file a mistake is.
-    pub fn carried(context: &Context, files: &[(&str, &[u8])]) -> Result<Self, BuildError> {
+    pub fn carried(context: &Context, files: &[(&str, &[u8])], abi: Abi) -> Result<Self, BuildError> {
         let mut hasher = Sha256::new();
         for (path, bytes) in files {
             for part in [path.as_bytes(), bytes] {
@@ -74,7 +74,7 @@ impl RecipeTree {
             }
             work.move_into_place(&directory)?;
         }
-        Self::open(&directory)
+        Self::open(&directory, abi)
     }
 
     /// Brings what recipes refer to; `recipes` has all that they name.

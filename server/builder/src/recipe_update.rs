@@ -132,7 +132,7 @@ impl<'a> RecipeUpdate<'a> {
         link_all(&directory.join(name), &folder, "recipe.toml")?;
         let path = folder.join("recipe.toml");
         fs::write(&path, text).doing("write", &path)?;
-        let tree = RecipeTree::open(work.path())?;
+        let tree = RecipeTree::open(work.path(), self.abi)?;
         Ok((work, tree))
     }
 

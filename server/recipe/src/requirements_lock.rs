@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pkgsrv_index::{Digest, PackageName, WheelFilename};
+use pkgsrv_index::{Abi, Digest, PackageName, WheelFilename};
 use serde::{Deserialize, Serialize, Serializer};
 use toml::Spanned;
 
@@ -39,10 +39,30 @@ impl LockedWheel {
         platforms.any(|platform| platform == "any" || platform.ends_with(&format!("_{machine}")))
     }
 
-    /// Whether both would do for some machine.
-    pub(crate) fn rivals(&self, other: &Self) -> bool {
-        MACHINES.iter().any(|machine| self.runs_on(machine) && other.runs_on(machine))
+    /// Whether the build Python of an ABI, which has its version, takes it.
+    fn runs_with(&self, abi: Abi) -> bool {
+        let facts = abi.facts();
+        self.filename.tags().any(|tag| match (tag.python.strip_prefix("cp"), tag.abi) {
+            (Some(_), "abi3") => minor(tag.python).is_some_and(|least| least <= facts.python_minor),
+            (Some(_), _) => tag.python == facts.interpreter_tag,
+            (None, _) => tag.abi == "none" && minor(tag.python).is_none_or(|least| least <= facts.python_minor),
+        })
     }
+
+    fn does_for(&self, machine: &str, abi: Abi) -> bool {
+        self.runs_on(machine) && self.runs_with(abi)
+    }
+
+    /// Whether both would do for some machine and ABI.
+    pub(crate) fn rivals(&self, other: &Self) -> bool {
+        let both = |machine: &str, abi| self.does_for(machine, abi) && other.does_for(machine, abi);
+        MACHINES.iter().any(|machine| Abi::known().any(|abi| both(machine, abi)))
+    }
+}
+
+/// `14` of `cp314` and `py314`; `None` of `py3`.
+fn minor(python: &str) -> Option<u16> {
+    python.strip_prefix("cp").or_else(|| python.strip_prefix("py"))?.strip_prefix('3')?.parse().ok()
 }
 
 /// The kinds of build machines, as platform tags end.
@@ -81,7 +101,10 @@ impl BuildRequirements {
             };
             let wheels = lock.wheels.entry(filename.name().clone()).or_default();
             if wheels.iter().any(|other| other.rivals(&locked)) {
-                return Err(bad(&wheel.filename, &"a second wheel of one project for the same machines"));
+                return Err(bad(
+                    &wheel.filename,
+                    &"a second wheel of one project for the same machines and versions of Python",
+                ));
             }
             wheels.push(locked);
         }
@@ -100,26 +123,26 @@ impl BuildRequirements {
         all
     }
 
-    /// The wheel of a project for a kind of machine (`x86_64`).
-    pub fn wheel(&self, name: &PackageName, machine: &str) -> Option<&LockedWheel> {
-        self.wheels.get(name)?.iter().find(|wheel| wheel.runs_on(machine))
+    /// The wheel of a project for a kind of machine (`x86_64`) and the build Python of an ABI.
+    pub fn wheel(&self, name: &PackageName, machine: &str, abi: Abi) -> Option<&LockedWheel> {
+        self.wheels.get(name)?.iter().find(|wheel| wheel.does_for(machine, abi))
     }
 
-    /// All wheels for a kind of machine, sorted by project.
-    pub fn wheels(&self, machine: &str) -> impl Iterator<Item = &LockedWheel> {
-        self.wheels.values().flatten().filter(move |wheel| wheel.runs_on(machine))
+    /// All wheels for a kind of machine and the build Python of an ABI, sorted by project.
+    pub fn wheels(&self, machine: &str, abi: Abi) -> impl Iterator<Item = &LockedWheel> {
+        self.wheels.values().flatten().filter(move |wheel| wheel.does_for(machine, abi))
     }
 
-    /// The wheels of these projects and of all that they need for a kind of machine (`x86_64`), sorted by project; `Err`
-    /// names what is not in the file.
-    pub fn closure(&self, names: &[PackageName], machine: &str) -> Result<Vec<&LockedWheel>, PackageName> {
+    /// The wheels of these projects and of all that they need for a kind of machine (`x86_64`) and the build Python of an
+    /// ABI, sorted by project; `Err` names what is not in the file.
+    pub fn closure(&self, names: &[PackageName], machine: &str, abi: Abi) -> Result<Vec<&LockedWheel>, PackageName> {
         let mut found = BTreeMap::new();
         let mut pending: Vec<&PackageName> = names.iter().collect();
         while let Some(name) = pending.pop() {
             if found.contains_key(name) {
                 continue;
             }
-            let wheel = self.wheel(name, machine).ok_or_else(|| name.clone())?;
+            let wheel = self.wheel(name, machine, abi).ok_or_else(|| name.clone())?;
             found.insert(name, wheel);
             pending.extend(&wheel.requires);
         }

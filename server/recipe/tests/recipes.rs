@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use miette::{GraphicalReportHandler, GraphicalTheme};
+use pkgsrv_index::Abi;
 use pkgsrv_recipe::{BuildKind, BuildRequirements, Exports, Recipe, RecipeError};
 
 fn rendered(error: &RecipeError) -> String {
@@ -47,7 +48,7 @@ fn every_recipe_of_the_tree_is_accepted_and_its_requirements_are_there() {
         let names = recipe.requirements.tools.iter().map(|tool| tool.filename.name());
         let names: Vec<_> = names.chain(&recipe.requirements.build).cloned().collect();
         for machine in ["aarch64", "x86_64"] {
-            let found = all.closure(&names, machine);
+            let found = all.closure(&names, machine, Abi::preferred());
             found.unwrap_or_else(|name| panic!("{}: no tool {name} for {machine}", recipe.name));
         }
         for file in recipe.source.patches.iter().chain(&recipe.test_script) {
@@ -178,7 +179,8 @@ fn a_tool_may_have_a_wheel_for_each_kind_of_machine() {
     let lock = tools(&["manylinux2014_x86_64.manylinux_2_17_x86_64", "manylinux_2_17_aarch64"]).unwrap();
     let name: pkgsrv_index::PackageName = "tool".parse().unwrap();
     let chosen = |machine: &str| {
-        lock.closure(std::slice::from_ref(&name), machine).map(|wheels| wheels[0].filename.as_str().to_owned())
+        lock.closure(std::slice::from_ref(&name), machine, Abi::preferred())
+            .map(|wheels| wheels[0].filename.as_str().to_owned())
     };
     let mut found = ["aarch64", "x86_64", "riscv64"].map(|machine| chosen(machine).map_err(|name| name.to_string()));
     found.sort();
@@ -190,6 +192,25 @@ fn a_tool_may_have_a_wheel_for_each_kind_of_machine() {
             Err("tool".to_owned()),
         ]
     );
+}
+
+#[test]
+fn a_tool_may_have_a_wheel_for_each_version_of_python() {
+    let tool = |tags: &str| TOOL.replace("py3-none-PLATFORM", tags);
+    let chosen = |tags: &[&str], abi: &str| {
+        let text: String = tags.iter().map(|tags| tool(tags)).collect();
+        let lock = BuildRequirements::parse("recipes/build-requirements.toml", &text).unwrap();
+        let wheel = lock.wheel(&"tool".parse().unwrap(), "x86_64", abi.parse().unwrap());
+        wheel.map(|wheel| wheel.filename.compressed_tags().to_owned())
+    };
+    let each = ["cp314-cp314-manylinux_2_17_x86_64", "cp315-cp315-manylinux_2_17_x86_64"];
+    assert_eq!(chosen(&each, "2026_0").as_deref(), Some(each[0]));
+    assert_eq!(chosen(&each, "2026_5").as_deref(), Some(each[1]));
+    assert_eq!(chosen(&each[..1], "2026_5"), None);
+    for both in ["cp39-abi3-manylinux_2_17_x86_64", "py3-none-any", "py2.py3-none-manylinux_2_17_x86_64"] {
+        assert_eq!(chosen(&[both], "2026_5").as_deref(), Some(both));
+    }
+    assert_eq!(chosen(&["cp315-abi3-manylinux_2_17_x86_64"], "2026_0"), None);
 }
 
 #[test]
@@ -210,7 +231,8 @@ fn a_recipes_own_tools_come_before_the_pinned_ones() {
     let all = tools(&["any"]).unwrap().with(&recipe.requirements.tools);
     let names = ["tool", "other"].map(|name| name.parse().unwrap());
     let chosen = |machine| -> Result<Vec<String>, _> {
-        all.closure(&names, machine).map(|wheels| wheels.iter().map(|wheel| wheel.filename.to_string()).collect())
+        all.closure(&names, machine, Abi::preferred())
+            .map(|wheels| wheels.iter().map(|wheel| wheel.filename.to_string()).collect())
     };
     let expected = ["other-1.0-py3-none-any.whl", "tool-2.0-py3-none-manylinux_2_17_x86_64.whl"];
     assert_eq!(chosen("x86_64").unwrap(), expected);

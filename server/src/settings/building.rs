@@ -112,9 +112,9 @@ impl BuildArgs {
     pub fn recipe_tree(&self, context: &Context) -> Result<RecipeTree, BuildError> {
         let here = Path::new("recipes");
         match &self.recipes {
-            Some(named) => RecipeTree::open(named),
-            None if RecipeTree::is_at(here) || RECIPES.is_empty() => RecipeTree::open(here),
-            None => RecipeTree::carried(context, RECIPES),
+            Some(named) => RecipeTree::open(named, self.abi()),
+            None if RecipeTree::is_at(here) || RECIPES.is_empty() => RecipeTree::open(here, self.abi()),
+            None => RecipeTree::carried(context, RECIPES, self.abi()),
         }
     }
 

@@ -57,7 +57,7 @@ impl CheckArgs {
             add(&self.settings.recipe_tree(&context)?, (!names.is_empty()).then_some(&names))?;
         }
         for (directory, folders) in trees(&paths)? {
-            add(&RecipeTree::open(&directory)?, folders.as_ref())?;
+            add(&RecipeTree::open(&directory, self.settings.abi())?, folders.as_ref())?;
         }
         Ok(all)
     }
