@@ -27,6 +27,7 @@ before(async () => {
     "demo-2.0rc1.tar.gz": release("2.0rc1"),
     "demo-3.0.tar.gz": release("3.0"),
     "demo-4.0.tar.gz": release("4.0"),
+    "user-1.0.tar.gz": sdist("user-1.0", { "PKG-INFO": "Metadata-Version: 2.4\nName: user\nVersion: 1.0\nRequires-Dist: demo<1.1\n", unique: unique("") }),
     ...Object.fromEntries(wheels.map(({ filename, bytes }) => [filename, Buffer.from(bytes)])),
   };
   const extra = { "demo-3.0.tar.gz": { yanked: "broken" }, "demo-4.0.tar.gz": { "requires-python": ">=3.99" }, "demo-1.2.tar.gz": { yanked: true } };
@@ -124,6 +125,22 @@ test("a patch that does not apply any more is named", async () => {
   assert.ok(stdout.startsWith(`demo: source.patches (${path})\n  found    ours.patch does not apply`), stdout);
   assert.match(stdout, /demo: stays at 1\.0, since 1\.1 has the problems above\n$/);
   assert.equal(kept(), patched);
+});
+
+test("a recipe that needs this one and does not take the new version is named", async () => {
+  mkdirSync(join(folder, "user"), { recursive: true });
+  const place = join(folder, "user/recipe.toml");
+  const hash = sha256(sources["user-1.0.tar.gz"]);
+  writeFileSync(place, `[package]\nname = "user"\nversion = "1.0"\n[source]\npypi = "user"\nsha256 = "${hash}"\npatches = ["none.patch"]\n[requirements]\nrun = ["demo"]\n`);
+  writeFileSync(join(folder, "user/none.patch"), "--- a/setup.cfg\n+++ b/setup.cfg\n@@ -0,0 +1 @@\n+[metadata]\n");
+  // Its source is in the cache by that.
+  const check = await run(["recipe", "check", "user", "--recipes", folder, "--upstream", upstream.url, "--cache", cache]);
+  assert.equal(check.stdout, "1 recipe: 0 problems\n");
+  const { code, stdout, stderr } = await update("demo");
+  assert.equal(code, 0, stderr);
+  assert.ok(stdout.startsWith(`demo: 1.0 → 1.1 (demo-1.1.tar.gz)\nnow to be looked at, user: requirements.run (${place})\n`), stdout);
+  assert.match(stdout, /found {4}PKG-INFO of user-1\.0\.tar\.gz requires demo<1\.1, and the recipe of demo is of 1\.1\n/);
+  assert.equal(kept(), text("1.1"));
 });
 
 test("a recipe whose source is a wheel gets the next wheel", async () => {

@@ -119,6 +119,11 @@ test("tests that the recipe leaves out of the wheel are kept beside it, and pyte
   assert.match(stdout, /^ {4}looking at 42$/m);
   assert.match(stdout, /^ {4}=+ 1 failed, 1 passed in .*$/m);
   assert.match(stderr, /^failed: demo; to see it again: pkgsrv test demo --unvendored$/m);
+  // There need not be any.
+  recipe('[build]\nunvendor-tests = true\nretain-test-patterns = []\npost = "rm -r demo_more/tests"\n');
+  const none = await tested("--unvendored");
+  assert.equal(none.code, 0, none.stderr);
+  assert.match(none.stdout, /^ {2}unvendored tests, by pytest: not tried\n {4}nothing that pytest looks into was left out of the wheel$/m);
   // Whole in the cache as long as its bytes are.
   const [action] = readdirSync(join(cache, "actions")).filter((name) => readdirSync(join(cache, "actions", name)).includes("demo-tests.zip"));
   const archive = join(cache, "actions", action, "demo-tests.zip");

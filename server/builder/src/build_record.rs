@@ -226,8 +226,8 @@ mod tests {
         let error = BuildError::Step {
             package: "demo 1.0".to_owned(),
             step: "build",
-            status: "exit status: 1".to_owned(),
-            lines: "a.c:1: error: no\nstopped".to_owned(),
+            status: "exit status: 1".into(),
+            lines: "a.c:1: error: no\nstopped".into(),
             log: log.clone(),
             again: None,
         };

@@ -85,8 +85,8 @@ impl Context {
             if let Some(line) = failure.last_lines.iter().find(|line| tells_of_a_full_disk(line)) {
                 return self.disk_full(package, step, line.trim(), log);
             }
-            let lines = failure.telling_lines().join("\n");
-            BuildError::Step { package, step, lines, status: failure.status, log, again: None }
+            let lines = failure.telling_lines().join("\n").into();
+            BuildError::Step { package, step, lines, status: failure.status.into(), log, again: None }
         })?;
         stage.done(&format!("{step}: done"));
         Ok(())

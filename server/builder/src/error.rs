@@ -142,8 +142,8 @@ pub enum BuildError {
     Step {
         package: String,
         step: &'static str,
-        status: String,
-        lines: String,
+        status: Box<str>,
+        lines: Box<str>,
         log: PathBuf,
         /// What `pkgsrv build` is told to build the same, where it is a build's step.
         again: Option<Box<str>>,

@@ -22,7 +22,7 @@ pub const PYTEST: &str = "pytest";
 pub struct TestOptions {
     /// Whether the tests that were left out of the wheel are run too, by [`PYTEST`].
     pub unvendored: bool,
-    /// How long each import may take, and each test.
+    /// How long each import may take, the recipe's test, and all that pytest runs together.
     pub timeout: Duration,
 }
 
@@ -119,10 +119,21 @@ impl Tested<'_> {
         let reports =
             admission::imports(context, &importing(None, self.test, wheels), |message| stage.message(message))?;
         let mut steps = steps(&reports, self.test);
-        if let (Some(pytest), Some(archive)) = (self.pytest, self.result.tests_path()) {
+        let archive = self.result.tests_path();
+        let script = archive.as_deref().map(pytest_script).transpose()?.flatten();
+        if let (Some(_), None) = (self.pytest, &script) {
+            steps.push(TestStep {
+                kind: TestKind::Unvendored,
+                name: PYTEST.to_owned(),
+                outcome: TestOutcome::NotTried,
+                detail: Some("nothing that pytest looks into was left out of the wheel".to_owned()),
+                output: String::new(),
+            });
+        }
+        if let (Some(pytest), Some(archive), Some(script)) = (self.pytest, archive, script) {
             stage.message("running the tests that were left out of the wheel");
             let test = ImportTest {
-                script: Some((PYTEST.to_owned(), pytest_script(&archive)?)),
+                script: Some((PYTEST.to_owned(), script)),
                 timeout: self.test.timeout,
                 ..ImportTest::default()
             };
@@ -159,18 +170,19 @@ fn step(report: &ImportReport, kind: TestKind) -> TestStep {
 }
 
 impl TestStep {
-    /// Whether it speaks against the package: what the recipe leaves out does not.
+    /// Whether it speaks against the package: what the recipe leaves out does not, nor that there are no tests.
     pub fn is_failure(&self, test: &ImportTest) -> bool {
         match self.outcome {
             TestOutcome::Passed => false,
-            TestOutcome::NotTried => !test.left_out.contains_key(&self.name),
+            TestOutcome::NotTried => self.kind != TestKind::Unvendored && !test.left_out.contains_key(&self.name),
             TestOutcome::Failed | TestOutcome::TimedOut | TestOutcome::Crashed => true,
         }
     }
 }
 
-/// Runs pytest over the directories of an archive's tests, where they were unpacked.
-fn pytest_script(archive: &Path) -> Result<String, BuildError> {
+/// Runs pytest over an archive's tests, where they were unpacked; `None` where it has none. Without paths it would look
+/// into everything that is there.
+fn pytest_script(archive: &Path) -> Result<Option<String>, BuildError> {
     let bytes = fs::read(archive).doing("read", archive)?;
     let filename = file_name(archive);
     let bad =
@@ -181,13 +193,16 @@ fn pytest_script(archive: &Path) -> Result<String, BuildError> {
         let path = archive.by_index(at).and_then(|file| Ok(file.name()?.into_owned())).map_err(|error| bad(&error))?;
         paths.extend(is_collected(&path).then_some(path));
     }
+    if paths.is_empty() {
+        return Ok(None);
+    }
     let paths = serde_json::to_string(&paths).expect("a list of texts");
     // Its cache has no place here, and what it does for crashes needs threads.
-    Ok(format!(
+    Ok(Some(format!(
         "import pytest\n\
          code = pytest.main([\"--color=no\", \"-p\", \"no:cacheprovider\", \"-p\", \"no:faulthandler\", *{paths}])\n\
          if code: raise SystemExit(f\"pytest ended with code {{int(code)}}\")\n"
-    ))
+    )))
 }
 
 /// Files that pytest looks into for tests.

@@ -26,7 +26,7 @@ pub(crate) struct Test {
     /// Show what passed tests printed, too
     #[arg(long)]
     show_output: bool,
-    /// Seconds that one import or one test may take
+    /// Seconds that one import may take, the recipe's test, and all tests that pytest runs together
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
     #[command(flatten)]

@@ -24,8 +24,9 @@ const LONGEST_IMPORT: Duration = Duration::from_mins(2);
 /// Modules that are tried. A wheel with more top-level modules is an accident of packaging.
 const MOST_IMPORTS: usize = 500;
 
-/// Lines of what an import printed that a finding shows.
+/// Lines of what an import printed that a finding shows, and characters of each.
 const MOST_PRINTED: usize = 40;
+const LONGEST_PRINTED: usize = 300;
 
 /// Which modules are imported.
 #[derive(Clone, Debug)]
@@ -170,7 +171,8 @@ fn finding(report: &ImportReport, runtime: &str, test: &ImportTest) -> Option<Fi
 
 /// The last lines of what was printed, as a finding shows them.
 fn printed(output: &str) -> String {
-    let lines: Vec<&str> = output.trim_end().lines().collect();
+    let lines: Vec<String> =
+        output.trim_end().lines().map(|line| line.chars().take(LONGEST_PRINTED).collect()).collect();
     if lines.is_empty() {
         return String::new();
     }
