@@ -66,6 +66,17 @@ test("with --keep-going everything is built that does not need what failed", asy
   assert.match(stderr, /error: failed: broken; not built, since they need these: needy; built: 2\n$/);
 });
 
+test("for scripts it tells what failed, and what was not built for that", async () => {
+  const out = join(directory.path, "told");
+  const { code, stdout } = await run(["build", ...names, ...from, "--out", out, "--keep-going", "--json"]);
+  assert.equal(code, 1);
+  const { wheels, failures, not_built } = JSON.parse(stdout);
+  assert.deepEqual(wheels.map(({ name }) => name), ["alone", "late"]);
+  assert.deepEqual(failures.map(({ name }) => name), ["broken"]);
+  assert.match(failures[0].error, /^broken 1\.0: step `build` failed[^]*use of undeclared identifier 'missing_name'/);
+  assert.deepEqual(not_built, ["needy"]);
+});
+
 test("what was built then is cached, and the rest says so", async () => {
   const { stdout } = await run(["build", ...names, ...from, "--dry-run", "--json"]);
   const { packages } = JSON.parse(stdout);

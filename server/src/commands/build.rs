@@ -42,10 +42,24 @@ pub(crate) struct Build {
     output: JsonArgs,
 }
 
-/// What `--json` prints: every wheel that was asked for or needed, dependencies first.
+/// What `--json` prints: every wheel that was asked for or needed, dependencies first; with `--keep-going` also what was
+/// not made.
 #[derive(Debug, Default, Serialize)]
 struct Built {
     wheels: Vec<BuiltWheel>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failures: Vec<Failure>,
+    /// Not built, since they need something that failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_built: Vec<PackageName>,
+}
+
+/// A package that failed.
+#[derive(Debug, Serialize)]
+struct Failure {
+    name: PackageName,
+    /// As it is told to people.
+    error: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -127,7 +141,13 @@ impl Build {
         if !self.keep_going && !outcome.failures.is_empty() {
             return Ok((Built::default(), outcome));
         }
-        Ok((copy_wheels(&context, &outcome.results, &self.out)?, outcome))
+        let failures = outcome.failures.iter().map(|it| Failure { name: it.name.clone(), error: it.error.to_string() });
+        let built = Built {
+            wheels: copy_wheels(&context, &outcome.results, &self.out)?,
+            failures: failures.collect(),
+            not_built: outcome.given_up.clone(),
+        };
+        Ok((built, outcome))
     }
 }
 
@@ -181,7 +201,7 @@ fn as_table(plan: &[PlannedPackage]) -> String {
 }
 
 /// Copies the wheels, each with its documents before it: who sees a wheel finds these.
-fn copy_wheels(context: &Context, results: &[ActionResult], out: &Path) -> Result<Built> {
+fn copy_wheels(context: &Context, results: &[ActionResult], out: &Path) -> Result<Vec<BuiltWheel>> {
     fs::create_dir_all(out).map_err(|source| ServerError::Write { path: out.to_owned(), source })?;
     let mut wheels = Vec::new();
     for result in results {
@@ -203,7 +223,7 @@ fn copy_wheels(context: &Context, results: &[ActionResult], out: &Path) -> Resul
             record: result.record_path(),
         });
     }
-    Ok(Built { wheels })
+    Ok(wheels)
 }
 
 /// Copies a file; the new path and the bytes.

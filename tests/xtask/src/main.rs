@@ -6,6 +6,7 @@ mod command;
 mod dist;
 mod docker;
 mod loader;
+mod packages;
 mod screenshot;
 mod stamp;
 mod test;
@@ -39,6 +40,8 @@ enum Task {
     Docker(docker::DockerArguments),
     /// Measures, side by side with the peers, and prints a table.
     Bench(bench::BenchArguments),
+    /// Builds every recipe and writes the table of recipes/README.md.
+    Packages(packages::PackagesArguments),
     /// Takes the picture of the prompt that README shows.
     Screenshot,
 }
@@ -61,6 +64,7 @@ fn run(task: Task) -> Result<()> {
         Task::Dist(arguments) => dist::make(&arguments),
         Task::Docker(arguments) => docker::check(&arguments),
         Task::Bench(arguments) => bench::run_one(&arguments),
+        Task::Packages(arguments) => packages::make(&arguments),
         Task::Screenshot => screenshot::take(),
     }
 }
