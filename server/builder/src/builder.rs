@@ -130,9 +130,9 @@ impl<'a> Builder<'a> {
         Workshop { context, abi: *abi, toolchain, runtime, cross, tokens, object_cache }
     }
 
-    /// Opens a shell where `name` is built, in the sandbox of its build; what it is built with is built before. Returns the
-    /// shell's exit code. With `terminal`, what the user's terminal is called, it is one to type at, else it reads its
-    /// standard input.
+    /// Opens a shell where `name` is built, in the sandbox of its build; what it is built with is built before.
+    /// Returns the shell's exit code. With `terminal`, what the user's terminal is called, it is one to type at, else
+    /// it reads its standard input.
     pub fn shell(
         &self,
         recipes: &LoadedRecipes,
@@ -165,9 +165,9 @@ impl<'a> Builder<'a> {
         execute::shell(&shop, &plan.actions[plan.places[name]], &host, terminal)
     }
 
-    /// Runs the tests of `wanted` in the real runtime, each on the wheel in the cache, which is built first where there is
-    /// none. With [`TestOptions::unvendored`], `recipes` has [`PYTEST`] too. `Err` is what goes wrong with a build; a wheel
-    /// that its own imports or its test refuse is in the result.
+    /// Runs the tests of `wanted` in the real runtime, each on the wheel in the cache, which is built first where
+    /// there is none. With [`TestOptions::unvendored`], `recipes` has [`PYTEST`] too. `Err` is what goes wrong with a
+    /// build; a wheel that its own imports or its test refuse is in the result.
     pub fn test(
         &self,
         recipes: &LoadedRecipes,

@@ -139,8 +139,8 @@ pub fn run_logged(
 }
 
 /// Runs a command with our own standard input and outputs to its end; its exit code, which for a signal is 128 and the
-/// signal's number, as shells tell it. The inner error is that it was ended beyond `bounds`. A terminal is left as it was
-/// found, however the command ends.
+/// signal's number, as shells tell it. The inner error is that it was ended beyond `bounds`. A terminal is left as it
+/// was found, however the command ends.
 pub(crate) fn run_attached(
     command: &mut Command,
     interrupt: &Interrupt,

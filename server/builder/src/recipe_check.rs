@@ -75,8 +75,8 @@ pub struct RecipeChecker<'a> {
 }
 
 impl<'a> RecipeChecker<'a> {
-    /// Reads all recipes of `tree`, since they refer to each other. With `offline`, the upstream index is not asked, and
-    /// only sources that are in the cache are read.
+    /// Reads all recipes of `tree`, since they refer to each other. With `offline`, the upstream index is not asked,
+    /// and only sources that are in the cache are read.
     pub fn new(context: &'a Context, tree: &'a RecipeTree, abi: Abi, offline: bool) -> Result<Self, BuildError> {
         let (mut known, mut unreadable) = (BTreeMap::new(), BTreeMap::new());
         for folder in tree.folders()? {

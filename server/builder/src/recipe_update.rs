@@ -93,8 +93,8 @@ impl<'a> RecipeUpdate<'a> {
         }
     }
 
-    /// Checks and builds the recipe of a release in a folder of its own, and if all of that is well, writes it. `Err` is
-    /// also what goes wrong with the build, or that the wheel is not admitted; the recipe is then as it was.
+    /// Checks and builds the recipe of a release in a folder of its own, and if all of that is well, writes it. `Err`
+    /// is also what goes wrong with the build, or that the wheel is not admitted; the recipe is then as it was.
     pub fn carry_out(&self, release: &NewRelease, options: BuildOptions) -> Result<UpdateOutcome, BuildError> {
         let NewRelease { version, filename, sha256 } = release;
         let shown = self.path.display().to_string();
@@ -206,7 +206,8 @@ struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// The newest that fits: neither yanked nor, unless the recipe is of one, a pre-release; or the one that is asked for.
+    /// The newest that fits: neither yanked nor, unless the recipe is of one, a pre-release; or the one that is asked
+    /// for.
     fn choose(&self, files: &[UpstreamFile]) -> Option<NewRelease> {
         let current = &self.recipe.version;
         let is_wanted = |file: &&UpstreamFile, version: &Version| match self.to {
@@ -251,8 +252,8 @@ impl Wanted<'_> {
         let wanted = self.to.map_or_else(|| "newer".to_owned(), ToString::to_string);
         let python = self.abi.facts().python;
         format!(
-            "the upstream index has no file of {wanted} that is of the kind of its source, has a SHA-256 and is for Python \
-             {python}; the newest that it has, for any Python, are {}",
+            "the upstream index has no file of {wanted} that is of the kind of its source, has a SHA-256 and is for \
+             Python {python}; the newest that it has, for any Python, are {}",
             newest.join(", ")
         )
     }

@@ -155,8 +155,8 @@ impl Sandbox {
         Ok(command)
     }
 
-    /// The command that runs `program` inside with the standard input that this process has. The file must live until the
-    /// command was started, and no other command may be started before: it would have it, too.
+    /// The command that runs `program` inside with the standard input that this process has. The file must live until
+    /// the command was started, and no other command may be started before: it would have it, too.
     pub(crate) fn attached(mut self, program: &[&str]) -> Result<(Command, File), BuildError> {
         if !self.network {
             self.add(["--unshare-net"]);
@@ -169,8 +169,8 @@ impl Sandbox {
         Ok((command, told))
     }
 
-    /// What bubblewrap is told, as it reads it from a file that has no name: on its command line every user of the machine could
-    /// read what is secret in the address of a proxy or in a token.
+    /// What bubblewrap is told, as it reads it from a file that has no name: on its command line every user of the
+    /// machine could read what is secret in the address of a proxy or in a token.
     fn told(&self) -> std::io::Result<File> {
         let mut file = File::from(memfd_create("bwrap", MFdFlags::MFD_CLOEXEC)?);
         let parts: Vec<&[u8]> = self.arguments.iter().map(|argument| argument.as_bytes()).collect();

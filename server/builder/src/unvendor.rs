@@ -1,5 +1,5 @@
-//! Which files of a wheel are its tests: what `unvendor-tests` leaves out, by the rules of pyodide-build; and the archive
-//! that keeps them beside the wheel.
+//! Which files of a wheel are its tests: what `unvendor-tests` leaves out, by the rules of pyodide-build; and the
+//! archive that keeps them beside the wheel.
 
 use pkgsrv_index::PackageName;
 use pkgsrv_recipe::Build;

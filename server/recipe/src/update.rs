@@ -12,8 +12,8 @@ use crate::source::SourceOrigin;
 use crate::text::RecipeText;
 
 impl Recipe {
-    /// The text of a recipe file with another version and hash, and where the source is a wheel of the upstream index with
-    /// its file name; comments, order and layout stay. `Err` is that the old or the new text is no recipe.
+    /// The text of a recipe file with another version and hash, and where the source is a wheel of the upstream index
+    /// with its file name; comments, order and layout stay. `Err` is that the old or the new text is no recipe.
     pub fn with_release(
         file: &str,
         text: &str,
@@ -82,7 +82,8 @@ mod tests {
     #[test]
     fn the_text_of_an_array_or_another_form_of_string_is_replaced_whole() {
         let text = format!(
-            "package = {{ name = \"demo\", version = \"\"\"1.0\"\"\" }}\nsource.pypi = \"demo\"\nsource.sha256 = \"{}\"\n",
+            "package = {{ name = \"demo\", version = \"\"\"1.0\"\"\" }}\nsource.pypi = \"demo\"\n\
+             source.sha256 = \"{}\"\n",
             "1".repeat(64)
         );
         let new = updated(&text, "demo-2.0.tar.gz");

@@ -11,9 +11,9 @@ use crate::process;
 /// Gives a program a terminal of its own.
 const ON_TERMINAL: &str = include_str!("shell.py");
 
-/// Opens the shell; returns its exit code. With `terminal`, what the user's terminal is called (`TERM`), it is one to type
-/// at, else it reads its standard input as a script. `host` are the results of `requirements.host`. What the build would
-/// run is written to standard error before.
+/// Opens the shell; returns its exit code. With `terminal`, what the user's terminal is called (`TERM`), it is one to
+/// type at, else it reads its standard input as a script. `host` are the results of `requirements.host`. What the
+/// build would run is written to standard error before.
 pub(crate) fn shell(
     shop: &Workshop<'_>,
     action: &Action<'_>,

@@ -171,8 +171,8 @@ impl RecipeChecker<'_> {
         }
     }
 
-    /// METADATA of the wheel that was built, or that the source is; else PKG-INFO of a source in the cache. With what it
-    /// is called.
+    /// METADATA of the wheel that was built, or that the source is; else PKG-INFO of a source in the cache. With what
+    /// it is called.
     fn known_metadata(&self, recipe: &Recipe) -> Option<(Metadata, String)> {
         if recipe.build.kind.is_library() {
             return None;
