@@ -3,12 +3,11 @@ import assert from "node:assert/strict";
 import { cpSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { freshCache } from "../support/cache.mjs";
 import { withLoader, withLoadPackage, withMicropip } from "../support/clients.mjs";
 import { inNode } from "../support/node-clients.mjs";
 import { run, startServer } from "../support/program.mjs";
 import { abi, data, root } from "../support/settings.mjs";
-import { sdist, sha256, startProjects, temporaryDirectory } from "../support/upstream.mjs";
+import { sdist, sha256, startProjects, temporaryDirectory, unique } from "../support/upstream.mjs";
 
 /** A C library with state, and a static one of the same name that does something else. */
 const count = {
@@ -24,7 +23,7 @@ const char *count_linked(void);
 }
 #endif
 `,
-  "count.c": `#include "count.h"
+  "count.c": unique(`#include "count.h"
 #ifndef LINKED
 #define LINKED "shared"
 #endif
@@ -32,8 +31,7 @@ int count_start = 100;
 static int counted;
 int count_next(void) { return count_start + counted++; }
 count_function count_pointer(void) { return count_next; }
-const char *count_linked(void) { return LINKED; }
-`,
+const char *count_linked(void) { return LINKED; }`),
 };
 
 /** A C++ library that needs it, and throws. */
@@ -180,8 +178,7 @@ before(async () => {
   const found = readdirSync(blobs, { recursive: true }).find((path) => /micropip-[^/]*\.whl$/.test(path));
   const published = await run(["publish", join(blobs, found), "--data", own]);
   assert.equal(published.code, 0, published.stderr);
-  const cache = await freshCache(directory.path);
-  const from = ["--recipes", recipes, "--upstream", upstream.url, "--cache", cache];
+  const from = ["--recipes", recipes, "--upstream", upstream.url];
   server = await startServer(["up", "writer", "counter", ...from, "--data", own]);
 });
 after(async () => {
