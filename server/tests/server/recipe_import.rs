@@ -23,7 +23,7 @@ const REFUSED: &str = "package:
   name: libdemo
   version: 1.10
 build:
-  type: shared_library
+  type: cpython_module
   scirpt: make
 ";
 
