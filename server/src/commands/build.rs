@@ -50,8 +50,8 @@ struct Built {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     failures: Vec<Failure>,
     /// Not built, since they need something that failed.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    not_built: Vec<PackageName>,
+    #[serde(rename = "not_built", skip_serializing_if = "Vec::is_empty")]
+    given_up: Vec<PackageName>,
 }
 
 /// A package that failed.
@@ -145,7 +145,7 @@ impl Build {
         let built = Built {
             wheels: copy_wheels(&context, &outcome.results, &self.out)?,
             failures: failures.collect(),
-            not_built: outcome.given_up.clone(),
+            given_up: outcome.given_up.clone(),
         };
         Ok((built, outcome))
     }
