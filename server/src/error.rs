@@ -164,6 +164,14 @@ pub enum ServerError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A document that is about something else than the wheel that it comes with.
+    #[error("{document} cannot be published: {reason}; remove it, or build the wheel again")]
+    Document {
+        /// Its file name beside the wheel.
+        document: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A wheel that the admission check refused.
     #[error("{filename} was not admitted for ABI {abi}")]
     NotAdmitted {

@@ -24,6 +24,7 @@ mod settings;
 mod store;
 mod upload;
 mod views;
+mod wheel_document;
 
 pub use build_page::build_page;
 pub use carried::{LOADER, RECIPES, formats, long_version};

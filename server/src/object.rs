@@ -64,6 +64,11 @@ impl ChannelName {
     pub fn blobs_from_view(&self) -> &'static str {
         if self.is_main() { "../../blobs/" } else { "../../../../blobs/" }
     }
+
+    /// The relative address of the documents from there.
+    pub fn documents_from_view(&self) -> &'static str {
+        if self.is_main() { "../../documents/" } else { "../../../../documents/" }
+    }
 }
 
 impl FromStr for ChannelName {
@@ -108,6 +113,11 @@ pub enum StoredObject {
         /// SHA-256 of the report.
         sha256: Digest,
     },
+    /// A document about a wheel.
+    Document {
+        /// SHA-256 of the document.
+        sha256: Digest,
+    },
     /// What a line of a channel has.
     Index {
         /// The channel.
@@ -142,6 +152,7 @@ impl StoredObject {
             Self::Wheel { sha256, filename } => format!("blobs/{sha256}/{filename}"),
             Self::Metadata { sha256, filename } => format!("blobs/{sha256}/{filename}.metadata"),
             Self::Admission { sha256 } => format!("admissions/{sha256}.json"),
+            Self::Document { sha256 } => format!("documents/{sha256}.json"),
             Self::Index { channel, abi, sha256 } => format!("{}index/{abi}/{sha256}.json", channel.prefix()),
             Self::Repodata { channel, abi, sha256 } => format!("{}repodata/{abi}/{sha256}.json", channel.prefix()),
             Self::Head { channel, abi } => format!("{}repodata/{abi}/head.json", channel.prefix()),
@@ -153,9 +164,11 @@ impl StoredObject {
         match self {
             Self::Wheel { .. } => "application/octet-stream",
             Self::Metadata { .. } => "text/plain; charset=utf-8",
-            Self::Admission { .. } | Self::Index { .. } | Self::Repodata { .. } | Self::Head { .. } => {
-                "application/json"
-            }
+            Self::Admission { .. }
+            | Self::Document { .. }
+            | Self::Index { .. }
+            | Self::Repodata { .. }
+            | Self::Head { .. } => "application/json",
         }
     }
 
@@ -163,7 +176,9 @@ impl StoredObject {
     pub const fn cache_policy(&self) -> CachePolicy {
         match self {
             Self::Wheel { .. } | Self::Metadata { .. } => CachePolicy::Immutable,
-            Self::Admission { .. } | Self::Index { .. } | Self::Repodata { .. } => CachePolicy::ImmutableView,
+            Self::Admission { .. } | Self::Document { .. } | Self::Index { .. } | Self::Repodata { .. } => {
+                CachePolicy::ImmutableView
+            }
             Self::Head { .. } => CachePolicy::Page,
         }
     }
@@ -173,6 +188,7 @@ impl StoredObject {
         match self {
             Self::Wheel { sha256, .. }
             | Self::Admission { sha256 }
+            | Self::Document { sha256 }
             | Self::Index { sha256, .. }
             | Self::Repodata { sha256, .. } => Some(format!("\"{sha256}\"")),
             // Named by the wheel's digest, so it needs a mark of its own.
@@ -196,6 +212,7 @@ mod tests {
         for (object, path) in [
             (StoredObject::Wheel { sha256, filename: filename.clone() }, format!("blobs/{hex}/a-1.0-py3-none-any.whl")),
             (StoredObject::Metadata { sha256, filename }, format!("blobs/{hex}/a-1.0-py3-none-any.whl.metadata")),
+            (StoredObject::Document { sha256 }, format!("documents/{hex}.json")),
             (StoredObject::Index { channel: main.clone(), abi, sha256 }, format!("index/2026_0/{hex}.json")),
             (
                 StoredObject::Repodata { channel: next.clone(), abi, sha256 },

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use pkgsrv_builder::{AdmissionReport, ImportOutcome, Outcome, SideModuleReport};
 use pkgsrv_index::simple::Escaped;
-use pkgsrv_index::{Abi, FileEntry, PackageName};
+use pkgsrv_index::{Abi, Digest, DocumentKind, FileEntry, PackageName};
 
 use crate::ChannelName;
 use crate::html::page;
@@ -25,11 +25,12 @@ pub(crate) fn package(channel: &ChannelName, name: &PackageName, files: &[Listed
             Some(_) => format!("<a href=\"{filename}/admission\" aria-label=\"Report on {filename}\">report</a>"),
             None => "none".to_owned(),
         };
+        let documents = documents(channel, entry);
         let yanked = if entry.yanked.is_some() { " (yanked)" } else { "" };
         let _infallible = writeln!(
             rows,
             "<tr><th scope=\"row\">{}{yanked}</th><td><a href=\"{}/{}/{filename}\">{filename}</a></td><td>{abi}</td>\
-             <td>{}</td><td>{}</td><td>{}</td><td>{report}</td></tr>",
+             <td>{}</td><td>{}</td><td>{}</td><td>{report}</td><td>{documents}</td></tr>",
             Escaped(&entry.version.to_string()),
             blobs_from_package(channel),
             entry.sha256,
@@ -42,10 +43,22 @@ pub(crate) fn package(channel: &ChannelName, name: &PackageName, files: &[Listed
         "<p>In channel {channel}. <a href=\"../\">All packages</a></p>\n<div class=\"table\" role=\"region\" \
          aria-label=\"Files\" tabindex=\"0\">\n<table>\n<caption>Files</caption>\n<thead><tr><th scope=\"col\">Version\
          </th><th scope=\"col\">File</th><th scope=\"col\">ABI</th><th scope=\"col\">Bytes</th><th scope=\"col\">Python\
-         </th><th scope=\"col\">Published</th><th scope=\"col\">Admission</th></tr></thead>\n<tbody>\n{rows}</tbody>\n\
+         </th><th scope=\"col\">Published</th><th scope=\"col\">Admission</th>\
+         <th scope=\"col\">Documents</th></tr></thead>\n<tbody>\n{rows}</tbody>\n\
          </table>\n</div>\n"
     );
     page(name.as_str(), &body)
+}
+
+/// Links to what was published with a file.
+fn documents(channel: &ChannelName, entry: &FileEntry) -> String {
+    let at = channel.documents_from_view();
+    let link = |(kind, sha256): (&DocumentKind, &Digest)| {
+        let (title, filename) = (kind.title(), Escaped(entry.filename.as_str()));
+        format!("<a href=\"{at}{sha256}.json\" aria-label=\"{title} of {filename}\">{title}</a>")
+    };
+    let links: Vec<String> = entry.documents.iter().map(link).collect();
+    if links.is_empty() { "none".to_owned() } else { links.join(", ") }
 }
 
 /// The blobs' address from `packages/{name}/`.

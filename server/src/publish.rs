@@ -180,6 +180,10 @@ impl<'a> Plan<'a> {
             self.blobs.push((StoredObject::Wheel { sha256, filename: filename.clone() }, upload.bytes.into()));
             self.blobs.push((StoredObject::Metadata { sha256, filename }, upload.metadata_bytes.clone().into()));
         }
+        for upload in uploads.iter().filter(|upload| result.added.contains(upload.filename)) {
+            let objects = upload.documents.values();
+            self.blobs.extend(objects.map(|bytes| (StoredObject::Document { sha256: digest_of(bytes) }, bytes.into())));
+        }
         for filename in &result.added {
             let Some(report) = admitted.report(index.abi, filename) else { continue };
             let sha256 = digest_of(report);

@@ -31,7 +31,8 @@ use crate::{BaseUrl, ChannelName};
 pub(crate) fn router() -> Router<Arc<App>> {
     let shared = Router::new()
         .route("/blobs/{sha256}/{filename}", get(blobs::blob))
-        .route("/admissions/{object}", get(packages::object))
+        .route("/admissions/{object}", get(packages::report_object))
+        .route("/documents/{object}", get(packages::document_object))
         .route("/runtime/{runtime}/{version}/{*path}", get(files::runtime))
         .route("/loader/{*path}", get(files::loader))
         .route("/healthz", get(health::healthz))

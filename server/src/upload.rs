@@ -4,29 +4,32 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use pkgsrv_builder::WheelDocuments;
 use pkgsrv_index::{
     Abi, Digest, ExtraName, FileEntry, IndexError, PackageName, UploadTime, Version, VersionSpecifiers, WheelFilename,
     evaluate,
 };
 use pkgsrv_wheel::{Metadata, Wheel};
 
-use crate::ServerError;
 use crate::store::digest_of;
+use crate::{ServerError, wheel_document};
 
 /// Largest wheel that is read whole, bytes.
 const LARGEST: u64 = 1 << 30;
 
-/// A wheel's filename and bytes.
+/// A wheel's filename and bytes, and what comes with it.
 #[derive(Debug, Clone)]
 pub struct Upload {
     /// The filename it is to have.
     pub filename: WheelFilename,
     /// The file's bytes.
     pub bytes: Vec<u8>,
+    /// Documents about it, which are published with it.
+    pub documents: WheelDocuments,
 }
 
 impl Upload {
-    /// Reads a wheel from disk; the path's last part is its filename.
+    /// Reads a wheel from disk, and the documents beside it; the path's last part is its filename.
     pub fn read(path: &Path) -> Result<Self, ServerError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let filename = name.parse().map_err(|source| ServerError::NotAWheelName { path: path.to_owned(), source })?;
@@ -35,11 +38,11 @@ impl Upload {
         if size > LARGEST {
             return Err(ServerError::TooLarge { path: path.to_owned(), size, limit: LARGEST });
         }
-        Ok(Self { filename, bytes: fs::read(path).map_err(failed)? })
+        Ok(Self { filename, bytes: fs::read(path).map_err(failed)?, documents: wheel_document::beside(path)? })
     }
 }
 
-/// An upload whose archive, RECORD, entry points and METADATA have been checked.
+/// An upload whose archive, RECORD, entry points, METADATA and documents have been checked.
 #[derive(Debug)]
 pub(crate) struct CheckedUpload<'a> {
     pub(crate) filename: &'a WheelFilename,
@@ -47,6 +50,7 @@ pub(crate) struct CheckedUpload<'a> {
     pub(crate) sha256: Digest,
     pub(crate) wheel: Wheel<'a>,
     pub(crate) metadata_bytes: Vec<u8>,
+    pub(crate) documents: &'a WheelDocuments,
     metadata: Metadata,
     requires_python: Option<VersionSpecifiers>,
     extras: BTreeSet<ExtraName>,
@@ -63,10 +67,13 @@ impl<'a> CheckedUpload<'a> {
         wheel.entry_points().map_err(refused)?;
         let metadata = wheel.metadata().map_err(refused)?;
         check_identity(filename, &metadata)?;
+        let sha256 = digest_of(&upload.bytes);
+        wheel_document::check(filename, sha256, &upload.documents)?;
         Ok(Self {
             filename,
             bytes: &upload.bytes,
-            sha256: digest_of(&upload.bytes),
+            sha256,
+            documents: &upload.documents,
             metadata_bytes: wheel.metadata_bytes().map_err(refused)?,
             requires_python: requires_python(filename, &metadata)?,
             extras: provided_extras(filename, &metadata)?,
@@ -89,6 +96,7 @@ impl<'a> CheckedUpload<'a> {
             size: self.bytes.len() as u64,
             metadata_sha256: digest_of(&self.metadata_bytes),
             admission_sha256: None,
+            documents: self.documents.iter().map(|(kind, bytes)| (*kind, digest_of(bytes))).collect(),
             upload_time,
             requires_python: self.requires_python.clone(),
             depends: dependencies.depends,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{IndexError, excerpt};
 use crate::text_form::serde_as_text;
-use crate::{Abi, Digest, ExtraName, PackageName, Requirement, WheelFilename};
+use crate::{Abi, Digest, DocumentKind, ExtraName, PackageName, Requirement, WheelFilename};
 
 /// One wheel of a channel's line. Dependencies are already evaluated for the line's ABI.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ pub struct FileEntry {
     /// SHA-256 of the report of its admission, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admission_sha256: Option<Digest>,
+    /// SHA-256 of the documents that were published with it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub documents: BTreeMap<DocumentKind, Digest>,
     /// When it was published.
     pub upload_time: UploadTime,
     /// `Requires-Python`, if stated.

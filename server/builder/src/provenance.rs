@@ -3,7 +3,7 @@
 //! 740](https://peps.python.org/pep-0740/) needs the identity of who builds, which only a signing service can vouch
 //! for.
 
-use pkgsrv_index::Digest;
+use pkgsrv_index::{Digest, DocumentKind};
 use serde_json::{Value, json};
 
 use crate::action::sha256;
@@ -20,7 +20,7 @@ const BUILDER: &str = "urn:pkgsrv:builder";
 /// JSON with a newline at its end; the same of the same. `wheel` is what it is about; published with a build number, it
 /// has another name and digest than in the lock.
 pub(crate) fn provenance(lock: &BuildLock, wheel: &WheelIdentity) -> Vec<u8> {
-    let lock_name = lock.wheel.as_ref().map(|wheel| format!("{wheel}.lock.json"));
+    let lock_name = lock.wheel.as_ref().map(|wheel| format!("{wheel}{}", DocumentKind::Lock.ending()));
     let statement = json!({
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{ "name": wheel.filename, "digest": { "sha256": wheel.sha256 } }],

@@ -1,6 +1,8 @@
 //! `pkgsrv build`.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,9 +10,8 @@ use anyhow::{Context as _, Result, bail};
 use pkgsrv::{BuildArgs, ServerError, digest_of};
 use pkgsrv_builder::{
     ActionResult, BuildOutcome, Builder, Context, Interrupt, PlannedPackage, PlannedState, WantedPackage,
-    WheelDocuments,
 };
-use pkgsrv_index::{Digest, PackageName};
+use pkgsrv_index::{Digest, DocumentKind, PackageName};
 use serde::Serialize;
 use serde_json::json;
 
@@ -210,7 +211,7 @@ fn copy_wheels(context: &Context, results: &[ActionResult], out: &Path) -> Resul
         let tests = result.tests.as_ref().zip(result.tests_path());
         let tests = tests.map(|(tests, from)| copy(&from, out, &tests.filename)).transpose()?;
         let (path, bytes) = copy(&from, out, filename)?;
-        let [lock, sbom, provenance] = documents.map_or([const { None }; 3], |paths| paths.map(Some));
+        let [lock, sbom, provenance] = DocumentKind::ALL.map(|kind| documents.get(&kind).cloned());
         wheels.push(BuiltWheel {
             tests: tests.map(|(path, _)| path),
             name: result.name.clone(),
@@ -234,20 +235,21 @@ fn copy(from: &Path, out: &Path, filename: &str) -> Result<(PathBuf, Vec<u8>), S
     Ok((path, bytes))
 }
 
-/// Where lock, bill of materials and provenance of a wheel are now; `None` where nothing is known for them, which is
+/// Where lock, bill of materials and provenance of a wheel are now; none where nothing is known for them, which is
 /// said. Those of another build of the same name go then.
 fn write_documents(
     context: &Context,
     result: &ActionResult,
     results: &[ActionResult],
     out: &Path,
-) -> Result<Option<[PathBuf; 3]>> {
+) -> Result<BTreeMap<DocumentKind, PathBuf>> {
     let filename = result.wheel.as_deref().unwrap_or_default();
-    let paths = WheelDocuments::ENDINGS.map(|ending| out.join(format!("{filename}{ending}")));
-    let Some(documents) = WheelDocuments::of(result, results)? else {
-        for path in paths {
+    let path = |kind: DocumentKind| out.join(format!("{filename}{}", kind.ending()));
+    let documents = result.documents(results)?;
+    if documents.is_empty() {
+        for path in DocumentKind::ALL.map(path) {
             match fs::remove_file(&path) {
-                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(source) if source.kind() != ErrorKind::NotFound => {
                     return Err(ServerError::Write { path, source }.into());
                 }
                 _ => {}
@@ -258,10 +260,11 @@ fn write_documents(
              have them, remove {} and build again",
             result.directory.display()
         ));
-        return Ok(None);
-    };
-    for (path, bytes) in paths.iter().zip([&documents.lock, &documents.sbom, &documents.provenance]) {
-        write_whole(path, bytes)?;
     }
-    Ok(Some(paths))
+    let mut written = BTreeMap::new();
+    for (kind, bytes) in documents {
+        write_whole(&path(kind), &bytes)?;
+        written.insert(kind, path(kind));
+    }
+    Ok(written)
 }

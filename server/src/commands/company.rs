@@ -39,10 +39,12 @@ impl<'a> BuiltWheels<'a> {
         let wheel = |result: &ActionResult, path: PathBuf| {
             let upload = Upload::read(&path)?;
             let built = WheelIdentity { filename: upload.filename.to_string(), sha256: digest_of(&upload.bytes) };
+            let mut published = named_for(index, upload)?;
+            published.documents = result.documents_as(published.filename.to_string(), &published.bytes, results)?;
             Ok(BuiltWheel {
                 path,
                 built,
-                published: named_for(index, upload)?,
+                published,
                 report: result.admission(),
                 imports: recipes[&result.name].import_test(),
             })

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use pkgsrv::{Upload, digest_of};
-use pkgsrv_builder::with_build_number;
+use pkgsrv_builder::{WheelDocuments, with_build_number};
 use pkgsrv_index::{BuildTag, ChannelIndex, FileEntry};
 
 /// The upload under the name by which a line publishes it: its own if that is free or has the same bytes, else with the
@@ -22,5 +22,7 @@ pub(crate) fn named_for(index: &ChannelIndex, upload: Upload) -> Result<Upload> 
 
 fn numbered(upload: &Upload, number: u64) -> Result<Upload> {
     let (filename, bytes) = with_build_number(upload.filename.as_str(), &upload.bytes, number)?;
-    Ok(Upload { filename: filename.parse().context("a build number made a wheel's name invalid")?, bytes })
+    let filename = filename.parse().context("a build number made a wheel's name invalid")?;
+    // They are about the bytes of before.
+    Ok(Upload { filename, bytes, documents: WheelDocuments::new() })
 }

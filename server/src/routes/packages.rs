@@ -1,4 +1,4 @@
-//! The pages of one package, and the reports on admission.
+//! The pages of one package, the reports on admission, and the documents about wheels.
 
 use std::sync::Arc;
 
@@ -42,14 +42,23 @@ async fn report(app: &Arc<App>, asked: &Asked, format: ReportFormat) -> Result<R
 }
 
 /// A report under its own digest.
-pub(super) async fn object(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
+pub(super) async fn report_object(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
+    object(&app, &asked, |sha256| StoredObject::Admission { sha256 }).await
+}
+
+/// A document about a wheel under its own digest.
+pub(super) async fn document_object(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
+    object(&app, &asked, |sha256| StoredObject::Document { sha256 }).await
+}
+
+async fn object(app: &App, asked: &Asked, named: fn(Digest) -> StoredObject) -> Result<Response, HttpError> {
     let name = asked.text("object").unwrap_or_default();
     let sha256: Digest = name
         .strip_suffix(".json")
         .ok_or_else(HttpError::no_page)?
         .parse()
         .map_err(|error: IndexError| HttpError::NotFound(error.to_string()))?;
-    let object = StoredObject::Admission { sha256 };
+    let object = named(sha256);
     let about = FileHeaders { content_type: object.content_type(), policy: object.cache_policy(), etag: object.etag() };
     Ok(stream::file(&app.channels.store().file(&object), about, &asked.method, &asked.headers).await)
 }

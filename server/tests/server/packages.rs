@@ -1,11 +1,11 @@
 //! The pages of one package, and the reports on admission.
 
 use insta::assert_snapshot;
-use pkgsrv::{ChannelName, Store, publish};
-use pkgsrv_index::Abi;
+use pkgsrv::{ChannelName, Store, publish, read_line};
+use pkgsrv_index::{Abi, DocumentKind};
 
 use crate::fixture::{Fixture, body, get, noon_of_no_day, request, send, summary};
-use crate::wheels::{build, helper, native};
+use crate::wheels::{build, documented, helper, native};
 
 fn published() -> Fixture {
     let fixture = Fixture::empty();
@@ -19,7 +19,7 @@ fn published() -> Fixture {
         "Name: odd\nVersion: 1.0\n",
         &[("odd.py", ""), ("odd_data/run.exe", &launcher)],
     );
-    let uploads = [native(), helper(), odd];
+    let uploads = [native(), helper(), documented(odd)];
     let admit = |candidate: &pkgsrv::Candidate<'_>| Ok(Some(crate::reports::admitted(candidate)));
     publish(&store, &ChannelName::main(), &abis, &uploads, noon_of_no_day(), &admit).unwrap();
     fixture
@@ -44,6 +44,24 @@ async fn a_package_and_its_reports() {
 }
 
 #[tokio::test]
+async fn documents_under_their_digests() {
+    let fixture = published();
+    let app = fixture.app();
+    let line = read_line(&fixture.store(), &ChannelName::main(), Abi::newest()).unwrap();
+    let documents = line.index.get("odd-1.0-py3-none-any.whl").unwrap().documents.clone();
+    assert_eq!(documents.keys().copied().collect::<Vec<_>>(), [DocumentKind::Lock, DocumentKind::Provenance]);
+    let headers = ["content-type", "cache-control"];
+    for sha256 in documents.values() {
+        let path = format!("/documents/{sha256}.json");
+        assert_eq!(pkgsrv::digest_of(&body(send(&app, request("GET", &path, &[])).await).await), *sha256);
+        let answer = "200 application/json | public, max-age=31536000, immutable";
+        assert_eq!(summary(&app, "GET", &path, &[], &headers).await, answer);
+        // No other kind of object is found there.
+        assert_eq!(summary(&app, "GET", &format!("/admissions/{sha256}.json"), &[], &["location"]).await, "404 -");
+    }
+}
+
+#[tokio::test]
 async fn addresses_that_are_others_or_none() {
     let fixture = published();
     let app = fixture.app();
@@ -55,6 +73,7 @@ async fn addresses_that_are_others_or_none() {
         ("/packages/helper/odd-1.0-py3-none-any.whl/admission", "404 -"),
         ("/packages/odd/..%2f/admission", "404 -"),
         ("/admissions/00.json", "404 -"),
+        ("/documents/00.json", "404 -"),
         ("/c/next/packages/odd/", "404 -"),
     ] {
         assert_eq!(summary(&app, "GET", path, &[], &["location"]).await, answer, "{path}");
@@ -66,7 +85,7 @@ async fn files_without_a_report_say_so() {
     let fixture = Fixture::published();
     let app = fixture.app();
     let page = String::from_utf8(body(send(&app, request("GET", "/packages/helper/", &[])).await).await).unwrap();
-    assert!(page.contains("<td>none</td></tr>"), "{page}");
+    assert!(page.contains("<td>none</td><td>none</td></tr>"), "{page}");
     let path = "/packages/helper/helper-1.0-py3-none-any.whl/admission";
     assert_snapshot!("no_report", get(&app, path, &[]).await);
 }

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
 
 use pkgsrv::Upload;
-use pkgsrv_index::WheelFilename;
+use pkgsrv_builder::WheelDocuments;
+use pkgsrv_index::{DocumentKind, WheelFilename};
 use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
 
@@ -31,7 +32,7 @@ pub fn build(filename: &str, metadata: &str, files: &[(&str, &str)]) -> Upload {
     let mut record: String = contents.iter().map(|(path, text)| recorded(path, text)).collect();
     writeln!(record, "{dist_info}/RECORD,,").unwrap();
     contents.push((format!("{dist_info}/RECORD"), record));
-    Upload { filename: parsed, bytes: zipped(&contents) }
+    Upload { filename: parsed, bytes: zipped(&contents), documents: WheelDocuments::new() }
 }
 
 fn recorded(path: &str, text: &str) -> String {
@@ -68,6 +69,19 @@ pub fn native() -> Upload {
         "Requires-Python: >=3.12\nRequires-Dist: helper>=1\nRequires-Dist: winonly; sys_platform == 'win32'\n\
          Requires-Dist: plotting; extra == 'Plot'\nProvides-Extra: plot\n",
     )
+}
+
+/// The upload with a lock and a provenance that are about it.
+pub fn documented(mut upload: Upload) -> Upload {
+    let (filename, sha256) = (&upload.filename, pkgsrv::digest_of(&upload.bytes));
+    let lock = format!("{{\"name\": \"{}\", \"version\": \"{}\"}}\n", filename.name(), filename.version());
+    let provenance = format!(
+        "{{\"_type\": \"https://in-toto.io/Statement/v1\", \"subject\": [{{\"name\": \"{filename}\", \"digest\": \
+         {{\"sha256\": \"{sha256}\"}}}}]}}\n"
+    );
+    upload.documents =
+        WheelDocuments::from([(DocumentKind::Lock, lock.into()), (DocumentKind::Provenance, provenance.into())]);
+    upload
 }
 
 /// A pure wheel.

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use crate::fixture::{body, noon_of_no_day, request, send};
 use crate::reports;
-use crate::wheels::{helper, native, wheel};
+use crate::wheels::{documented, helper, native, wheel};
 
 /// What was published when, for comparing with what readers find: channel and filenames.
 const CHANNELS: [&str; 2] = ["main", "next"];
@@ -36,11 +36,11 @@ fn recorded() -> (TempDir, Vec<DiskOperation>) {
         let admit = |candidate: &pkgsrv::Candidate<'_>| Ok(Some(reports::admitted(candidate)));
         publish(&store, &channel, &abis, uploads, noon_of_no_day(), &admit).unwrap();
     };
-    publish("main", &[helper()]);
+    publish("main", &[documented(helper())]);
     // One that is there and two that are new, in one publish.
-    publish("main", &[native(), helper(), wheel("second-1.0-py3-none-any.whl", "")]);
+    publish("main", &[documented(native()), helper(), wheel("second-1.0-py3-none-any.whl", "")]);
     // Another channel shares the blobs.
-    publish("next", &[helper(), wheel("fresh-2.0-py3-none-any.whl", "")]);
+    publish("next", &[documented(helper()), wheel("fresh-2.0-py3-none-any.whl", "")]);
     publish("main", &[wheel("second-1.1-py3-none-any.whl", "Requires-Dist: helper\n")]);
     drop(store);
     let operations = operations.lock().unwrap().clone();
@@ -122,6 +122,9 @@ pub fn whole(store: &Store, channel: &str) -> BTreeSet<String> {
             let report = read(StoredObject::Admission { sha256: admission });
             assert_eq!(pkgsrv::digest_of(&report), admission);
             assert_eq!(AdmissionReport::from_bytes(&report).unwrap().sha256, sha256);
+            for document in entry.documents.values() {
+                assert_eq!(pkgsrv::digest_of(&read(StoredObject::Document { sha256: *document })), *document);
+            }
         }
         found.extend(listed);
     }

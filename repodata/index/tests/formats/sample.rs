@@ -13,6 +13,7 @@ pub fn entry(filename: &str, depends: &[&str]) -> FileEntry {
         size: 1000 + u64::from(seed),
         metadata_sha256: Digest::from_bytes([!seed; 32]),
         admission_sha256: None,
+        documents: std::collections::BTreeMap::default(),
         upload_time: UploadTime::from_unix_micros(1_795_305_600_000_000),
         requires_python: None,
         depends: depends.iter().map(|text| text.parse().unwrap()).collect(),
