@@ -19,9 +19,11 @@ pub fn build_page(report: &BuildReport) -> String {
     if let Some(failure) = &report.failure {
         let _infallible = writeln!(body, "<p class=\"refused\">{}</p>", Escaped(&failure.error));
         body.push_str(&lines(&failure.lines));
+        if let Some(command) = &report.failed_command {
+            let _infallible = writeln!(body, "<p>Its command:</p>\n<p><code>{}</code></p>", Escaped(command));
+        }
         if let Some(step) = report.failed_step().filter(|step| !step.command.is_empty()) {
-            let command = step.command_line();
-            let _infallible = writeln!(body, "<p>Its command:</p>\n<pre>{}</pre>", Escaped(&command));
+            let _infallible = writeln!(body, "<p>The step's command:</p>\n{}", command(step));
         }
     }
     body.push_str(&steps(report));
@@ -44,7 +46,18 @@ fn lines(lines: &[String]) -> String {
     if lines.is_empty() {
         return String::new();
     }
-    format!("<pre>{}</pre>\n", Escaped(&lines.join("\n")))
+    preformatted(&lines.join("\n"))
+}
+
+/// Lines as they are; who has no pointer can scroll them too.
+fn preformatted(text: &str) -> String {
+    format!("<pre tabindex=\"0\">{}</pre>\n", Escaped(text))
+}
+
+/// A step's command: one of one line is broken where it must be, a script keeps its lines.
+fn command(step: &BuildStep) -> String {
+    let command = step.command_line();
+    if command.contains('\n') { preformatted(&command) } else { format!("<p><code>{}</code></p>\n", Escaped(&command)) }
 }
 
 fn steps(report: &BuildReport) -> String {
@@ -52,15 +65,16 @@ fn steps(report: &BuildReport) -> String {
     for step in &report.steps {
         let BuildStep { seconds, objects, .. } = step;
         let objects = objects.map(|it| format!("{} / {} / {}", it.reused, it.compiled, it.linked)).unwrap_or_default();
-        let command = step.command_line();
-        let command = if command.is_empty() { String::new() } else { format!("<pre>{}</pre>", Escaped(&command)) };
-        let _infallible = writeln!(
-            rows,
-            "<tr><th scope=\"row\">{}</th><td>{seconds:.3}</td><td>{objects}</td><td>{command}</td></tr>",
-            Escaped(&step.step)
-        );
+        let name = Escaped(&step.step);
+        let _infallible =
+            writeln!(rows, "<tr><th scope=\"row\">{name}</th><td>{seconds:.3}</td><td>{objects}</td></tr>");
     }
-    table("Steps", &["Step", "Seconds", "Objects reused / compiled / linked", "Command"], &rows)
+    let mut text = table("Steps", &["Step", "Seconds", "Objects reused / compiled / linked"], &rows);
+    for step in report.steps.iter().filter(|step| !step.command.is_empty()) {
+        let name = Escaped(&step.step);
+        let _infallible = writeln!(text, "<details><summary>Command of {name}</summary>\n{}</details>", command(step));
+    }
+    text
 }
 
 fn sizes(wheel: &WheelSizes) -> String {

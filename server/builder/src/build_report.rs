@@ -45,6 +45,9 @@ pub struct BuildReport {
     /// What it failed of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<BuildFailure>,
+    /// The compiler's or linker's command that the first error came from, as far as the log has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_command: Option<String>,
     /// Its steps, in order; of a failed one those that were begun.
     pub steps: Vec<BuildStep>,
     /// What the object cache did in all steps.
@@ -116,6 +119,8 @@ impl BuildReport {
             Some(failure) => failure.log.clone(),
             None => directory.join("build.log"),
         };
+        let first_error = record.failure.as_ref().and_then(|failure| failure.lines.first());
+        let failed_command = first_error.map(|line| log::command_before(&log, line)).transpose()?.flatten();
         let (log, warnings) = log::read(&log)?;
         let path = result.as_ref().and_then(ActionResult::wheel_path);
         let admission = result.as_ref().and_then(ActionResult::admission);
@@ -128,6 +133,7 @@ impl BuildReport {
             finished: record.finished,
             seconds: record.seconds,
             failure: record.failure,
+            failed_command,
             objects: record.steps.iter().filter_map(|step| step.objects).fold(ObjectCounts::default(), sum),
             steps: record.steps,
             wheel: path.as_deref().map(WheelSizes::of).transpose()?,

@@ -41,7 +41,7 @@ const CMAKE_TOOLCHAIN_FILE: &str = include_str!("cross_environment/cmake-toolcha
 static COMPILER: &[u8] = include_bytes!(env!("PKGSRV_COMPILER"));
 
 /// The names under which builds look for their tools.
-const TOOL_NAMES: &[&str] = &[
+pub(crate) const TOOL_NAMES: &[&str] = &[
     "ar",
     "c++",
     "cc",

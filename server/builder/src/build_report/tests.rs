@@ -19,6 +19,7 @@ fn report() -> BuildReport {
         finished: 1_000,
         seconds: 4.25,
         failure: None,
+        failed_command: None,
         steps: vec![step("source", 0, &[]), build, step("admission", 5, &[])],
         objects: ObjectCounts { reused: 1, compiled: 2, linked: 1 },
         wheel: Some(WheelSizes {
@@ -61,6 +62,7 @@ fn a_failed_build_in_words() {
         lines: vec!["demo.c:3:1: error: unknown type name".to_owned(), "  int".to_owned()],
         log: "/cache/logs/demo-1.0.log".into(),
     });
+    failed.failed_command = Some("cc -O2 -c demo.c -o demo.o".to_owned());
     (failed.succeeded, failed.wheel, failed.admission) = (false, None, None);
     failed.side_modules.clear();
     insta::assert_snapshot!(failed.to_string());

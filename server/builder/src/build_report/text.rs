@@ -18,8 +18,11 @@ impl fmt::Display for BuildReport {
         if let Some(failure) = &self.failure {
             writeln!(f, "\n  {}", failure.error.replace('\n', "\n  "))?;
             failure.lines.iter().try_for_each(|line| writeln!(f, "    {line}"))?;
+            if let Some(command) = &self.failed_command {
+                writeln!(f, "  its command: {command}")?;
+            }
             if let Some(step) = self.failed_step().filter(|step| !step.command.is_empty()) {
-                writeln!(f, "  its command: {}", step.command_line())?;
+                writeln!(f, "  the step's command: {}", step.command_line())?;
             }
         }
         self.write_steps(f)?;
