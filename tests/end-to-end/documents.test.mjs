@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { wheel as pureWheel } from "../../loader/js/test/support/wheel.mjs";
 import { freshCache } from "../support/cache.mjs";
 import { wheel } from "../support/demo-build.mjs";
-import { run } from "../support/program.mjs";
+import { run, startServer } from "../support/program.mjs";
 import { root, runtimeVersion } from "../support/settings.mjs";
 import { demo, goodSource, sdist, sha256, startProjects, temporaryDirectory, unique } from "../support/upstream.mjs";
 
@@ -271,6 +271,60 @@ test("the page of a report is whole in itself, well formed, and has no script", 
   assert.match(html, /<caption>Side modules<\/caption>/);
 });
 
+test("documents beside wheels are published with them, and none about another wheel", async () => {
+  const data = join(directory.path, "published");
+  const needed = "needed-1.0-py3-none-any.whl";
+  const wheels = [wheel, needed].map((name) => join(out(caches[0]), name));
+  const published = await run(["publish", ...wheels, "--data", data, "--cache", caches[0]]);
+  assert.equal(published.code, 0, published.stderr);
+  const beside = readdirSync(out(caches[0])).filter((name) => name.endsWith(".json"));
+  const names = beside.map((name) => `${sha256(readFileSync(join(out(caches[0]), name)))}.json`);
+  assert.deepEqual(readdirSync(join(data, "store/documents")).sort(), names.sort());
+  const other = join(directory.path, "other");
+  mkdirSync(other);
+  const statement = read(caches[0], "provenance");
+  statement.subject[0].digest.sha256 = sha256("another wheel");
+  writeFileSync(join(other, wheel), readFileSync(wheels[0]));
+  writeFileSync(join(other, `${wheel}.provenance.json`), JSON.stringify(statement));
+  const fresh = join(directory.path, "unpublished");
+  const refused = await run(["publish", join(other, wheel), wheels[1], "--data", fresh, "--cache", caches[0]]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /provenance\.json cannot be published: it is about "[0-9a-f]{64}", expected /);
+  assert.equal(existsSync(join(fresh, "store/repodata")), false);
+});
+
+test("up publishes them for the name and the bytes that the wheel has in the channel", async () => {
+  const data = join(directory.path, "up");
+  // A published name keeps its bytes, so what is built gets a build number.
+  const rival = pureWheel({ name: "demo", files: { "demo.py": "" } });
+  assert.equal(rival.filename, wheel);
+  writeFileSync(join(directory.path, wheel), rival.bytes);
+  const at = ["--data", data, "--cache", caches[0]];
+  const first = await run(["publish", join(directory.path, wheel), "--no-import", ...at]);
+  assert.equal(first.code, 0, first.stderr);
+  const from = ["--recipes", recipeFolder, "--upstream", upstream.url];
+  const server = await startServer(["up", "demo", ...from, ...at, "--prompt-listen", "off"]);
+  try {
+    const page = await (await fetch(`${server.base}/packages/demo/`)).text();
+    const numbered = wheel.replace("demo-1.0-", "demo-1.0-1-");
+    const get = async (pattern) => {
+      const [, path] = new RegExp(pattern.replaceAll(".", "\\.").replace("@", '"([^"]+)"')).exec(page);
+      const response = await fetch(new URL(path, `${server.base}/packages/demo/`));
+      return Buffer.from(await response.arrayBuffer());
+    };
+    const digest = sha256(await get(`href=@>${numbered}<`));
+    const document = (title) => get(`<a href=@ aria-label="${title} of ${numbered}">`);
+    assert.equal((await document("lock")).toString(), text(caches[0], "lock"));
+    const statement = JSON.parse(await document("provenance"));
+    assert.deepEqual(statement.subject, [{ name: numbered, digest: { sha256: digest } }]);
+    const main = JSON.parse(await document("SBOM")).metadata.component;
+    assert.deepEqual(main.hashes, [{ alg: "SHA-256", content: digest }]);
+    assert.match(page, /<td>none<\/td><\/tr>/, "the one that others made has no documents");
+  } finally {
+    await server.stop();
+  }
+});
+
 test("a build that fails leaves a report with its first error and the command", async () => {
   files["demo-1.0.tar.gz"] = sdist("demo-1.0", demo(unique(`extern int add(int, int);\n#error "<broken>"\n`)));
   recipeFolder = writeRecipes("broken", "demo-1.0.tar.gz");
@@ -287,7 +341,9 @@ test("a build that fails leaves a report with its first error and the command", 
   assert.equal(shown.code, 0, shown.stderr);
   assert.match(shown.stdout, /^demo 1\.0: failed in /);
   assert.match(shown.stdout, /^ {4}demo\.c:2:2: error: "<broken>"$/m);
-  assert.match(shown.stdout, /^ {2}its command: \S*python3\.14 -m build --wheel /m);
+  assert.match(told.failed_command, /^cc .*-c demo\.c -o /);
+  assert.ok(shown.stdout.includes(`  its command: ${told.failed_command}\n`), shown.stdout);
+  assert.match(shown.stdout, /^ {2}the step's command: \S*python3\.14 -m build --wheel /m);
   const page = join(directory.path, "failed.html");
   await report(caches[0], "--html", page);
   const html = readFileSync(page, "utf8");
