@@ -60,8 +60,9 @@ pub struct BuildStep {
 /// Why there is no result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BuildFailure {
-    /// The step that failed; it is the last one of the record if it had come that far.
-    pub step: String,
+    /// The step that failed, the last one of the record if it had come that far; `None` between two steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
     /// What happened.
     pub error: String,
     /// The lines of the output that tell the first error.
@@ -95,8 +96,8 @@ fn quoted(word: &str) -> String {
 }
 
 impl BuildFailure {
-    /// `step` is what was under way.
-    pub(crate) fn new(error: &BuildError, step: &str, log: &Path) -> Self {
+    /// `step` is the one that was under way.
+    pub(crate) fn new(error: &BuildError, step: Option<&str>, log: &Path) -> Self {
         let (error, lines) = match error {
             BuildError::Step { step, status, lines, .. } => {
                 (format!("step `{step}` failed ({status})"), lines.lines().map(str::to_owned).collect())
@@ -108,7 +109,7 @@ impl BuildFailure {
                 (texts.collect::<Vec<_>>().join(": "), Vec::new())
             }
         };
-        Self { step: step.to_owned(), error, lines, log: log.to_owned() }
+        Self { step: step.map(str::to_owned), error, lines, log: log.to_owned() }
     }
 }
 
@@ -231,7 +232,7 @@ mod tests {
             log: log.clone(),
             again: None,
         };
-        let failure = BuildFailure::new(&error, "build", &log);
+        let failure = BuildFailure::new(&error, Some("build"), &log);
         assert_eq!(failure.lines, ["a.c:1: error: no", "stopped"]);
         for (finished, failed) in [(9, false), (11, true)] {
             record(finished, None).write_failed(&context, failure.clone()).unwrap();

@@ -146,8 +146,8 @@ impl BuildReport {
 
     /// The step that failed, if it had begun.
     pub fn failed_step(&self) -> Option<&BuildStep> {
-        let failure = self.failure.as_ref()?;
-        self.steps.last().filter(|step| step.step == failure.step)
+        let failed = self.failure.as_ref()?.step.as_deref()?;
+        self.steps.last().filter(|step| step.step == failed)
     }
 }
 

@@ -84,8 +84,8 @@ struct Site<'a> {
     tool_directory: PathBuf,
     /// The steps so far; of one that failed, the last.
     steps: Vec<BuildStep>,
-    /// What is under way.
-    step: &'static str,
+    /// The step under way.
+    step: Option<&'static str>,
     begun: Instant,
     /// Objects of the package's earlier builds, where they are wanted.
     objects: Option<ObjectCache>,
@@ -151,7 +151,7 @@ impl Built {
             let admitted = admission::admit_built(context, shop.abi, &action.loaded.import_test(), wheel, companions);
             record.steps.push(BuildStep::new("admission", begun.elapsed()));
             let report = admitted.inspect_err(|error| {
-                keep_failure(context, record.clone(), BuildFailure::new(error, "admission", &self.log), error);
+                keep_failure(context, record.clone(), BuildFailure::new(error, Some("admission"), &self.log), error);
             })?;
             write_admission(self.finished.path(), &report)?;
         }
@@ -189,7 +189,7 @@ impl<'a> Site<'a> {
             tools: Vec::new(),
             tool_directory: PathBuf::new(),
             steps: Vec::new(),
-            step: "source",
+            step: None,
             begun: Instant::now(),
             objects,
         }
@@ -223,12 +223,12 @@ impl Site<'_> {
 
     /// Says what is under way; [`Self::end`] says that it is done.
     fn begin(&mut self, step: &'static str) -> Instant {
-        self.step = step;
+        self.step = Some(step);
         Instant::now()
     }
 
     fn end(&mut self, took: Duration) {
-        self.steps.push(BuildStep::new(self.step, took));
+        self.steps.extend(self.step.take().map(|step| BuildStep::new(step, took)));
     }
 
     /// Everything that comes before the patches.
@@ -255,7 +255,7 @@ impl Site<'_> {
     /// Everything that comes after them, until the recipe's own commands.
     fn prepare_tools(&mut self) -> Result<(), BuildError> {
         self.lay_out_extras()?;
-        self.step = "tools";
+        self.step = Some("tools");
         // A patch may change what the source asks for, and a recipe's file may be where it does.
         self.tools = self.resolve_tools()?;
         self.write_compiler_settings()?;
@@ -489,6 +489,7 @@ impl Site<'_> {
         }
         record.took(begun.elapsed());
         let ended = if ran.is_ok() { "done" } else { "failed" };
+        self.step.take_if(|_| ran.is_ok());
         let told = self.log.line(&format!("### {step}: {ended} after {} s", record.seconds));
         self.steps.push(record);
         // Of the two, the program's failure is the one to tell.

@@ -47,7 +47,7 @@ async fn a_package_and_its_reports() {
 async fn documents_under_their_digests() {
     let fixture = published();
     let app = fixture.app();
-    let line = read_line(&fixture.store(), &ChannelName::main(), Abi::newest()).unwrap();
+    let line = read_line(&fixture.store(), &ChannelName::main(), Abi::preferred()).unwrap();
     let documents = line.index.get("odd-1.0-py3-none-any.whl").unwrap().documents.clone();
     assert_eq!(documents.keys().copied().collect::<Vec<_>>(), [DocumentKind::Lock, DocumentKind::Provenance]);
     let headers = ["content-type", "cache-control"];

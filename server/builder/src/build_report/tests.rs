@@ -57,7 +57,7 @@ fn a_failed_build_in_words() {
     let mut failed = report();
     failed.steps.pop();
     failed.failure = Some(BuildFailure {
-        step: "build".to_owned(),
+        step: Some("build".to_owned()),
         error: "step `build` failed (exit status: 1)".to_owned(),
         lines: vec!["demo.c:3:1: error: unknown type name".to_owned(), "  int".to_owned()],
         log: "/cache/logs/demo-1.0.log".into(),
@@ -66,6 +66,10 @@ fn a_failed_build_in_words() {
     (failed.succeeded, failed.wheel, failed.admission) = (false, None, None);
     failed.side_modules.clear();
     insta::assert_snapshot!(failed.to_string());
+    assert_eq!(failed.failed_step().unwrap().step, "build");
+    // What fails between two steps is no fault of the one before.
+    failed.failure.as_mut().unwrap().step = None;
+    assert!(failed.failed_step().is_none());
 }
 
 #[test]
