@@ -39,15 +39,16 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     return "odd-1.0-py3-none-any.whl"
 `;
 
-const source = (name, requires) =>
+const source = (name, requires, backend = "odd_backend") =>
   sdist(`${name}-1.0`, {
-    "pyproject.toml": `[build-system]\nrequires = ${JSON.stringify(requires)}\nbuild-backend = "odd_backend"\n`,
+    "pyproject.toml": `[build-system]\nrequires = ${JSON.stringify(requires)}\nbuild-backend = "${backend}"\n`,
     "PKG-INFO": info(name, "1.0"),
   });
 
 const second = (version) => pureWheel("second_tool", version, { "second_tool.py": `version = "${version}"\n` });
 
 const odd = source("odd", ["odd-backend", "setuptools"]);
+const shyBackend = "def get_requires_for_build_wheel(config_settings=None):\n    raise ValueError('who asks?')\n";
 const files = {
   "odd-1.0.tar.gz": odd,
   "second_tool-1.0-py3-none-any.whl": second("1.0"),
@@ -56,6 +57,8 @@ const files = {
   "clash-1.0.tar.gz": source("clash", ["left-tool", "second-tool>=2"]),
   "newer-1.0.tar.gz": source("newer", ["second-tool>=3"]),
   "unbuilt_tool-1.0.tar.gz": source("unbuilt_tool", []),
+  "shy_backend-1.0-py3-none-any.whl": pureWheel("shy_backend", "1.0", { "shy_backend.py": shyBackend }),
+  "shy-1.0.tar.gz": source("shy", ["shy-backend"], "shy_backend"),
   "sources-1.0.tar.gz": source("sources", ["unbuilt-tool"]),
 };
 
@@ -136,6 +139,13 @@ test("what cannot be resolved says why and what to do", async () => {
     assert.equal(code, 1, wanted);
     assert.match(stderr, told, wanted);
   }
+});
+
+test("a backend that fails when it is asked is told of, and not the end", async () => {
+  const { code, stdout, stderr } = await run(["build", "shy", ...from, "--dry-run"]);
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout, "shy 1.0  build\n");
+  assert.match(stderr, /shy 1\.0: its backend could not be asked what it needs beside build-system\.requires \(ValueError: who asks\?\); nothing more is installed; full log: /);
 });
 
 test("an index that does not answer is told as ever", async () => {

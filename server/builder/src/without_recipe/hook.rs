@@ -29,10 +29,11 @@ pub(super) fn requires(
 ) -> Result<Vec<String>, BuildError> {
     let mut log = context.log(&format!("{}-requirements", label.replace(' ', "-")))?;
     match ask(context, toolchain, label, source, tools, &mut log) {
-        Err(BuildError::Step { log, .. }) => {
+        Err(BuildError::Step { log, lines, .. }) => {
             context.progress.line(&format!(
-                "{label}: its backend could not be asked what it needs beside build-system.requires; nothing more is \
-                 installed; full log: {}",
+                "{label}: its backend could not be asked what it needs beside build-system.requires ({}); nothing more \
+                 is installed; full log: {}",
+                lines.lines().next().unwrap_or_default().trim(),
                 log.display()
             ));
             Ok(Vec::new())
