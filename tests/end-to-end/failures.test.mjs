@@ -182,8 +182,8 @@ test("Ctrl-C at ten moments of a build: exit code 130, nothing left, and then it
     interrupted += 1;
     // In its first milliseconds, before it listens to signals, the program just ends; a shell calls that 130, too.
     assert.ok(code === 130 || (code === null && signal === "SIGINT"), `${moment} ms: ${code} ${signal}\n${output.stderr}`);
-    const whole = (name) => /\.whl(\.(lock|cdx|provenance)\.json)?$/.test(name);
-    assert.ok(!existsSync(build.out) || readdirSync(build.out).every(whole), `${moment} ms`);
+    const isWhole = (name) => /\.whl(\.(lock|cdx|provenance)\.json)?$/.test(name);
+    assert.ok(!existsSync(build.out) || readdirSync(build.out).every(isWhole), `${moment} ms`);
   }
   t.diagnostic(`${interrupted} of 10 were in time`);
   assert.ok(interrupted > 0);
