@@ -3,7 +3,7 @@
 use pkgsrv_index::simple::Escaped;
 
 /// Colours follow the reader's own choice of light and dark; words carry the meaning, colour only repeats it.
-const STYLE: &str = ":root{color-scheme:light dark}\
+const STYLE: &str = ":root{color-scheme:light dark;background:Canvas;color:CanvasText}\
     body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}\
     table{border-collapse:collapse;width:100%;margin:1rem 0}\
     caption{text-align:start;font-weight:bold;padding:.25rem 0}\
