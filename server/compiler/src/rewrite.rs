@@ -254,10 +254,13 @@ fn export_flags(exports: &Exports, output: Option<&str>) -> Result<Vec<String>, 
     Ok(vec!["-sSIDE_MODULE=2".to_owned(), format!("-sEXPORTED_FUNCTIONS={symbols}")])
 }
 
-/// `build/lib/_yaml.cpython-314-wasm32-emscripten.so` is the module `_yaml`.
+/// `build/lib/_yaml.cpython-314-wasm32-emscripten.so` is the module `_yaml`; the module of a package, `a/__init__.so`, is
+/// called as the package is.
 fn module_name(path: &str) -> &str {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    name.split('.').next().unwrap_or(name)
+    let mut parts = path.rsplit('/');
+    let name = parts.next().unwrap_or(path);
+    let name = name.split('.').next().unwrap_or(name);
+    if name == "__init__" { parts.next().unwrap_or(name) } else { name }
 }
 
 #[cfg(test)]
@@ -463,6 +466,8 @@ mod tests {
         let error = rewrite(Tool::Cc, vec!["-shared".into(), "a.o".into()], &settings()).unwrap_err();
         assert_eq!(error, "linking a side module without -o: its PyInit function has no name");
         assert!(shown(Tool::Cc, "-shared a.o -ob.so").ends_with("-sEXPORTED_FUNCTIONS=_PyInit_b"));
+        let package = "-shared a.o -o lib/zeroconf/_services/__init__.cpython-314-wasm32-emscripten.so";
+        assert!(shown(Tool::Cc, package).ends_with("-sEXPORTED_FUNCTIONS=_PyInit__services"));
     }
 
     #[test]
