@@ -156,7 +156,7 @@ impl RecipeTree {
         let folders = self.folders().unwrap_or_default().into_iter();
         let mut near: Vec<(usize, String)> = folders
             .map(|other| (strsim::damerau_levenshtein(name.as_str(), &other), other))
-            .filter(|(distance, other)| *distance <= other.len() / 2 || other.starts_with(name.as_str()))
+            .filter(|(distance, other)| *distance <= (other.len() / 3).max(1) || other.starts_with(name.as_str()))
             .collect();
         near.sort();
         let near: Vec<String> = near.into_iter().take(3).map(|(_, other)| other).collect();

@@ -114,10 +114,16 @@ pub fn make(arguments: &PackagesArguments) -> Result<()> {
     let text = fs::read_to_string(&readme).with_context(|| format!("cannot read {}", readme.display()))?;
     let mut rows = recipe_rows(&recipes)?;
     let place = Place::prepare(&root)?;
+    // Hours of work are not lost for what fails later.
+    let write = |rows: &BTreeMap<String, Row>| {
+        let written = replaced(&text, &table(rows, &arguments.abis))?;
+        fs::write(&readme, written).with_context(|| format!("cannot write {}", readme.display()))
+    };
     let names: Vec<String> = rows.keys().cloned().collect();
     for abi in &arguments.abis {
         let built = place.build(&names, abi, true)?;
         take(&mut rows, &names, built, abi)?;
+        write(&rows)?;
     }
     let abi = arguments.abis.first().context("name an ABI")?;
     for name in projects(&recipes)? {
@@ -125,8 +131,7 @@ pub fn make(arguments: &PackagesArguments) -> Result<()> {
         rows.insert(name.clone(), Row::default());
         take(&mut rows, &[name], built, abi)?;
     }
-    let written = replaced(&text, &table(&rows, &arguments.abis))?;
-    fs::write(&readme, written).with_context(|| format!("cannot write {}", readme.display()))
+    write(&rows)
 }
 
 /// A row for each recipe.
@@ -179,7 +184,8 @@ impl Place {
         let mut build = Command::new(&self.program);
         build.arg("build").args(names).arg("--abi").arg(abi).arg("--json").arg("--out").arg(self.out.join(abi));
         build.args(keep_going.then_some("--keep-going")).current_dir(&self.root).stdin(Stdio::null());
-        let output = build.stdout(Stdio::piped()).stderr(Stdio::piped()).output().context("cannot start pkgsrv")?;
+        build.stdout(Stdio::piped()).stderr(if keep_going { Stdio::inherit() } else { Stdio::piped() });
+        let output = build.output().context("cannot start pkgsrv")?;
         let printed = String::from_utf8_lossy(&output.stdout);
         if let Ok(built) = serde_json::from_str::<Built>(printed.trim())
             && (output.status.success() || keep_going)
@@ -187,7 +193,7 @@ impl Place {
             return Ok(built);
         }
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        ensure!(!keep_going, "pkgsrv build ended without a result:\n{told}");
+        ensure!(!keep_going, "pkgsrv build ended without a result");
         let error = told.split_once("error: ").map_or(told.as_str(), |(_, error)| error).to_owned();
         let failures = vec![Failure { name: names.first().cloned().unwrap_or_default(), error }];
         Ok(Built { failures, ..Built::default() })
