@@ -26,7 +26,7 @@ pub struct BenchArguments {
 enum Name {
     /// From page load to `import numpy`: our loader, `loadPackage`, micropip; Node and Chromium.
     Load,
-    /// From numpy's source to its wheel: the compiler wrapper against plain `emcc`; and the wrapper's own cost.
+    /// From numpy's source to its wheel: the wrapper against plain `emcc` and pyodide-build; and the wrapper's own cost.
     Build,
 }
 

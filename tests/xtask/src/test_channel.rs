@@ -93,10 +93,8 @@ impl TestChannel {
         prepare(self.pkgsrv("build").args(BUILT_FOR_BUILD_SYSTEMS).arg("--out").arg(target.join("build-systems")))?;
         prepare(self.pkgsrv("build").args(BUILT_FOR_NEXT_ABI).arg("--out").arg(target.join("next-abi")))?;
         for wanted in FOREIGN {
-            let mut pip = pip("download");
-            pip.args(["--no-deps", "--only-binary=:all:", "--python-version=3.14", "--implementation=cp"]);
-            pip.args(["--platform=pyemscripten_2026_0_wasm32", "--dest"]).arg(&self.foreign).arg(wanted);
-            prepare(&mut pip)?;
+            let mut pip = pip_download(&["pyemscripten_2026_0_wasm32".to_owned()], &self.foreign);
+            prepare(pip.arg("--no-deps").arg(wanted))?;
         }
         let mut hasher = Sha256::new();
         for wheel in wheels_in(&wheels)? {
@@ -139,7 +137,7 @@ impl TestChannel {
 }
 
 /// Wheels in a directory, sorted.
-fn wheels_in(directory: &Path) -> Result<Vec<PathBuf>> {
+pub fn wheels_in(directory: &Path) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))?;
     let mut files: Vec<PathBuf> = entries.map(|file| Ok(file?.path())).collect::<Result<_>>()?;
     files.retain(|file| file.extension() == Some(OsStr::new("whl")));
@@ -155,6 +153,14 @@ fn check_node() -> Result<()> {
     let found = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
     ensure!(found >= (20, 16), "node is {version}, the tests need 20.16 or newer");
     Ok(())
+}
+
+/// `pip download` of wheels for CPython 3.14 on these platforms; what is wanted is to be added.
+pub fn pip_download(platforms: &[String], directory: &Path) -> Command {
+    let mut pip = pip("download");
+    pip.args(["--only-binary=:all:", "--python-version=3.14", "--implementation=cp", "--dest"]).arg(directory);
+    pip.args(platforms.iter().map(|platform| format!("--platform={platform}")));
+    pip
 }
 
 fn pip(subcommand: &str) -> Command {

@@ -1,8 +1,10 @@
-//! `cargo xtask bench build`: numpy built by the compiler wrapper and by plain `emcc`, built again with one changed file
-//! and with none, ten small packages side by side and one after another, and what the wrapper itself costs.
+//! `cargo xtask bench build`: numpy built by the compiler wrapper, by plain `emcc` and by pyodide-build, built again with
+//! one changed file and with none, ten small packages side by side and one after another, and what the wrapper itself
+//! costs.
 
 mod numpy;
 mod place;
+mod pyodide_build;
 mod small_packages;
 
 use anyhow::{Result, ensure};

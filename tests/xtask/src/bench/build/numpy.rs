@@ -1,8 +1,9 @@
-//! numpy by the compiler wrapper, by plain `emcc`, with one changed file, and with nothing changed.
+//! numpy by the compiler wrapper, by plain `emcc`, by pyodide-build, with one changed file, and with nothing changed.
 //!
 //! All sides are builds by `pkgsrv build`: the same source, toolchain, sandbox, build tools, meson options, repacking
 //! and admission. The plain side differs in the cross file, which names Emscripten's programs; the changed one has a
-//! function more in one C file, and the objects that the wrapper's build just left. The tools are installed before.
+//! function more in one C file, and the objects that the wrapper's build just left. The tools are installed before. How
+//! pyodide-build's side differs, `pyodide_build.rs` tells. The bar holds against the faster peer.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,7 +15,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::place::{Place, recreate};
-use super::{Row, median};
+use super::{Row, median, pyodide_build};
 use crate::command::prepare;
 
 /// What numpy's plain build needs beside the recipe's own: Emscripten's programs instead of the wrapper, and a home of
@@ -46,25 +47,35 @@ pub(super) fn measure(place: &Place, rounds: u32) -> Result<(Vec<Row>, Vec<Strin
     }
     let Compile { wrapper, clang, emcc, cost } = compiles(place)?;
     let (mut ours, mut plain, mut changed, mut nothing) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut pyodide = Vec::new();
     // The first time installs the tools.
     build(place, "ours")?;
+    pyodide_build::set_up(place)?;
     for _ in 0..rounds {
         place.forget_objects()?;
+        pyodide.push(cold(place, pyodide_build::SIDE)?);
+        pyodide_build::admit(place)?;
         plain.push(cold(place, "plain")?);
         ours.push(cold(place, "ours")?);
         nothing.push(timed(place, "ours")?);
         changed.push(cold(place, "changed")?);
     }
     let (ours, plain, changed, nothing) = (median(ours), median(plain), median(changed), median(nothing));
+    let pyodide = median(pyodide);
+    let bar = |peer: f64| (peer <= plain && peer <= pyodide).then_some(0.6);
     let rows = vec![
-        Row::new("numpy, cold build, wrapper / plain emcc", ours / plain, 0.6),
+        Row::new("numpy, cold build, wrapper / plain emcc", ours / plain, bar(plain)),
+        Row::new("numpy, cold build, wrapper / pyodide-build", ours / pyodide, bar(pyodide)),
         Row::new("numpy, one changed C file / cold", changed / ours, 0.25),
         Row::new("numpy, nothing changed, in s", nothing, 0.2),
         Row::new("the wrapper's own cost per compile, in ms", cost, 5.0),
         Row::new("compile of a small file, wrapper / emcc", wrapper / emcc, None),
     ];
     let told = vec![
-        format!("numpy, cold build, medians of {rounds}: wrapper {ours:.1} s, plain emcc {plain:.1} s"),
+        format!(
+            "numpy, cold build, medians of {rounds}: wrapper {ours:.1} s, plain emcc {plain:.1} s, \
+                 pyodide-build {pyodide:.1} s"
+        ),
         format!("numpy, one changed C file: {changed:.1} s; nothing changed: {nothing:.2} s"),
         format!("compile of a small file: wrapper {wrapper:.1} ms, clang {clang:.1} ms, emcc {emcc:.1} ms"),
     ];
@@ -72,7 +83,7 @@ pub(super) fn measure(place: &Place, rounds: u32) -> Result<(Vec<Row>, Vec<Strin
 }
 
 /// Copies numpy's recipe into the recipe folder of a side, changed.
-fn write_recipe(place: &Place, side: &str, change: fn(&mut Table)) -> Result<()> {
+pub(super) fn write_recipe(place: &Place, side: &str, change: impl FnOnce(&mut Table)) -> Result<()> {
     let (from, to) = (&place.recipes, recipes(place, side));
     let folder = to.join("numpy");
     recreate(&folder)?;
@@ -90,7 +101,7 @@ fn write_recipe(place: &Place, side: &str, change: fn(&mut Table)) -> Result<()>
     Ok(())
 }
 
-fn recipes(place: &Place, side: &str) -> PathBuf {
+pub(super) fn recipes(place: &Place, side: &str) -> PathBuf {
     place.directory.join("recipes").join(side)
 }
 
@@ -109,7 +120,7 @@ fn timed(place: &Place, side: &str) -> Result<f64> {
 
 /// Seconds from unpacking the source to the admitted wheel.
 fn cold(place: &Place, side: &str) -> Result<f64> {
-    place.forget_results()?;
+    place.forget_result_of("numpy")?;
     timed(place, side)
 }
 
@@ -117,9 +128,7 @@ fn cold(place: &Place, side: &str) -> Result<f64> {
 fn compiles(place: &Place) -> Result<Compile> {
     place.forget_results()?;
     build(place, "compile")?;
-    let actions = place.cache().join("actions");
-    let action = fs::read_dir(&actions)?.next().context("the build left no result")??.path();
-    let path = action.join("prefix/compile.json");
+    let path = place.result_of("numpy")?.join("prefix/compile.json");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(serde_json::from_str(&text)?)
 }
@@ -153,7 +162,7 @@ fn compile(recipe: &mut Table) {
     recipe.remove("test");
 }
 
-fn table<'a>(parent: &'a mut Table, key: &str) -> &'a mut Table {
+pub(super) fn table<'a>(parent: &'a mut Table, key: &str) -> &'a mut Table {
     let value = parent.entry(key).or_insert_with(|| Value::Table(Table::new()));
     value.as_table_mut().expect("the recipes of the repository are well formed")
 }

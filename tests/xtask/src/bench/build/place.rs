@@ -5,7 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
 
 use crate::command::{cargo, prepare};
 use crate::loader;
@@ -54,6 +55,37 @@ impl Place {
     /// Throws results away.
     pub(super) fn forget_results(&self) -> Result<()> {
         recreate(&self.cache().join("actions"))
+    }
+
+    /// Throws a package's results away.
+    pub(super) fn forget_result_of(&self, package: &str) -> Result<()> {
+        for directory in self.results_of(package)? {
+            fs::remove_dir_all(&directory).with_context(|| format!("cannot remove {}", directory.display()))?;
+        }
+        Ok(())
+    }
+
+    /// The directory of a package's only result.
+    pub(super) fn result_of(&self, package: &str) -> Result<PathBuf> {
+        let mut results = self.results_of(package)?;
+        ensure!(results.len() == 1, "there are {} results of {package}, expected one", results.len());
+        Ok(results.remove(0))
+    }
+
+    fn results_of(&self, package: &str) -> Result<Vec<PathBuf>> {
+        let actions = self.cache().join("actions");
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&actions).with_context(|| format!("cannot read {}", actions.display()))? {
+            let directory = entry?.path();
+            let path = directory.join("result.json");
+            let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let result: Value =
+                serde_json::from_slice(&text).with_context(|| format!("cannot read {}", path.display()))?;
+            if result.get("name").and_then(Value::as_str) == Some(package) {
+                found.push(directory);
+            }
+        }
+        Ok(found)
     }
 
     /// Throws away what builds compiled.
