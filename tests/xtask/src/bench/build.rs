@@ -1,6 +1,6 @@
-//! `cargo xtask bench build`: numpy built by the compiler wrapper, by plain `emcc` and by pyodide-build, built again with
-//! one changed file and with none, ten small packages side by side and one after another, and what the wrapper itself
-//! costs.
+//! `cargo xtask bench build`: numpy built by the compiler wrapper, by plain `emcc` and by pyodide-build, built again
+//! with one changed file and with none, ten small packages side by side and one after another, and what the wrapper
+//! itself costs.
 
 mod numpy;
 mod place;

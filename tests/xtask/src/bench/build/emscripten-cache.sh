@@ -1,6 +1,6 @@
-# What a machine has on which pyodide-build has built before: a cache of Emscripten's that has the system libraries which
-# configure checks without flags link, and can be written. The toolchain's own has those of the wrapper's flags, and
-# frozen, Emscripten works out at every link which symbols come from JavaScript.
+# What a machine has on which pyodide-build has built before: a cache of Emscripten's that has the system libraries
+# which configure checks without flags link, and can be written. The toolchain's own has those of the wrapper's flags,
+# and frozen, Emscripten works out at every link which symbols come from JavaScript.
 cp -r "$EM_CACHE" "$PREFIX/cache"
 chmod -R u+w "$PREFIX/cache"
 export EM_CACHE="$PREFIX/cache"

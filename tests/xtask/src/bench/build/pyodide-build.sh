@@ -1,6 +1,6 @@
-# What a person sets up who builds by pyodide-build: a virtual environment with it and the tools of the build, Emscripten
-# on the path, and a cross-build environment, which else comes from a host that the sandbox cannot reach. This one has
-# the headers and the sysconfig data of ours, and the flags of Pyodide's own.
+# What a person sets up who builds by pyodide-build: a virtual environment with it and the tools of the build,
+# Emscripten on the path, and a cross-build environment, which else is fetched. This one has the headers and the
+# sysconfig data of ours, and the flags of Pyodide's own.
 unset AR CC CXX RANLIB CMAKE_TOOLCHAIN_FILE PKG_CONFIG_LIBDIR PYTHONPATH
 unset _PYTHON_HOST_PLATFORM _PYTHON_SYSCONFIGDATA_NAME EM_FROZEN_CACHE
 
