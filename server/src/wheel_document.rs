@@ -10,6 +10,7 @@ use pkgsrv_index::{Digest, DocumentKind, WheelFilename};
 use serde_json::Value;
 
 use crate::ServerError;
+use crate::store::digest_of;
 
 /// Largest document that is published, bytes.
 const LARGEST: u64 = 8 << 20;
@@ -41,7 +42,11 @@ pub(crate) fn check(filename: &WheelFilename, sha256: Digest, documents: &WheelD
             |reason: String| ServerError::Document { document: format!("{filename}{}", kind.ending()), reason };
         let document: Value = serde_json::from_slice(bytes).map_err(|error| refused(error.to_string()))?;
         let about = match kind {
-            DocumentKind::Lock => lock(&document, filename),
+            DocumentKind::Lock => lock(&document, filename, sha256).or_else(|error| {
+                // Of a wheel that was given a build number it has the digest of before, and only the provenance knows.
+                let provenance = documents.get(&DocumentKind::Provenance);
+                provenance.filter(|provenance| names(provenance, bytes)).map(drop).ok_or(error)
+            }),
             DocumentKind::Sbom => sbom(&document, sha256),
             DocumentKind::Provenance => provenance(&document, sha256),
         };
@@ -50,14 +55,20 @@ pub(crate) fn check(filename: &WheelFilename, sha256: Digest, documents: &WheelD
     Ok(())
 }
 
-/// Of a wheel that was given a build number, it has the digest of before: name and version must do.
-fn lock(document: &Value, filename: &WheelFilename) -> Result<(), String> {
+fn lock(document: &Value, filename: &WheelFilename, sha256: Digest) -> Result<(), String> {
     let (name, version) = (&document["name"], &document["version"]);
     let expected = (filename.name().to_string(), filename.version().to_string());
-    if *name == expected.0 && *version == expected.1 {
-        return Ok(());
+    if *name != expected.0 || *version != expected.1 {
+        return Err(format!("it is about {name} {version}, expected {} {}", expected.0, expected.1));
     }
-    Err(format!("it is about {name} {version}, expected {} {}", expected.0, expected.1))
+    one_is(std::iter::once(&document["sha256"]), sha256)
+}
+
+/// Whether a provenance names these bytes among what the build made beside the wheel.
+fn names(provenance: &[u8], lock: &[u8]) -> bool {
+    let Ok(document) = serde_json::from_slice::<Value>(provenance) else { return false };
+    let made = document["predicate"]["runDetails"]["byproducts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    made.iter().any(|made| made["digest"]["sha256"] == digest_of(lock).to_string())
 }
 
 fn sbom(document: &Value, sha256: Digest) -> Result<(), String> {
@@ -111,7 +122,8 @@ mod tests {
             json!({ "bomFormat": "CycloneDX", "metadata": { "component": { "hashes": hashes } } })
         };
         let (good, other) = ("ab".repeat(32), "cd".repeat(32));
-        assert_eq!(told(DocumentKind::Lock, &json!({ "name": "demo", "version": "1.0" })), Ok(()));
+        let lock = |sha256: &str| json!({ "name": "demo", "version": "1.0", "sha256": sha256 });
+        assert_eq!(told(DocumentKind::Lock, &lock(&good)), Ok(()));
         assert_eq!(told(DocumentKind::Sbom, &bill(&good)), Ok(()));
         assert_eq!(told(DocumentKind::Provenance, &statement(&good)), Ok(()));
         let expected = format!("expected the wheel's SHA-256 {good}");
@@ -121,6 +133,7 @@ mod tests {
                 json!({ "name": "demo", "version": "2.0" }),
                 "it is about \"demo\" \"2.0\", expected demo 1.0".to_owned(),
             ),
+            (DocumentKind::Lock, lock(&other), format!("it is about \"{other}\", {expected}")),
             (DocumentKind::Sbom, json!([]), "its bomFormat is null, expected \"CycloneDX\"".to_owned()),
             (DocumentKind::Sbom, bill(&other), format!("it is about \"{other}\", {expected}")),
             (
@@ -136,5 +149,24 @@ mod tests {
             );
             assert_eq!(told(kind, &document), Err(refused));
         }
+    }
+
+    #[test]
+    fn a_lock_of_other_bytes_is_the_wheels_where_the_provenance_says_so() {
+        let filename: WheelFilename = "demo-1.0-1-py3-none-any.whl".parse().unwrap();
+        let sha256 = Digest::from_bytes([0xab; 32]);
+        let lock = json!({ "name": "demo", "version": "1.0", "sha256": "cd".repeat(32) }).to_string().into_bytes();
+        let checked = |made: Digest| {
+            let provenance = json!({
+                "_type": "https://in-toto.io/Statement/v1",
+                "subject": [{ "digest": { "sha256": sha256.to_string() } }],
+                "predicate": { "runDetails": { "byproducts": [{ "digest": { "sha256": made.to_string() } }] } },
+            });
+            let provenance = provenance.to_string().into_bytes();
+            let documents = [(DocumentKind::Lock, lock.clone()), (DocumentKind::Provenance, provenance)].into();
+            check(&filename, sha256, &documents).is_ok()
+        };
+        assert!(checked(digest_of(&lock)));
+        assert!(!checked(digest_of(b"another")));
     }
 }

@@ -123,8 +123,19 @@ test("a patch that does not apply any more is named", async () => {
   const { code, stdout } = await update("demo");
   assert.equal(code, 1);
   assert.ok(stdout.startsWith(`demo: source.patches (${path})\n  found    ours.patch does not apply`), stdout);
+  assert.match(stdout, /Hunk #1 FAILED/);
   assert.match(stdout, /demo: stays at 1\.0, since 1\.1 has the problems above\n$/);
   assert.equal(kept(), patched);
+});
+
+test("a patch that applies to the release goes with it", async () => {
+  const patch = '--- a/demo.c\n+++ b/demo.c\n@@ -1 +1,2 @@\n #include <Python.h>\n+/* ours */\n';
+  writeFileSync(join(folder, "demo/ours.patch"), patch);
+  writeFileSync(path, text("1.0", undefined, 'patches = ["ours.patch"]\n'));
+  const { code, stdout, stderr } = await update("demo");
+  assert.equal(code, 0, `${stdout}${stderr}`);
+  assert.equal(stdout, "demo: 1.0 → 1.1 (demo-1.1.tar.gz)\n");
+  assert.equal(kept(), text("1.1", undefined, 'patches = ["ours.patch"]\n'));
 });
 
 test("a recipe that needs this one and does not take the new version is named", async () => {

@@ -87,7 +87,7 @@ impl BuildStep {
 }
 
 /// A word as a shell reads it.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
@@ -239,6 +239,19 @@ mod tests {
             assert_eq!(BuildRecord::latest(&context, &name).unwrap().failure.is_some(), failed, "{finished}");
         }
         assert!(BuildRecord::latest(&context, &"other".parse().unwrap()).is_none());
+    }
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_take_them_apart() {
+        for (word, expected) in [
+            ("--config-setting=setup-args=-Dx=y", "--config-setting=setup-args=-Dx=y"),
+            ("two words", "'two words'"),
+            ("it's", "'it'\\''s'"),
+            ("", "''"),
+            ("$HOME", "'$HOME'"),
+        ] {
+            assert_eq!(quoted(word), expected);
+        }
     }
 
     #[test]

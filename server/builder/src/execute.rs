@@ -80,7 +80,7 @@ struct Site<'a> {
     source: String,
     /// What is installed for the build Python; known once the source is patched.
     tools: Vec<LockedWheel>,
-    /// Where they are installed.
+    /// Where they are installed; an empty directory before.
     tool_directory: PathBuf,
     /// The steps so far; of one that failed, the last.
     steps: Vec<BuildStep>,
@@ -111,7 +111,7 @@ pub(crate) fn build(shop: &Workshop<'_>, action: &Action<'_>, host: &[ActionResu
     let context = shop.context;
     let recipe = action.recipe();
     let work = context.cache.work_directory(recipe.name.as_str())?;
-    let log = context.log(&format!("{}-{}", recipe.name, recipe.version))?;
+    let log = context.log(&log_name(shop, action))?;
     let open = || ObjectCache::open(context, &recipe.name, work.path());
     let objects = shop.object_cache.then(open).transpose()?;
     let mut site = Site::new(shop, action, host, work.path().to_owned(), log, objects);
@@ -119,6 +119,12 @@ pub(crate) fn build(shop: &Workshop<'_>, action: &Action<'_>, host: &[ActionResu
         let record = BuildRecord::new(action, site.begun.elapsed(), std::mem::take(&mut site.steps));
         keep_failure(context, record, BuildFailure::new(error, site.step, &site.log.path), error);
     })
+}
+
+/// Of builds for several ABIs at once each has its own.
+fn log_name(shop: &Workshop<'_>, action: &Action<'_>) -> String {
+    let name = format!("{}-{}", action.recipe().name, action.recipe().version);
+    if shop.abi == Abi::preferred() { name } else { format!("{name}-{}", shop.abi) }
 }
 
 /// Keeps the record of a failed build. That this cannot be done is no second error: the disk may be full.
@@ -175,6 +181,7 @@ impl<'a> Site<'a> {
         objects: Option<ObjectCache>,
     ) -> Self {
         Self {
+            tool_directory: work.join("tools"),
             shop,
             action,
             host,
@@ -187,7 +194,6 @@ impl<'a> Site<'a> {
             packed: None,
             source: String::new(),
             tools: Vec::new(),
-            tool_directory: PathBuf::new(),
             steps: Vec::new(),
             step: None,
             begun: Instant::now(),
@@ -233,7 +239,7 @@ impl Site<'_> {
 
     /// Everything that comes before the patches.
     fn prepare_source(&mut self) -> Result<(), BuildError> {
-        for directory in ["build/out", "build/unpacked", "patches", "prefix"] {
+        for directory in ["tools", "build/out", "build/unpacked", "patches", "prefix"] {
             let path = self.work.join(directory);
             fs::create_dir_all(&path).doing("create", &path)?;
         }
@@ -484,9 +490,9 @@ impl Site<'_> {
         let objects = self.objects.as_ref().map(ObjectCache::directory);
         let written: Vec<&Path> = objects.into_iter().chain([self.work.as_path()]).collect();
         let ran = context.run_limited(&self.action.label(), step, &mut command, &written, &mut self.log);
-        if let Some(objects) = &self.objects {
-            record.objects = objects.report(&mut self.log)?;
-        }
+        let counted = self.objects.as_ref().map(|objects| objects.report(&mut self.log)).transpose();
+        let (objects, uncounted) = counted.map_or_else(|error| (None, Some(error)), |counts| (counts.flatten(), None));
+        record.objects = objects;
         record.took(begun.elapsed());
         let ended = if ran.is_ok() { "done" } else { "failed" };
         self.step.take_if(|_| ran.is_ok());
@@ -499,6 +505,6 @@ impl Site<'_> {
             }
             error => error,
         });
-        named.and(told)
+        named.and(uncounted.map_or(Ok(()), Err)).and(told)
     }
 }

@@ -76,7 +76,7 @@ pub use limits::{Exceeded, Limits};
 pub use loaded_recipe::{LoadedRecipe, LoadedRecipes};
 pub use object_cache::ObjectCounts;
 pub use process::Log;
-pub use progress::{Progress, Task, terminal_width};
+pub use progress::{Progress, Task, printable, terminal_width};
 pub use recipe_check::{CheckedRecipes, RecipeChecker, RecipeProblem, Unchecked};
 pub use recipe_tree::RecipeTree;
 pub use recipe_update::{NewRelease, RecipeUpdate, UpdateOutcome};

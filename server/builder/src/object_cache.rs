@@ -86,15 +86,15 @@ impl ObjectCache {
     /// the counts; `None` where neither compiler nor linker had anything to do.
     pub(crate) fn report(&self, log: &mut Log) -> Result<Option<ObjectCounts>, BuildError> {
         let told = self.take_told().doing("read", &self.log)?;
+        // A package's code can make them hard to remove, which is no reason to lose its build.
+        prune(&self.directory, SystemTime::now(), LARGEST).or_else(|error| {
+            log.line(&format!("cannot remove old objects from {}: {error}", self.directory.display()))
+        })?;
         if told.is_empty() {
             return Ok(None);
         }
         let (counts, lines) = summary(&told);
         lines.iter().try_for_each(|line| log.line(line))?;
-        // A package's code can make them hard to remove, which is no reason to lose its build.
-        prune(&self.directory, SystemTime::now(), LARGEST).or_else(|error| {
-            log.line(&format!("cannot remove old objects from {}: {error}", self.directory.display()))
-        })?;
         Ok(Some(counts))
     }
 

@@ -15,6 +15,7 @@ use nix::sys::termios::{SetArg, tcgetattr, tcsetattr};
 use crate::error::{BuildError, IoContext as _};
 use crate::interrupt::{Interrupt, Running};
 use crate::limits::{Bounds, Exceeded};
+use crate::progress::printable;
 
 /// How many of the last output lines are kept for error messages.
 const LAST_LINES: usize = 400;
@@ -209,7 +210,7 @@ fn read_lines(
         if last_lines.len() == LAST_LINES {
             last_lines.pop_front();
         }
-        last_lines.push_back(line.to_owned());
+        last_lines.push_back(printable(line));
     }
 }
 

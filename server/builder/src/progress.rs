@@ -86,11 +86,15 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the two templates above are valid")
 }
 
+/// A line of another program's output as a terminal may get it: it must not move the cursor.
+pub fn printable(line: &str) -> String {
+    line.replace(|c: char| c.is_control() && c != '\t', " ")
+}
+
 impl Task {
     /// What is happening now; a counter such as ninja's `[12/300]` is what people look for.
     pub fn message(&self, message: &str) {
-        // Other programs' output must not move the cursor.
-        self.bar.set_message(message.replace(char::is_control, " "));
+        self.bar.set_message(printable(message));
     }
 
     /// More bytes have come.

@@ -25,6 +25,12 @@ const LARGEST_SOURCE: u64 = 2 << 30;
 /// Bytes that all files of an archive may have together.
 pub(crate) const LARGEST_UNPACKED: u64 = 8 << 30;
 
+/// Entries of a tar archive; the largest sources have some 100,000.
+const MOST_ENTRIES: u64 = 1_000_000;
+
+/// Bytes of an entry that only tells of the next one: its name, its times.
+const LONGEST_EXTENSION: u64 = 1 << 20;
+
 /// Bytes of a PKG-INFO, with the description at its end.
 const LONGEST_METADATA: u64 = 16 << 20;
 
@@ -273,7 +279,8 @@ pub fn unpack(archive: &Fetched, into: &Path, directory: Option<&str>) -> Result
     }
     let mut tops = fs::read_dir(into).doing("read", into)?;
     match (tops.next(), tops.next()) {
-        (Some(Ok(top)), None) if top.path().is_dir() => Ok(top.path()),
+        // A link is none: it may lead to a directory of the machine's.
+        (Some(Ok(top)), None) if top.file_type().is_ok_and(|kind| kind.is_dir()) => Ok(top.path()),
         _ => Err(BuildError::Archive {
             filename: archive.filename.clone(),
             reason: "expected one directory at the top; name the one that is the source by `extract-dir`".to_owned(),
@@ -281,7 +288,36 @@ pub fn unpack(archive: &Fetched, into: &Path, directory: Option<&str>) -> Result
     }
 }
 
+/// Reads through a tar archive and refuses what would take too much: names that the tar reader holds in memory, entries
+/// without number, files of more bytes than [`LARGEST_UNPACKED`].
+fn check_tar(archive: &Fetched) -> Result<(), BuildError> {
+    let bad = |reason: String| BuildError::Archive { filename: archive.filename.clone(), reason };
+    let file = File::open(&archive.path).doing("open", &archive.path)?;
+    let mut tar = tar::Archive::new(inflated(&archive.filename, file));
+    let (mut total, mut count) = (0_u64, 0_u64);
+    for entry in tar.entries().map_err(|error| bad(error.to_string()))?.raw(true) {
+        let entry = entry.map_err(|error| bad(error.to_string()))?;
+        let kind = entry.header().entry_type();
+        let tells_of_another = kind.is_gnu_longname()
+            || kind.is_gnu_longlink()
+            || kind.is_pax_local_extensions()
+            || kind.is_pax_global_extensions();
+        if tells_of_another && entry.size() > LONGEST_EXTENSION {
+            return Err(bad(format!("a name or a header in it has more than {LONGEST_EXTENSION} bytes")));
+        }
+        (total, count) = (total.saturating_add(entry.size()), count + 1);
+        if total > LARGEST_UNPACKED {
+            return Err(bad(format!("its files have more than {LARGEST_UNPACKED} bytes")));
+        }
+        if count > MOST_ENTRIES {
+            return Err(bad(format!("it has more than {MOST_ENTRIES} entries")));
+        }
+    }
+    Ok(())
+}
+
 fn unpack_tar(archive: &Fetched, into: &Path) -> Result<(), BuildError> {
+    check_tar(archive)?;
     let bad = |reason: String| BuildError::Archive { filename: archive.filename.clone(), reason };
     let file = File::open(&archive.path).doing("open", &archive.path)?;
     let mut tar = tar::Archive::new(inflated(&archive.filename, file));
@@ -315,6 +351,7 @@ fn unpack_tar(archive: &Fetched, into: &Path) -> Result<(), BuildError> {
 
 /// The PKG-INFO at the top of an sdist; `None` where there is none, or what is there is no sdist.
 pub(crate) fn pkg_info(archive: &Fetched) -> Option<String> {
+    check_tar(archive).ok()?;
     let mut tar = tar::Archive::new(inflated(&archive.filename, File::open(&archive.path).ok()?));
     for entry in tar.entries().ok()? {
         let entry = entry.ok()?;
@@ -466,6 +503,37 @@ mod tests {
         let error = unpack(&archive, into.path(), None).unwrap_err().to_string();
         assert!(error.contains("its files have more than 8589934592 bytes"), "{error}");
         assert!(!into.path().join("demo-1.0/bomb").exists());
+    }
+
+    #[test]
+    fn a_name_without_end_is_refused_before_it_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let archive = archive(directory.path(), |tar| {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(tar::EntryType::GNULongName);
+            header.set_size(LONGEST_EXTENSION + 1);
+            header.set_cksum();
+            tar.append(&header, std::io::repeat(b'x').take(LONGEST_EXTENSION + 1)).unwrap();
+            add(tar, "demo-1.0/file", b"x");
+        });
+        let into = tempfile::tempdir().unwrap();
+        let error = unpack(&archive, into.path(), None).unwrap_err().to_string();
+        assert!(error.contains("a name or a header in it has more than 1048576 bytes"), "{error}");
+        assert_eq!(pkg_info(&archive), None);
+    }
+
+    #[test]
+    fn a_link_at_the_top_is_no_source() {
+        let directory = tempfile::tempdir().unwrap();
+        let archive = archive(directory.path(), |tar| {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(tar::EntryType::Symlink);
+            header.set_size(0);
+            tar.append_link(&mut header, "demo-1.0", "/usr").unwrap();
+        });
+        let into = tempfile::tempdir().unwrap();
+        let error = unpack(&archive, into.path(), None).unwrap_err().to_string();
+        assert!(error.contains("expected one directory at the top"), "{error}");
     }
 
     #[test]

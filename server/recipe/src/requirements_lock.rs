@@ -45,7 +45,10 @@ impl LockedWheel {
         self.filename.tags().any(|tag| match (tag.python.strip_prefix("cp"), tag.abi) {
             (Some(_), "abi3") => minor(tag.python).is_some_and(|least| least <= facts.python_minor),
             (Some(_), _) => tag.python == facts.interpreter_tag,
-            (None, _) => tag.abi == "none" && minor(tag.python).is_none_or(|least| least <= facts.python_minor),
+            (None, _) => {
+                let least = minor(tag.python);
+                tag.abi == "none" && (tag.python == "py3" || least.is_some_and(|least| least <= facts.python_minor))
+            }
         })
     }
 

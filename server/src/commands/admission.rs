@@ -31,8 +31,8 @@ pub(crate) struct WheelArgs {
     /// Channel that they are for; what they need is looked for in it
     #[arg(long, value_name = "NAME", default_value = "main")]
     pub channel: ChannelName,
-    /// ABI that they are for, may be repeated [default: every ABI with a released runtime that a wheel fits; others where
-    /// it fits no such]
+    /// ABI that they are for, may be repeated [default: every ABI with a released runtime; also others, where one of the
+    /// wheels is for no such]
     #[arg(long = "abi", value_name = "ABI")]
     pub abis: Vec<Abi>,
 }

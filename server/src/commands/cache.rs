@@ -28,14 +28,15 @@ enum Action {
     /// Show how large each part of the cache is; so does the command without a word behind it
     #[default]
     Show,
-    /// Read every source, runtime, cross environment, resolution and result, and tell which are damaged
+    /// Read every source, runtime, cross environment, installation of tools, resolution and result, and tell which are
+    /// damaged
     Verify {
         /// Take what is damaged out of the cache; whatever needs it makes or fetches it anew
         #[arg(long)]
         remove: bool,
     },
-    /// Remove what was not used for long: results, sources, crates, resolutions, objects, logs, and cross environments of
-    /// no installed toolchain. Toolchains and runtimes stay
+    /// Remove what was not used for long: results, sources, crates, resolutions, objects, tools, logs, and cross environments
+    /// of no installed toolchain. Toolchains, runtimes and Rust's libraries stay
     Prune {
         /// How long it must not have been used; with 0 it all goes
         #[arg(long, value_name = "DAYS", default_value_t = 30)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use pkgsrv::BuildArgs;
 use pkgsrv_builder::{
-    Builder, Interrupt, PYTEST, PackageTest, TestKind, TestOptions, TestOutcome, TestStep, WantedPackage,
+    Builder, Interrupt, PYTEST, PackageTest, TestKind, TestOptions, TestOutcome, TestStep, WantedPackage, printable,
 };
 use pkgsrv_index::{PackageName, Requirement};
 use serde_json::json;
@@ -116,7 +116,7 @@ fn told(package: &PackageTest, show_output: bool) -> String {
 }
 
 fn indented(text: &str) -> String {
-    text.trim_end().lines().flat_map(|line| ["    ", line, "\n"]).collect()
+    text.trim_end().lines().flat_map(|line| ["    ".to_owned(), printable(line), "\n".to_owned()]).collect()
 }
 
 #[cfg(test)]

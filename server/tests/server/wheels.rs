@@ -74,7 +74,12 @@ pub fn native() -> Upload {
 /// The upload with a lock and a provenance that are about it.
 pub fn documented(mut upload: Upload) -> Upload {
     let (filename, sha256) = (&upload.filename, pkgsrv::digest_of(&upload.bytes));
-    let lock = format!("{{\"name\": \"{}\", \"version\": \"{}\"}}\n", filename.name(), filename.version());
+    let lock = format!(
+        "{{\"name\": \"{}\", \"version\": \"{}\", \"sha256\": \"{}\"}}\n",
+        filename.name(),
+        filename.version(),
+        pkgsrv::digest_of(&upload.bytes)
+    );
     let provenance = format!(
         "{{\"_type\": \"https://in-toto.io/Statement/v1\", \"subject\": [{{\"name\": \"{filename}\", \"digest\": \
          {{\"sha256\": \"{sha256}\"}}}}]}}\n"

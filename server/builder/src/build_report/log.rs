@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::cross_environment::TOOL_NAMES;
 use crate::error::{BuildError, IoContext as _};
+use crate::progress::printable;
 
 /// How many lines of the end are shown.
 const LAST_LINES: usize = 12;
@@ -57,7 +58,7 @@ pub(super) fn read(path: &Path) -> Result<(Option<LogExcerpt>, Warnings), BuildE
             break;
         }
         let line = String::from_utf8_lossy(&bytes);
-        let line: String = line.trim_end().chars().take(LONGEST_LINE).collect();
+        let line: String = printable(line.trim_end()).chars().take(LONGEST_LINE).collect();
         if warns(&line) {
             warnings.count += 1;
             if warnings.first.len() < MOST_WARNINGS && !warnings.first.contains(&line) {
@@ -87,10 +88,10 @@ pub(super) fn command_before(path: &Path, error: &str) -> Result<Option<String>,
             return Ok(None);
         }
         let line = String::from_utf8_lossy(&bytes);
-        if line.trim_end() == error {
+        if printable(line.trim_end()) == error {
             return Ok(last);
         }
-        last = compile_command(line.trim_end()).or(last);
+        last = compile_command(&printable(line.trim_end())).or(last);
     }
 }
 

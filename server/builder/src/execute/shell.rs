@@ -2,8 +2,9 @@
 
 use pkgsrv_recipe::BuildKind;
 
-use super::{Site, Workshop};
+use super::{Site, Workshop, log_name};
 use crate::action::{Action, ActionResult};
+use crate::build_record::quoted;
 use crate::error::BuildError;
 use crate::limits::Bounds;
 use crate::process;
@@ -27,7 +28,7 @@ pub(crate) fn shell(
     let context = shop.context;
     let work = context.cache.work_directory(action.recipe().name.as_str())?;
     // The log of the build that failed stays.
-    let log = context.log(&format!("{}-{}-shell", action.recipe().name, action.recipe().version))?;
+    let log = context.log(&format!("{}-shell", log_name(shop, action)))?;
     let mut site = Site::new(shop, action, host, work.path().to_owned(), log, None);
     site.prepare_source()?;
     // Whoever looks into that wants to see how far it came.
@@ -89,31 +90,9 @@ fn comment(text: &str) -> String {
     text.lines().map(|line| format!("# {line}").trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_=./:,+@%".contains(&byte);
-    if !word.is_empty() && word.bytes().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_are_quoted_where_a_shell_would_take_them_apart() {
-        for (word, expected) in [
-            ("--config-setting=setup-args=-Dx=y", "--config-setting=setup-args=-Dx=y"),
-            ("two words", "'two words'"),
-            ("it's", "'it'\\''s'"),
-            ("", "''"),
-            ("$HOME", "'$HOME'"),
-        ] {
-            assert_eq!(quoted(word), expected);
-        }
-    }
 
     #[test]
     fn every_line_is_a_comment() {

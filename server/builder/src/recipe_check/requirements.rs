@@ -53,7 +53,7 @@ impl RecipeChecker<'_> {
     }
 
     fn tools(&self, recipe: &Recipe, findings: &mut Findings<'_>) {
-        let pinned = self.tree.pinned();
+        let pinned = self.tree.pinned().with(&recipe.requirements.tools);
         let mut tools = recipe.requirements.build.clone();
         if recipe.build.kind == BuildKind::Package {
             tools.extend(FRONTEND.parse::<PackageName>().ok());

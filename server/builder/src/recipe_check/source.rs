@@ -140,8 +140,10 @@ impl RecipeChecker<'_> {
 
     /// One that is installed: a check does not make one.
     fn toolchain(&self, field: &'static str, findings: &mut Findings<'_>) -> Result<Option<Toolchain>, BuildError> {
-        if Toolchain::installed(self.context)?.is_empty() {
-            findings.unchecked(field, "that needs a toolchain; run: pkgsrv toolchain install".to_owned());
+        let python = self.abi.facts().python;
+        if !Toolchain::installed(self.context)?.iter().any(|toolchain| toolchain.manifest.python == python) {
+            let install = format!("that needs a toolchain; run: pkgsrv toolchain install {}", self.abi);
+            findings.unchecked(field, install);
             return Ok(None);
         }
         Toolchain::ensure(self.context, self.abi).map(Some)
@@ -172,9 +174,11 @@ impl RecipeChecker<'_> {
             let Some(toolchain) = self.toolchain("source.patches", findings)? else { return Ok(()) };
             let bounds = Bounds { limits: &self.context.limits, written: &[work.path()] };
             for name in patches {
-                let sandbox = toolchain.sandbox().writable(&top, "/source").read_only(&folder, "/patches");
-                let path = format!("/patches/{name}");
-                let program = ["patch", "-p1", "--binary", "--forward", "--input", &path];
+                // It may be a link, which leads to nothing inside.
+                let path = folder.join(name);
+                let file = path.canonicalize().doing("read", &path)?;
+                let sandbox = toolchain.sandbox().writable(&top, "/source").read_only(&file, "/patch");
+                let program = ["patch", "-p1", "--binary", "--forward", "--input", "/patch"];
                 let mut command = sandbox.directory("/source").command(&program)?;
                 let answer = process::run_for_answer(&mut command, &self.context.interrupt, Some(bounds))?;
                 let Some((status, errors)) = answer.failure else { continue };

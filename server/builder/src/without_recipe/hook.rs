@@ -12,6 +12,9 @@ use crate::installed_tools::{self, MOUNT as TOOLS};
 use crate::process::Log;
 use crate::toolchain::Toolchain;
 
+/// The step's name.
+const ASKING: &str = "asking for build requirements";
+
 /// Asks the backend.
 const ASK: &str = include_str!("hook.py");
 
@@ -19,26 +22,26 @@ const ASK: &str = include_str!("hook.py");
 const LARGEST_ANSWER: u64 = 1 << 20;
 
 /// The requirements that the backend of the source at `source` answers; `tools` are what it runs with. A backend that
-/// fails is told of and asks for nothing: a build that needs the same tells it with its own errors.
+/// fails is told of and asks for nothing (`None`): a build that needs the same tells it with its own errors.
 pub(super) fn requires(
     context: &Context,
     toolchain: &Toolchain,
     label: &str,
     source: &Path,
     tools: &[LockedWheel],
-) -> Result<Vec<String>, BuildError> {
+) -> Result<Option<Vec<String>>, BuildError> {
     let mut log = context.log(&format!("{}-requirements", label.replace(' ', "-")))?;
     match ask(context, toolchain, label, source, tools, &mut log) {
-        Err(BuildError::Step { log, lines, .. }) => {
+        Err(BuildError::Step { step: ASKING, log, lines, .. }) => {
             context.progress.line(&format!(
                 "{label}: its backend could not be asked what it needs beside build-system.requires ({}); nothing more \
                  is installed; full log: {}",
                 lines.lines().next().unwrap_or_default().trim(),
                 log.display()
             ));
-            Ok(Vec::new())
+            Ok(None)
         }
-        answered => answered,
+        answered => answered.map(Some),
     }
 }
 
@@ -63,7 +66,7 @@ fn ask(
         .variable("PYTHONPATH", TOOLS)
         .variable("PYTHONUNBUFFERED", "1");
     let mut command = sandbox.command(&[&toolchain.python(), "-c", ASK, "/build/source", "/answer/requires.json"])?;
-    context.run_limited(label, "asking for build requirements", &mut command, &[source, answer], log)?;
+    context.run_limited(label, ASKING, &mut command, &[source, answer], log)?;
     let path = answer.join("requires.json");
     let bad = |reason: String| BuildError::Package {
         package: label.to_owned(),

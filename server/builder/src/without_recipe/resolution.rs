@@ -82,30 +82,38 @@ impl Resolver<'_> {
             "pinned": self.pinned.digest().to_string(),
             "requires": sdist.requires,
             "sdist": sdist_sha256.to_string(),
+            "upstream": self.context.upstream.shown_address(self.context)?.0,
             "toolchain": sha256(&serde_json::to_vec(&self.toolchain.manifest).expect("strings and maps")).to_string(),
         });
         let digest = sha256(inputs.to_string().as_bytes());
-        if let Some(kept) = self.kept(digest)? {
+        let place = self.context.cache.resolutions().join(digest.to_string());
+        if contents::is_whole(&place)?
+            && let Some(kept) = self.kept(digest)?
+        {
             return Ok(kept);
         }
         let lock = self.context.cache.lock(&format!("resolution-{digest}"), self.context)?;
         if let Some(kept) = self.kept(digest)? {
             return Ok(kept);
         }
-        let resolution = self.make(sdist)?;
-        self.keep(digest, inputs, &resolution)?;
+        let (resolution, answered) = self.make(sdist)?;
+        // What a backend could not be asked this time it may be asked the next.
+        if answered {
+            self.keep(digest, inputs, &resolution)?;
+        }
         drop(lock);
         Ok(resolution)
     }
 
-    fn make(&self, sdist: &Sdist) -> Result<Resolution, BuildError> {
+    /// Also whether the backend could be asked.
+    fn make(&self, sdist: &Sdist) -> Result<(Resolution, bool), BuildError> {
         let listed = self.needed(&sdist.requires)?;
         let first = self.tools(&listed, &[])?;
         let names: Vec<PackageName> = listed.iter().map(|requirement| requirement.name.clone()).collect();
         let closure = self.closure(&names, &first)?;
         let answered = hook::requires(self.context, self.toolchain, self.label, &sdist.top, &closure)?;
         let mut all = listed;
-        for requirement in self.needed(&answered)? {
+        for requirement in self.needed(answered.as_deref().unwrap_or_default())? {
             if !all.contains(&requirement) {
                 all.push(requirement);
             }
@@ -115,7 +123,7 @@ impl Resolver<'_> {
         let further = |name: &PackageName| !names.contains(name) && !is_compiled_against(name);
         let build: BTreeSet<PackageName> = all.into_iter().map(|it| it.name).filter(further).collect();
         let build = if tools.is_empty() { build.into_iter().collect() } else { Vec::new() };
-        Ok(Resolution { build, against, tools })
+        Ok((Resolution { build, against, tools }, answered.is_some()))
     }
 
     fn needed(&self, lines: &[String]) -> Result<Vec<Requirement>, BuildError> {
@@ -252,6 +260,7 @@ impl Resolver<'_> {
         BuildError::Package { package: self.label.to_owned(), reason }
     }
 
+    /// The kept answer; a damaged one is taken out, by who holds its lock.
     fn kept(&self, digest: Digest) -> Result<Option<Resolution>, BuildError> {
         let directory = self.context.cache.resolutions().join(digest.to_string());
         if !directory.is_dir() {
