@@ -14,7 +14,7 @@ use crate::rust::CargoSettings;
 use crate::space::{Space, tells_of_a_full_disk};
 use crate::toolchain::ToolchainChoice;
 use crate::upstream::Upstream;
-use crate::work_directory::WorkDirectory;
+use crate::work_directory::{WorkDirectory, open_up};
 
 /// The surroundings of one command.
 #[derive(Debug)]
@@ -118,10 +118,21 @@ impl Context {
     /// Takes something out of the cache in one step, so that nobody finds half of it, and removes it then.
     pub(crate) fn take_out(&self, place: &Path) -> Result<(), BuildError> {
         let aside = self.cache.work_directory("taken-out")?;
-        match fs::rename(place, aside.path().join("it")) {
+        let there = aside.path().join("it");
+        let moved = fs::rename(place, &there).or_else(|error| {
+            if error.kind() != std::io::ErrorKind::PermissionDenied {
+                return Err(error);
+            }
+            open_up(place);
+            fs::rename(place, &there)
+        });
+        match moved {
             // Another process was faster.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-            renamed => renamed.doing("take out of the cache", place),
+            renamed => {
+                open_up(&there);
+                renamed.doing("take out of the cache", place)
+            }
         }
     }
 

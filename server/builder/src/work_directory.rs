@@ -1,7 +1,8 @@
 //! Directories to work in: claimed while a program lives, removed when it is done, and removed by the next one when it
 //! was killed.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -65,10 +66,25 @@ fn remove_unclaimed(work: &Path) -> Result<(), BuildError> {
         let unclaimed = File::open(&path).is_ok_and(|directory| directory.try_lock().is_ok());
         if unclaimed {
             // What cannot be removed now (a killed program's child may still write) the next one removes.
-            let _ = fs::remove_dir_all(&path);
+            let _ = fs::remove_dir_all(&path).or_else(|_| {
+                open_up(&path);
+                fs::remove_dir_all(&path)
+            });
         }
     }
     Ok(())
+}
+
+/// Makes directories writable that a package's code may have closed, so that they can be moved and removed. Links are not
+/// followed; what does not go stays as it is.
+pub(crate) fn open_up(directory: &Path) {
+    let is_directory = |path: &Path| fs::symlink_metadata(path).is_ok_and(|it| it.is_dir());
+    let mut pending = vec![directory.to_owned()];
+    while let Some(path) = pending.pop().filter(|path| is_directory(path)) {
+        let _ = fs::set_permissions(&path, Permissions::from_mode(0o700));
+        let entries = fs::read_dir(&path).into_iter().flatten().flatten();
+        pending.extend(entries.map(|entry| entry.path()).filter(|path| is_directory(path)));
+    }
 }
 
 #[cfg(test)]
@@ -81,6 +97,8 @@ mod tests {
         let dead = cache.path().join("demo-dead");
         fs::create_dir_all(dead.join("build")).unwrap();
         fs::write(dead.join("build/half"), "half").unwrap();
+        // Code of a package's closed it, for whoever is not root.
+        fs::set_permissions(dead.join("build"), Permissions::from_mode(0o0)).unwrap();
         let living = WorkDirectory::create(cache.path(), "demo").unwrap();
         assert!(!dead.exists());
         let other = WorkDirectory::create(cache.path(), "demo").unwrap();
