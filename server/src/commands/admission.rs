@@ -69,7 +69,7 @@ struct ImportArgs {
     #[arg(long = "leave-out", value_name = "MODULE=REASON")]
     leave_out: Vec<LeftOut>,
     /// Seconds that the import of one module may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=540))]
     import_timeout: u64,
     /// Import nothing; the report says so
     #[arg(long)]

@@ -27,7 +27,7 @@ pub(crate) struct Test {
     #[arg(long)]
     show_output: bool,
     /// Seconds that one import may take, the recipe's test, and all tests that pytest runs together
-    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=600))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=540))]
     timeout: u64,
     #[command(flatten)]
     settings: BuildArgs,

@@ -21,6 +21,9 @@ const ASK: &str = include_str!("hook.py");
 /// Bytes of an answer; it is a list of a few names.
 const LARGEST_ANSWER: u64 = 1 << 20;
 
+/// For each the index is asked.
+const MOST_REQUIREMENTS: usize = 200;
+
 /// The requirements that the backend of the source at `source` answers; `tools` are what it runs with. A backend that
 /// fails is told of and asks for nothing (`None`): a build that needs the same tells it with its own errors.
 pub(super) fn requires(
@@ -78,5 +81,9 @@ fn ask(
         return Err(bad("it left no answer of a sane size".to_owned()));
     }
     let text = fs::read_to_string(&path).doing("read", &path)?;
-    serde_json::from_str(&text).map_err(|error| bad(error.to_string()))
+    let requires: Vec<String> = serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
+    if requires.len() > MOST_REQUIREMENTS {
+        return Err(bad(format!("it asks for {} projects, expected at most {MOST_REQUIREMENTS}", requires.len())));
+    }
+    Ok(requires)
 }
