@@ -231,7 +231,7 @@ fn take(rows: &mut BTreeMap<String, Row>, names: &[String], built: Built, abi: &
 /// The beginning of an error, on one line, without paths of this machine and what a table cannot hold.
 fn reason(error: &str) -> String {
     let words = error.split_whitespace().filter(|word| !word.contains('/') && !word.starts_with("───"));
-    let line = words.collect::<Vec<_>>().join(" ").replace('|', "\\|");
+    let line = words.collect::<Vec<_>>().join(" ").replace('|', "\\|").replace('<', "&lt;");
     let line = line.split(" full log:").next().unwrap_or_default().trim_end_matches(" full").to_owned();
     if line.chars().count() <= LONGEST_REASON {
         return line;
