@@ -40,12 +40,19 @@ function crc(bytes) {
 }
 
 /** A wheel for `serveChannel`; `files` are its contents beside dist-info. */
-export function wheel({ name, version = "1.0", depends = [], files, tag = "cp314-cp314-pyemscripten_2026_0_wasm32" }) {
+export function wheel({
+  name,
+  version = "1.0",
+  depends = [],
+  files,
+  tag = "cp314-cp314-pyemscripten_2026_0_wasm32",
+  metadata = `Metadata-Version: 2.4\nName: ${name}\nVersion: ${version}\n`,
+}) {
   const escaped = name.replaceAll("-", "_");
   const info = `${escaped}-${version}.dist-info`;
   const all = {
     ...files,
-    [`${info}/METADATA`]: `Metadata-Version: 2.4\nName: ${name}\nVersion: ${version}\n`,
+    [`${info}/METADATA`]: metadata,
     [`${info}/WHEEL`]: `Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: false\nTag: ${tag}\n`,
   };
   const lines = Object.entries(all).map(([path, contents]) => {
