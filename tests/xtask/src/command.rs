@@ -1,5 +1,6 @@
 //! Starting other programs.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
@@ -14,6 +15,15 @@ pub fn cargo() -> Command {
         }
     }
     cargo
+}
+
+/// The `pkgsrv` program of the checkout at `root`, a release build; built if it is not there as it would be now.
+pub fn release_program(root: &Path) -> Result<PathBuf> {
+    let target = root.join("target");
+    let mut build = cargo();
+    build.args(["build", "--release", "--locked", "--package", "pkgsrv", "--target-dir"]).arg(&target);
+    prepare(build.current_dir(root))?;
+    Ok(target.join("release/pkgsrv"))
 }
 
 /// Runs a command that prepares something: what it prints goes to standard error, so that standard output holds

@@ -10,7 +10,7 @@ use clap::Args;
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest as _, Sha256};
 
-use crate::command::{cargo, prepare};
+use crate::command::release_program;
 use crate::loader;
 
 /// Options of `cargo xtask dist`.
@@ -38,10 +38,7 @@ type Files = BTreeMap<String, (Vec<u8>, u32)>;
 pub fn make(arguments: &DistArguments) -> Result<()> {
     let root = loader::root()?;
     let target = root.join("target");
-    let mut build = cargo();
-    build.args(["build", "--release", "--locked", "--package", "pkgsrv", "--target-dir"]).arg(&target);
-    prepare(build.current_dir(&root))?;
-    let program = target.join("release/pkgsrv");
+    let program = release_program(&root)?;
     let files = files(&root, &program)?;
     let out = arguments.out.clone().unwrap_or_else(|| target.join("dist"));
     fs::create_dir_all(&out).with_context(|| format!("cannot create {}", out.display()))?;

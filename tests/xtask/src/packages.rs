@@ -11,7 +11,7 @@ use clap::Args;
 use serde::Deserialize;
 use toml::Table;
 
-use crate::command::{cargo, prepare};
+use crate::command::release_program;
 use crate::loader;
 
 /// Options of `cargo xtask packages`.
@@ -172,11 +172,8 @@ struct Place {
 impl Place {
     fn prepare(root: &Path) -> Result<Self> {
         loader::build(&loader::LoaderArguments::default())?;
-        let target = root.join("target");
-        let mut build = cargo();
-        build.args(["build", "--release", "--locked", "--package", "pkgsrv", "--target-dir"]).arg(&target);
-        prepare(build.current_dir(root))?;
-        Ok(Self { program: target.join("release/pkgsrv"), root: root.to_owned(), out: target.join("packages") })
+        let program = release_program(root)?;
+        Ok(Self { program, root: root.to_owned(), out: root.join("target/packages") })
     }
 
     /// Builds; with `keep_going` failures are in what is returned, else the one failure is all that is.

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use sha2::{Digest as _, Sha256};
 
 use crate::apt;
-use crate::command::{cargo, prepare};
+use crate::command::{prepare, release_program};
 use crate::loader;
 
 /// What is built from source.
@@ -66,11 +66,9 @@ impl TestChannel {
         }
         let root = loader::root()?;
         let target = root.join("target");
-        let mut build = cargo();
-        build.args(["build", "--release", "--locked", "--package", "pkgsrv", "--target-dir"]).arg(&target);
-        prepare(build.current_dir(&root))?;
+        let program = release_program(&root)?;
         let mut made = Self {
-            program: target.join("release/pkgsrv"),
+            program,
             data: PathBuf::new(),
             foreign: target.join("end-to-end/foreign"),
             reference: target.join("end-to-end/reference"),

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use crate::command::{cargo, prepare};
+use crate::command::release_program;
 use crate::loader;
 
 /// A cache directory of its own, where results can be thrown away; toolchain, runtime, sources and cross environments are
@@ -24,11 +24,8 @@ impl Place {
     pub(super) fn prepare() -> Result<Self> {
         loader::build(&loader::LoaderArguments::default())?;
         let root = loader::root()?;
-        let target = root.join("target");
-        let mut build = cargo();
-        build.args(["build", "--release", "--locked", "--package", "pkgsrv", "--target-dir"]).arg(&target);
-        prepare(build.current_dir(&root))?;
-        let (program, directory) = (target.join("release/pkgsrv"), target.join("bench-build"));
+        let program = release_program(&root)?;
+        let directory = root.join("target/bench-build");
         let place = Self { program, directory, recipes: root.join("recipes") };
         place.link_cache()?;
         Ok(place)
