@@ -58,8 +58,25 @@ pub(crate) fn is_whole(directory: &Path) -> Result<bool, BuildError> {
     Ok(directory.is_dir() && damage(directory)?.is_none())
 }
 
+/// Has `make` bring a recorded directory to `place`, unless it is there, as it was recorded. A damaged one is taken out;
+/// who holds the lock makes it.
+pub(crate) fn ensure(
+    context: &Context,
+    what: &str,
+    place: &Path,
+    lock_name: &str,
+    make: impl FnOnce() -> Result<(), BuildError>,
+) -> Result<(), BuildError> {
+    if is_whole(place)? {
+        return Ok(());
+    }
+    let _lock = context.cache.lock(lock_name, context)?;
+    discard_damaged(context, what, place)?;
+    if place.is_dir() { Ok(()) } else { make() }
+}
+
 /// Takes a damaged directory out of the cache, for who holds its lock: another program may have made it anew meanwhile.
-pub(crate) fn discard_damaged(context: &Context, what: &str, directory: &Path) -> Result<(), BuildError> {
+fn discard_damaged(context: &Context, what: &str, directory: &Path) -> Result<(), BuildError> {
     if directory.is_dir()
         && let Some(reason) = damage(directory)?
     {

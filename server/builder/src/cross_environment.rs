@@ -78,15 +78,10 @@ impl CrossEnvironment {
         let digest = digest(abi, toolchain, runtime);
         let directory = context.cache.cross_environments().join(directory_name(digest));
         let environment = Self { directory, digest, abi };
-        if contents::is_whole(&environment.directory)? {
-            cache::mark_used(&environment.directory);
-            return Ok(environment);
-        }
-        let _lock = context.cache.lock(&lock_name(&digest.to_string()), context)?;
-        contents::discard_damaged(context, "cross environment", &environment.directory)?;
-        if !environment.directory.is_dir() {
-            environment.derive(context, toolchain, runtime)?;
-        }
+        let derive = || environment.derive(context, toolchain, runtime);
+        let lock = lock_name(&digest.to_string());
+        contents::ensure(context, "cross environment", &environment.directory, &lock, derive)?;
+        cache::mark_used(&environment.directory);
         Ok(environment)
     }
 

@@ -36,15 +36,9 @@ pub(crate) fn ensure(
 ) -> Result<PathBuf, BuildError> {
     let digest = digest(toolchain, tools).to_string();
     let place = context.cache.tools().join(&digest);
-    if contents::is_whole(&place)? {
-        mark_used(&place);
-        return Ok(place);
-    }
-    let _lock = context.cache.lock(&lock_name(&digest), context)?;
-    contents::discard_damaged(context, "installation of tools", &place)?;
-    if !place.is_dir() {
-        install(context, toolchain, tools, label, log)?.move_into_place(&place)?;
-    }
+    let install = || install(context, toolchain, tools, label, log)?.move_into_place(&place);
+    contents::ensure(context, "installation of tools", &place, &lock_name(&digest), install)?;
+    mark_used(&place);
     Ok(place)
 }
 

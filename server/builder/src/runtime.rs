@@ -46,14 +46,8 @@ impl Runtime {
     /// The runtime of an ABI: the unpacked one, else fetched by npm, from wherever npm is set up to fetch.
     pub fn ensure(context: &Context, abi: Abi) -> Result<Self, BuildError> {
         let runtime = Self::of(context, abi);
-        if contents::is_whole(&runtime.directory)? {
-            return Ok(runtime);
-        }
-        let _lock = context.cache.lock(&runtime.lock_name(), context)?;
-        contents::discard_damaged(context, "runtime", &runtime.directory)?;
-        if !runtime.directory.is_dir() {
-            runtime.install(context)?;
-        }
+        let install = || runtime.install(context);
+        contents::ensure(context, "runtime", &runtime.directory, &runtime.lock_name(), install)?;
         Ok(runtime)
     }
 
