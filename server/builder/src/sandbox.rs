@@ -144,11 +144,8 @@ impl Sandbox {
     }
 
     /// The command that runs `program` inside.
-    pub fn command(mut self, program: &[&str]) -> Result<Command, BuildError> {
-        if !self.network {
-            self.add(["--unshare-net"]);
-        }
-        let told = self.told().map_err(|source| BuildError::Start { program: "bwrap".to_owned(), source })?;
+    pub fn command(self, program: &[&str]) -> Result<Command, BuildError> {
+        let told = self.told().map_err(not_started)?;
         let mut command = Command::new("bwrap");
         // Bubblewrap closes what it has read, and the first file that a program opens would become its standard input.
         command.args(["--args", "0", "--", "/bin/sh", "-c", "exec \"$@\" </dev/null", "sh"]).args(program).stdin(told);
@@ -157,13 +154,9 @@ impl Sandbox {
 
     /// The command that runs `program` inside with the standard input that this process has. The file must live until
     /// the command was started, and no other command may be started before: it would have it, too.
-    pub(crate) fn attached(mut self, program: &[&str]) -> Result<(Command, File), BuildError> {
-        if !self.network {
-            self.add(["--unshare-net"]);
-        }
-        let failed = |source| BuildError::Start { program: "bwrap".to_owned(), source };
-        let told = self.told().map_err(failed)?;
-        fcntl(&told, FcntlArg::F_SETFD(FdFlag::empty())).map_err(|error| failed(error.into()))?;
+    pub(crate) fn attached(self, program: &[&str]) -> Result<(Command, File), BuildError> {
+        let told = self.told().map_err(not_started)?;
+        fcntl(&told, FcntlArg::F_SETFD(FdFlag::empty())).map_err(|error| not_started(error.into()))?;
         let mut command = Command::new("bwrap");
         command.args(["--args", &told.as_raw_fd().to_string(), "--"]).args(program);
         Ok((command, told))
@@ -171,7 +164,10 @@ impl Sandbox {
 
     /// What bubblewrap is told, as it reads it from a file that has no name: on its command line every user of the
     /// machine could read what is secret in the address of a proxy or in a token.
-    fn told(&self) -> std::io::Result<File> {
+    fn told(mut self) -> std::io::Result<File> {
+        if !self.network {
+            self.add(["--unshare-net"]);
+        }
         let mut file = File::from(memfd_create("bwrap", MFdFlags::MFD_CLOEXEC)?);
         let parts: Vec<&[u8]> = self.arguments.iter().map(|argument| argument.as_bytes()).collect();
         file.write_all(&parts.join(&0))?;
@@ -186,4 +182,8 @@ impl Sandbox {
     fn add<const N: usize>(&mut self, arguments: [&str; N]) {
         self.arguments.extend(arguments.map(OsString::from));
     }
+}
+
+fn not_started(source: std::io::Error) -> BuildError {
+    BuildError::Start { program: "bwrap".to_owned(), source }
 }
