@@ -158,6 +158,14 @@ impl<'a> Action<'a> {
         &self.loaded.recipe
     }
 
+    /// Of `results` those of what `requirements.host` names, in its order.
+    pub(crate) fn host_of(&self, results: &[ActionResult]) -> Vec<ActionResult> {
+        let digest =
+            |name: &PackageName| self.host.iter().find(|it| it.loaded.recipe.name == *name).map(|it| it.digest);
+        let digests = self.recipe().requirements.host.iter().filter_map(digest);
+        digests.filter_map(|digest| results.iter().find(|result| result.digest == digest).cloned()).collect()
+    }
+
     /// A digest over what is mounted read-only when a package's own code runs: toolchain, cross environment, tools,
     /// libraries.
     pub(crate) fn read_only(&self, tools: &[LockedWheel]) -> Digest {

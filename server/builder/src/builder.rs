@@ -116,13 +116,24 @@ impl<'a> Builder<'a> {
         options: BuildOptions,
     ) -> Result<Vec<Verification>, BuildError> {
         let results = self.build(recipes, options)?.complete()?;
+        self.without_objects(recipes, options, |shop, plan| {
+            let actions = wanted.iter().map(|name| &plan.actions[plan.places[name]]);
+            actions.map(|action| verification::verify(shop, action, &results)).collect()
+        })
+    }
+
+    /// Does something that builds without objects of earlier builds, and leaves none.
+    fn without_objects<T>(
+        &self,
+        recipes: &LoadedRecipes,
+        options: BuildOptions,
+        work: impl FnOnce(&Workshop<'_>, &Plan<'_>) -> Result<T, BuildError>,
+    ) -> Result<T, BuildError> {
         let cross = self.cross_environment()?;
         let plan = Plan::new(recipes, &cross)?;
-        let work = self.context.cache.work_directory("jobs")?;
-        let tokens = JobTokens::new(work.path(), options.jobs)?;
-        let shop = self.workshop(&cross, &tokens, false);
-        let actions = wanted.iter().map(|name| &plan.actions[plan.places[name]]);
-        actions.map(|action| verification::verify(&shop, action, &results)).collect()
+        let directory = self.context.cache.work_directory("jobs")?;
+        let tokens = JobTokens::new(directory.path(), options.jobs)?;
+        work(&self.workshop(&cross, &tokens, false), &plan)
     }
 
     fn workshop<'b>(&'b self, cross: &'b CrossEnvironment, tokens: &'b JobTokens, object_cache: bool) -> Workshop<'b> {
@@ -150,19 +161,11 @@ impl<'a> Builder<'a> {
             }
         }
         let results = self.build(&needed, options)?.complete()?;
-        let cross = self.cross_environment()?;
-        let plan = Plan::new(recipes, &cross)?;
-        let host: Vec<ActionResult> = host
-            .iter()
-            .filter_map(|other| results.iter().find(|it| it.digest == plan.actions[plan.places[other]].digest))
-            .cloned()
-            .collect();
-        let work = self.context.cache.work_directory("jobs")?;
-        let tokens = JobTokens::new(work.path(), options.jobs)?;
-        // What is tried by hand is compiled, and leaves nothing.
-        let shop = self.workshop(&cross, &tokens, false);
-        let _token = tokens.take(&self.context.interrupt)?;
-        execute::shell(&shop, &plan.actions[plan.places[name]], &host, terminal)
+        self.without_objects(recipes, options, |shop, plan| {
+            let action = &plan.actions[plan.places[name]];
+            let _token = shop.tokens.take(&self.context.interrupt)?;
+            execute::shell(shop, action, &action.host_of(&results), terminal)
+        })
     }
 
     /// Runs the tests of `wanted` in the real runtime, each on the wheel in the cache, which is built first where
@@ -207,7 +210,9 @@ impl<'a> Builder<'a> {
                 (None, Some(result)) => {
                     let companions = wheels(name);
                     let pytest = how.unvendored.then_some(pytest.as_slice());
-                    let tested = Tested { abi: self.abi, result, companions: &companions, pytest, test: &test };
+                    let Self { abi, runtime, toolchain, .. } = self;
+                    let (companions, test) = (&companions, &test);
+                    let tested = Tested { abi: *abi, runtime, toolchain, result, companions, pytest, test };
                     (tested.run(self.context)?, None)
                 }
                 (None, None) => (Vec::new(), Some("not built, since it needs what failed".to_owned())),

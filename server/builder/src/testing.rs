@@ -91,6 +91,8 @@ pub enum TestOutcome {
 /// A wheel in the cache that is tested.
 pub(crate) struct Tested<'a> {
     pub abi: Abi,
+    pub runtime: &'a Runtime,
+    pub toolchain: &'a Toolchain,
     pub result: &'a ActionResult,
     /// Wheels of what it needs.
     pub companions: &'a [PathBuf],
@@ -105,16 +107,8 @@ impl Tested<'_> {
         let Some(wheel) = self.result.wheel_path() else { return Ok(Vec::new()) };
         let companions: Vec<&Path> = self.companions.iter().map(PathBuf::as_path).collect();
         let stage = context.progress.stage(self.result.name.as_str(), "testing");
-        let runtime = Runtime::ensure(context, self.abi)?;
-        let toolchain = Toolchain::ensure(context, self.abi)?;
-        let importing = |tests, test, wheels| Importing {
-            runtime: &runtime,
-            toolchain: &toolchain,
-            wheels,
-            tests,
-            test,
-            abi: self.abi,
-        };
+        let Self { abi, runtime, toolchain, .. } = *self;
+        let importing = |tests, test, wheels| Importing { runtime, toolchain, wheels, tests, test, abi };
         let wheels = [companions.as_slice(), &[wheel.as_path()]].concat();
         let reports =
             admission::imports(context, &importing(None, self.test, wheels), |message| stage.message(message))?;

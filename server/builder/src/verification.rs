@@ -9,6 +9,7 @@ use pkgsrv_wheel::Wheel;
 use serde::Serialize;
 
 use crate::action::{Action, ActionResult};
+use crate::admission::file_name;
 use crate::contents;
 use crate::error::{BuildError, IoContext as _};
 use crate::execute::{self, Workshop};
@@ -56,9 +57,8 @@ pub(crate) fn verify(
     results: &[ActionResult],
 ) -> Result<Verification, BuildError> {
     let recipe = action.recipe();
-    let result = |name: &PackageName| results.iter().find(|result| result.name == *name).cloned();
-    let host: Vec<ActionResult> = recipe.requirements.host.iter().filter_map(result).collect();
-    let cached = result(&recipe.name).ok_or_else(|| BuildError::Package {
+    let host = action.host_of(results);
+    let cached = results.iter().find(|result| result.digest == action.digest).ok_or_else(|| BuildError::Package {
         package: action.label(),
         reason: "its result, which was just built, is not among the results".to_owned(),
     })?;
@@ -100,7 +100,7 @@ struct Files(BTreeMap<String, Vec<u8>>);
 
 impl Files {
     fn of_wheel(path: &Path) -> Result<Self, BuildError> {
-        let filename = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let filename = file_name(path);
         let wheel_error = |source| BuildError::Wheel { filename: filename.clone(), source };
         let bytes = fs::read(path).doing("read", path)?;
         let wheel = Wheel::parse(bytes.as_slice()).map_err(wheel_error)?;
