@@ -103,11 +103,7 @@ impl BuildFailure {
                 (format!("step `{step}` failed ({status})"), lines.lines().map(str::to_owned).collect())
             }
             BuildError::Limit { step, exceeded, .. } => (format!("step `{step}` was ended: {exceeded}"), Vec::new()),
-            other => {
-                let causes = std::iter::successors(std::error::Error::source(other), |cause| cause.source());
-                let texts = std::iter::once(other.to_string()).chain(causes.map(ToString::to_string));
-                (texts.collect::<Vec<_>>().join(": "), Vec::new())
-            }
+            other => (other.with_causes(), Vec::new()),
         };
         Self { step: step.map(str::to_owned), error, lines, log: log.to_owned() }
     }

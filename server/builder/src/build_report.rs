@@ -12,7 +12,7 @@ use pkgsrv_wheel::{Entry, Wheel};
 use serde::Serialize;
 
 use crate::action::{ActionResult, sha256};
-use crate::admission::{AdmissionFinding, AdmissionReport, Outcome, SideModuleReport, Verdict};
+use crate::admission::{AdmissionFinding, AdmissionReport, Outcome, SideModuleReport, Verdict, file_name};
 use crate::build_record::{BuildFailure, BuildRecord, BuildStep};
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
@@ -161,7 +161,7 @@ fn sum(one: ObjectCounts, other: ObjectCounts) -> ObjectCounts {
 
 impl WheelSizes {
     fn of(path: &Path) -> Result<Self, BuildError> {
-        let filename = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let filename = file_name(path);
         let bytes = fs::read(path).doing("read", path)?;
         let (sha256, size) = (sha256(&bytes), bytes.len() as u64);
         let wheel = Wheel::parse(bytes).map_err(|source| BuildError::Wheel { filename: filename.clone(), source })?;

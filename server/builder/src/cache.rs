@@ -13,6 +13,8 @@ pub use check::{Checked, Damage, check};
 pub use prune::{Pruned, Unused, prune};
 pub use size::{Part, sizes};
 
+use crate::admission::file_name as name_of;
+
 /// Notes that an entry of the cache is used now, by its directory's time of modification: nothing inside changes, and a
 /// file system's times of access are often switched off or moved by who only looks.
 pub(crate) fn mark_used(entry: &Path) {
@@ -30,8 +32,4 @@ fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
             Ok(paths)
         }
     }
-}
-
-fn name_of(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

@@ -193,6 +193,14 @@ pub(crate) trait IoContext<T> {
     fn doing(self, doing: &'static str, path: &Path) -> Result<T, BuildError>;
 }
 
+impl BuildError {
+    /// What went wrong with what caused it, in one text.
+    pub(crate) fn with_causes(&self) -> String {
+        let causes = std::iter::successors(std::error::Error::source(self), |cause| cause.source());
+        causes.fold(self.to_string(), |text, cause| format!("{text}: {cause}"))
+    }
+}
+
 impl<T> IoContext<T> for io::Result<T> {
     fn doing(self, doing: &'static str, path: &Path) -> Result<T, BuildError> {
         self.map_err(|source| BuildError::Io { doing, path: path.to_owned(), source })

@@ -206,16 +206,10 @@ impl Findings<'_> {
             }
             error => self.add(
                 "package.name",
-                told(error),
+                error.with_causes(),
                 "a folder that is named as the package is".to_owned(),
                 "rename the folder, or change `name`".to_owned(),
             ),
         }
     }
-}
-
-/// An error with what caused it, in one text.
-fn told(error: &BuildError) -> String {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

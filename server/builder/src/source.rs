@@ -10,8 +10,10 @@ use flate2::read::GzDecoder;
 use lzma_rust2::XzReader;
 use pkgsrv_index::{Digest, PackageName};
 use pkgsrv_recipe::{LockedWheel, Recipe, SourceOrigin};
+use pkgsrv_wheel::{Metadata, Wheel};
 use sha2::{Digest as _, Sha256};
 
+use crate::admission::file_name;
 use crate::cache;
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
@@ -347,6 +349,13 @@ fn unpack_tar(archive: &Fetched, into: &Path) -> Result<(), BuildError> {
     }
     directories.iter_mut().try_for_each(place)?;
     bring_to_the_past(into)
+}
+
+/// The METADATA of a wheel.
+pub(crate) fn wheel_metadata(path: &Path) -> Result<Metadata, BuildError> {
+    let bytes = fs::read(path).doing("read", path)?;
+    let wheel_error = |source| BuildError::Wheel { filename: file_name(path), source };
+    Wheel::parse(bytes.as_slice()).and_then(|wheel| wheel.metadata()).map_err(wheel_error)
 }
 
 /// The PKG-INFO at the top of an sdist; `None` where there is none, or what is there is no sdist.

@@ -8,11 +8,6 @@ use pkgsrv_wheel::Wheel;
 use crate::error::BuildError;
 use crate::repack::{Files, write};
 
-/// What the archive of a package's tests is called.
-pub(crate) fn archive_name(package: &PackageName) -> String {
-    format!("{package}-tests.zip")
-}
-
 /// Name and bytes of the archive with what is left out of a wheel, at the same paths; `None` where that is nothing. The
 /// same contents give the same bytes.
 pub(crate) fn archive(
@@ -34,7 +29,7 @@ pub(crate) fn archive(
     if files.is_empty() {
         return Ok(None);
     }
-    let name = archive_name(package);
+    let name = format!("{package}-tests.zip");
     let bytes = write(files.into_iter())
         .map_err(|error| BuildError::Package { package: name.clone(), reason: format!("cannot write it: {error}") })?;
     Ok(Some((name, bytes)))

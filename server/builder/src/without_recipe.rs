@@ -16,16 +16,17 @@ use std::path::PathBuf;
 
 use pkgsrv_index::{Abi, Digest, PackageName, Requirement, evaluate};
 use pkgsrv_recipe::{About, Build, BuildKind, Exports, Prefix, Recipe, Requirements, Source, SourceOrigin};
-use pkgsrv_wheel::{Metadata, Wheel};
+use pkgsrv_wheel::Metadata;
 
 use self::release::{Archive, Release};
+pub(crate) use self::resolution::lock_name as resolution_lock_name;
 use self::resolution::{Resolution, Resolver};
 use self::sdist::Sdist;
 use crate::context::Context;
-use crate::error::{BuildError, IoContext as _};
+use crate::error::BuildError;
 use crate::loaded_recipe::LoadedRecipes;
 use crate::recipe_tree::RecipeTree;
-use crate::source::{self, Fetched};
+use crate::source;
 use crate::toolchain::Toolchain;
 
 /// What somebody wants to have built.
@@ -140,7 +141,7 @@ impl<'a> RecipeFinder<'a> {
         let fetched = source::fetch_file(self.context, project, &release.sha256, &release.filename)?;
         let mut recipe = bare(project, &release);
         let metadata = match release.archive {
-            Archive::PureWheel => metadata_of_wheel(&fetched)?,
+            Archive::PureWheel => source::wheel_metadata(&fetched.path)?,
             Archive::Sdist => {
                 let sdist = Sdist::open(self.context, &fetched)?;
                 sdist.check_is(&recipe)?;
@@ -220,12 +221,6 @@ impl<'a> RecipeFinder<'a> {
         run.extend(recipe.requirements.host.iter().cloned().map(Requirement::any));
         Ok(run)
     }
-}
-
-fn metadata_of_wheel(fetched: &Fetched) -> Result<Metadata, BuildError> {
-    let bytes = std::fs::read(&fetched.path).doing("read", &fetched.path)?;
-    let wheel_error = |source| BuildError::Wheel { filename: fetched.filename.clone(), source };
-    Wheel::parse(bytes.as_slice()).and_then(|wheel| wheel.metadata()).map_err(wheel_error)
 }
 
 fn check_version(recipe: &Recipe, requirement: &Requirement) -> Result<(), BuildError> {

@@ -18,6 +18,7 @@ use crate::error::{BuildError, IoContext as _};
 use crate::installed_tools;
 use crate::runtime::Runtime;
 use crate::source;
+use crate::without_recipe;
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -106,7 +107,7 @@ fn kinds(context: &Context) -> [Kind; 6] {
             plural: "resolutions",
             directory: cache.resolutions(),
             damage: |_, path| contents::damage(path),
-            lock: |_, path| Some(format!("resolution-{}", name_of(path))),
+            lock: |_, path| Some(without_recipe::resolution_lock_name(&name_of(path))),
         },
         Kind {
             name: "result",

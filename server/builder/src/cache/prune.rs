@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::cross_environment::{self, CrossEnvironment};
 use crate::error::{BuildError, IoContext as _};
 use crate::installed_tools;
+use crate::without_recipe;
 
 /// What was removed, or would be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -91,7 +92,10 @@ fn kinds(context: &Context) -> [Kind; 8] {
         Kind { what: package, lock: |path| Some(name_of(path)), ..kind("result", cache.actions()) },
         Kind { what: file_in, ..kind("source", cache.sources()) },
         kind("crates", cache.crates()),
-        Kind { lock: |path| Some(format!("resolution-{}", name_of(path))), ..kind("resolution", cache.resolutions()) },
+        Kind {
+            lock: |path| Some(without_recipe::resolution_lock_name(&name_of(path))),
+            ..kind("resolution", cache.resolutions())
+        },
         Kind { used: newest_in, ..kind("objects", cache.objects()) },
         Kind { lock: |path| Some(installed_tools::lock_name(&name_of(path))), ..kind("tools", cache.tools()) },
         kind("log", cache.logs()),

@@ -5,7 +5,7 @@ use std::fs;
 
 use pkgsrv_index::{ExtraName, PackageName, Requirement, evaluate};
 use pkgsrv_recipe::{BuildKind, Recipe};
-use pkgsrv_wheel::{Metadata, Wheel};
+use pkgsrv_wheel::Metadata;
 
 use super::{Findings, RecipeChecker};
 use crate::action::check_versions;
@@ -188,13 +188,13 @@ impl RecipeChecker<'_> {
         let wheel = fs::read_dir(directory).ok()?.flatten().map(|entry| entry.path());
         let wheel = wheel.filter(|path| path.extension().is_some_and(|it| it == "whl")).min()?;
         let name = wheel.file_name()?.to_string_lossy().into_owned();
-        Some((metadata_of_wheel(&fs::read(&wheel).ok()?)?, format!("METADATA of {name}")))
+        Some((source::wheel_metadata(&wheel).ok()?, format!("METADATA of {name}")))
     }
 
     fn metadata_of_source(&self, recipe: &Recipe) -> Option<(Metadata, String)> {
         let fetched = source::cached(self.context, &recipe.source.sha256).ok()??;
         if recipe.build.kind == BuildKind::Wheel {
-            let metadata = metadata_of_wheel(&fs::read(&fetched.path).ok()?)?;
+            let metadata = source::wheel_metadata(&fetched.path).ok()?;
             return Some((metadata, format!("METADATA of {}", fetched.filename)));
         }
         let text = source::pkg_info(&fetched)?;
@@ -205,8 +205,4 @@ impl RecipeChecker<'_> {
         let is_static = !is_dynamic && !["1.", "2.0", "2.1"].iter().any(|it| metadata.metadata_version.starts_with(it));
         is_static.then(|| (metadata, format!("PKG-INFO of {}", fetched.filename)))
     }
-}
-
-fn metadata_of_wheel(bytes: &[u8]) -> Option<Metadata> {
-    Wheel::parse(bytes).and_then(|wheel| wheel.metadata()).ok()
 }

@@ -5,7 +5,7 @@ use std::fs;
 use pkgsrv_index::PackageName;
 use pkgsrv_recipe::{BuildKind, Recipe, SourceOrigin};
 
-use super::{Findings, RecipeChecker, told};
+use super::{Findings, RecipeChecker};
 use crate::error::{BuildError, IoContext as _};
 use crate::limits::Bounds;
 use crate::process;
@@ -67,7 +67,7 @@ impl RecipeChecker<'_> {
                 return Ok(());
             }
             Err(error @ BuildError::Fetch { .. }) => {
-                findings.unchecked("source", told(&error));
+                findings.unchecked("source", error.with_causes());
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -129,7 +129,7 @@ impl RecipeChecker<'_> {
             Err(error) => {
                 findings.add(
                     "source",
-                    told(&error),
+                    error.with_causes(),
                     "an archive that can be fetched".to_owned(),
                     "correct where it comes from".to_owned(),
                 );

@@ -7,7 +7,6 @@ use std::fs;
 use pep440_rs::Version;
 use pkgsrv_index::{Abi, Digest, PackageName, Requirement, WheelFilename, evaluate};
 use pkgsrv_recipe::LockedWheel;
-use pkgsrv_wheel::Wheel;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -61,6 +60,11 @@ struct Kept {
     tools: BTreeMap<String, Digest>,
 }
 
+/// The lock of who makes a resolution or takes it out.
+pub(crate) fn lock_name(digest: &str) -> String {
+    format!("resolution-{digest}")
+}
+
 /// Resolves what one source is built with.
 pub(super) struct Resolver<'a> {
     pub context: &'a Context,
@@ -92,7 +96,7 @@ impl Resolver<'_> {
         {
             return Ok(kept);
         }
-        let lock = self.context.cache.lock(&format!("resolution-{digest}"), self.context)?;
+        let lock = self.context.cache.lock(&lock_name(&digest.to_string()), self.context)?;
         if let Some(kept) = self.kept(digest)? {
             return Ok(kept);
         }
@@ -210,9 +214,7 @@ impl Resolver<'_> {
     /// What a pinned tool needs for the extras of a requirement.
     fn of_extras(&self, requirement: &Requirement, tool: &LockedWheel) -> Result<Vec<Requirement>, BuildError> {
         let fetched = source::fetch_wheel(self.context, tool)?;
-        let bytes = fs::read(&fetched.path).doing("read", &fetched.path)?;
-        let wheel_error = |source| BuildError::Wheel { filename: fetched.filename.clone(), source };
-        let metadata = Wheel::parse(bytes.as_slice()).and_then(|wheel| wheel.metadata()).map_err(wheel_error)?;
+        let metadata = source::wheel_metadata(&fetched.path)?;
         let lines = metadata.requires_dist.iter().map(String::as_str);
         let needs = evaluate(lines, &requirement.extras, self.abi)
             .map_err(|error| self.error(format!("{}: {error}", tool.filename)))?;
