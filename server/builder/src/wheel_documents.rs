@@ -1,9 +1,9 @@
 //! What is kept beside a wheel for those who ask what it is made of: lock, bill of materials, provenance.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use pkgsrv_index::DocumentKind;
+use pkgsrv_index::{DocumentKind, PackageName, WheelFilename};
 use pkgsrv_wheel::Wheel;
 
 use crate::action::{ActionResult, sha256};
@@ -32,8 +32,11 @@ impl ActionResult {
         let metadata = parsed.map_err(|source| BuildError::Wheel { filename: filename.clone(), source })?;
         let wheel = WheelIdentity { filename, sha256: sha256(bytes) };
         let company = self.admission().map(|report| report.company).unwrap_or_default();
+        let names = company.iter().filter_map(|wheel| wheel.filename.parse().ok());
+        let names: BTreeSet<PackageName> = names.map(|filename: WheelFilename| filename.name().clone()).collect();
         let run = |other: &Self| Some((other.name.clone(), BuildLock::read(&other.directory)?.run));
-        let needs: BTreeMap<_, _> = results.iter().filter_map(run).collect();
+        let needs: BTreeMap<_, _> =
+            results.iter().filter(|other| names.contains(&other.name)).filter_map(run).collect();
         let subject = Subject { lock: &lock, wheel: &wheel, metadata: &metadata, company: &company, needs: &needs };
         Ok(WheelDocuments::from([
             (DocumentKind::Lock, lock.to_bytes()),
