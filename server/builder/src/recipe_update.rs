@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use pep440_rs::{Version, VersionSpecifiers};
-use pkgsrv_index::{Abi, Digest, PackageName, Requirement, WheelFilename};
+use pkgsrv_index::{Abi, Digest, PackageName, WheelFilename};
 use pkgsrv_recipe::{Recipe, SourceOrigin};
 
 use crate::builder::{BuildOptions, Builder};
@@ -16,7 +16,7 @@ use crate::error::{BuildError, IoContext as _};
 use crate::recipe_check::{RecipeChecker, RecipeProblem};
 use crate::recipe_tree::RecipeTree;
 use crate::upstream::UpstreamFile;
-use crate::without_recipe::{RecipeFinder, WantedPackage};
+use crate::without_recipe::RecipeFinder;
 use crate::work_directory::WorkDirectory;
 
 /// Changes one recipe of a folder.
@@ -104,7 +104,7 @@ impl<'a> RecipeUpdate<'a> {
         if !problems.is_empty() {
             return Ok(UpdateOutcome { problems, others: Vec::new() });
         }
-        let wanted = [WantedPackage::Project(Requirement::any(self.recipe.name.clone()))];
+        let wanted = [self.recipe.name.clone().into()];
         let mut recipes = RecipeFinder::new(self.context, &tree, self.abi).closure(&wanted)?;
         if let Some(loaded) = recipes.get_mut(&self.recipe.name) {
             // What is typed builds the recipe as it is.

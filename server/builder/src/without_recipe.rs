@@ -65,6 +65,13 @@ impl std::str::FromStr for WantedPackage {
     }
 }
 
+/// Any version of a project.
+impl From<PackageName> for WantedPackage {
+    fn from(name: PackageName) -> Self {
+        Self::Project(Requirement::any(name))
+    }
+}
+
 impl<'a> RecipeFinder<'a> {
     /// Looks in `tree` first.
     pub fn new(context: &'a Context, tree: &'a RecipeTree, abi: Abi) -> Self {

@@ -9,7 +9,7 @@ use pkgsrv::BuildArgs;
 use pkgsrv_builder::{
     Builder, Interrupt, PYTEST, PackageTest, TestKind, TestOptions, TestOutcome, TestStep, WantedPackage, printable,
 };
-use pkgsrv_index::{PackageName, Requirement};
+use pkgsrv_index::PackageName;
 use serde_json::json;
 
 use super::working::interruptible;
@@ -57,10 +57,9 @@ impl Test {
 
     fn test(&self, interrupt: &Interrupt) -> Result<Vec<PackageTest>> {
         let context = self.settings.context(interrupt);
-        let mut wanted: Vec<_> =
-            self.names.iter().map(|name| WantedPackage::Project(Requirement::any(name.clone()))).collect();
+        let mut wanted: Vec<WantedPackage> = self.names.iter().cloned().map(Into::into).collect();
         if self.unvendored {
-            wanted.push(WantedPackage::Project(Requirement::any(PYTEST.parse()?)));
+            wanted.push(PYTEST.parse::<PackageName>()?.into());
         }
         let recipes = self.settings.loaded_recipes(&context, &wanted)?;
         for name in &self.names {

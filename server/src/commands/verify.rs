@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use pkgsrv::BuildArgs;
 use pkgsrv_builder::{Builder, Difference, Interrupt, Verification, WantedPackage};
-use pkgsrv_index::{PackageName, Requirement};
+use pkgsrv_index::PackageName;
 use serde_json::json;
 
 use super::working::interruptible;
@@ -38,8 +38,7 @@ impl Verify {
 
     fn verify(&self, interrupt: &Interrupt) -> Result<Vec<Verification>> {
         let context = self.settings.context(interrupt);
-        let wanted: Vec<_> =
-            self.names.iter().map(|name| WantedPackage::Project(Requirement::any(name.clone()))).collect();
+        let wanted: Vec<WantedPackage> = self.names.iter().cloned().map(Into::into).collect();
         let recipes = self.settings.loaded_recipes(&context, &wanted)?;
         let builder = Builder::new(&context, self.settings.abi())?;
         Ok(builder.verify(&recipes, &self.names, self.settings.options(false))?)

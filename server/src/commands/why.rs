@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anyhow::{Result, bail};
 use pkgsrv::BuildArgs;
 use pkgsrv_builder::{Changed, PlannedPackage, PlannedState, WantedPackage};
-use pkgsrv_index::{PackageName, Requirement};
+use pkgsrv_index::PackageName;
 use serde_json::json;
 
 use super::build::plan;
@@ -30,7 +30,7 @@ impl Why {
     pub(crate) async fn run(self) -> Result<()> {
         let (name, json) = (self.name.clone(), self.output.json);
         let asked = if self.wanted.is_empty() { vec![name.clone()] } else { self.wanted };
-        let wanted: Vec<_> = asked.iter().map(|name| WantedPackage::Project(Requirement::any(name.clone()))).collect();
+        let wanted: Vec<WantedPackage> = asked.iter().cloned().map(Into::into).collect();
         let plan = interruptible(move |interrupt| plan(&self.settings, &wanted, interrupt)).await?;
         let Some(package) = plan.iter().find(|package| package.name == name) else {
             let wanted = asked.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
