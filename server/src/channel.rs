@@ -1,26 +1,50 @@
-//! Reading a channel: the head, then the index that it names.
+//! Reading a channel: the head of a line, then the trees that it names, as far as they are needed.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
-use pkgsrv_index::{Abi, ChannelIndex, Head};
+use pkgsrv_index::tree::{Found, Node, NodeRef, find, for_each};
+use pkgsrv_index::{
+    Abi, ChannelIndex, Digest, PackageName, Project, Release, StoredHead, TreeRoots, WholeHead, newest,
+};
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::store::digest_of;
+use crate::trees::{self, NewTrees};
 use crate::{ChannelName, ServerError, Store, StoredObject};
 
 /// One line of a channel as of one head.
 #[derive(Debug)]
 pub struct Line {
-    /// The head, `None` while nothing has been published.
-    pub head: Option<Head>,
-    /// What it names; empty while nothing has been published.
-    pub index: ChannelIndex,
+    store: Store,
+    channel: ChannelName,
+    abi: Abi,
+    head: Option<PublishedHead>,
+    trees: TreeRoots,
+    /// Nodes that are not stored: those of a line whose index is still one document.
+    unsaved: Option<NewTrees>,
+}
+
+/// The head of a line that something was published to.
+#[derive(Debug, Clone)]
+struct PublishedHead {
+    serial: u64,
+    bytes: Vec<u8>,
 }
 
 /// Tells two heads apart without reading them: a publish renames a new file into place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HeadStamp(Option<(u64, u64, i64, i64)>);
+
+/// Which object a node is.
+#[derive(Debug, Clone, Copy)]
+enum Tree {
+    Index,
+    /// Repodata and modules, which loaders read.
+    Published,
+}
 
 impl HeadStamp {
     /// Whether there is a head at all.
@@ -39,23 +63,189 @@ pub fn head_stamp(store: &Store, channel: &ChannelName, abi: Abi) -> Result<Head
     }
 }
 
-/// Reads a line through its head. The index is checked against the digest that the head names.
+/// Reads the head of a line.
 pub fn read_line(store: &Store, channel: &ChannelName, abi: Abi) -> Result<Line, ServerError> {
+    let mut line = Line {
+        store: store.clone(),
+        channel: channel.clone(),
+        abi,
+        head: None,
+        trees: TreeRoots::default(),
+        unsaved: None,
+    };
     let object = StoredObject::Head { channel: channel.clone(), abi };
-    let Some(bytes) = store.read(&object)? else {
-        return Ok(Line { head: None, index: ChannelIndex::empty(abi) });
-    };
-    let path = store.file(&object);
-    let head = Head::from_bytes(&bytes).map_err(|source| ServerError::Stored { path, source })?;
-    let object = StoredObject::Index { channel: channel.clone(), abi, sha256: head.index.sha256 };
-    let path = store.file(&object);
-    let Some(bytes) = store.read(&object)? else {
-        return Err(ServerError::Read { path, source: io::ErrorKind::NotFound.into() });
-    };
-    let found = digest_of(&bytes);
-    if found != head.index.sha256 {
-        return Err(ServerError::Damaged { path, expected: head.index.sha256, found });
+    let Some(bytes) = store.read(&object)? else { return Ok(line) };
+    let stored = |source| ServerError::Stored { path: store.file(&object), source };
+    let head = StoredHead::from_bytes(&bytes).map_err(stored)?;
+    line.head = Some(PublishedHead { serial: head.serial(), bytes });
+    match head {
+        StoredHead::Trees(head) => line.trees = head.trees,
+        StoredHead::Whole(head) => line.take_whole(&head)?,
     }
-    let index = ChannelIndex::from_bytes(&bytes).map_err(|source| ServerError::Stored { path, source })?;
-    Ok(Line { head: Some(head), index })
+    Ok(line)
+}
+
+impl Line {
+    /// The ABI.
+    pub const fn abi(&self) -> Abi {
+        self.abi
+    }
+
+    /// The number of publishes so far.
+    pub fn serial(&self) -> u64 {
+        self.head.as_ref().map_or(0, |head| head.serial)
+    }
+
+    /// The head as it is stored; `None` while nothing has been published.
+    pub fn head_bytes(&self) -> Option<&[u8]> {
+        self.head.as_ref().map(|head| head.bytes.as_slice())
+    }
+
+    /// The roots of its trees.
+    pub const fn trees(&self) -> &TreeRoots {
+        &self.trees
+    }
+
+    /// Its trees where they are not stored yet.
+    pub(crate) const fn unsaved(&self) -> Option<&NewTrees> {
+        self.unsaved.as_ref()
+    }
+
+    /// The files of a project; none if the line does not have it.
+    pub fn project(&self, name: &PackageName) -> Result<Project, ServerError> {
+        let project: Project = self.entry(Tree::Index, self.trees.index.as_ref(), name)?.unwrap_or_default();
+        project.check(name)?;
+        Ok(project)
+    }
+
+    /// The releases of a project, `None` if the line has none that its Python admits.
+    pub fn releases(&self, name: &PackageName) -> Result<Option<Vec<Release>>, ServerError> {
+        self.entry(Tree::Published, self.trees.repodata.as_ref(), name)
+    }
+
+    /// The projects whose newest release brings a module.
+    pub fn bringing(&self, module: &String) -> Result<BTreeSet<PackageName>, ServerError> {
+        Ok(self.entry(Tree::Published, self.trees.modules.as_ref(), module)?.unwrap_or_default())
+    }
+
+    /// Every file; reads all of the index.
+    pub fn index(&self) -> Result<ChannelIndex, ServerError> {
+        let mut projects = BTreeMap::new();
+        self.walk(Tree::Index, self.trees.index.as_ref(), |name, project| drop(projects.insert(name, project)))?;
+        projects.iter().try_for_each(|(name, project): (&PackageName, &Project)| project.check(name))?;
+        Ok(ChannelIndex::new(self.abi, projects))
+    }
+
+    /// The projects that have releases; reads all of the repodata.
+    pub fn names(&self) -> Result<BTreeSet<PackageName>, ServerError> {
+        let mut names = BTreeSet::new();
+        let mut visit = |name: PackageName, _: IgnoredAny| {
+            names.insert(name);
+        };
+        self.walk(Tree::Published, self.trees.repodata.as_ref(), &mut visit)?;
+        Ok(names)
+    }
+
+    /// Of each project the release that those get who ask for no version; reads all of the repodata.
+    pub fn newest(&self) -> Result<BTreeMap<PackageName, Release>, ServerError> {
+        let mut chosen = BTreeMap::new();
+        let mut visit = |name: PackageName, releases: Vec<Release>| {
+            if let Some(release) = newest(&releases) {
+                chosen.insert(name, release.clone());
+            }
+        };
+        self.walk(Tree::Published, self.trees.repodata.as_ref(), &mut visit)?;
+        Ok(chosen)
+    }
+
+    /// A node of a tree that loaders read; `None` if there is none of this name.
+    pub fn published_node(&self, sha256: Digest) -> Result<Option<Vec<u8>>, ServerError> {
+        self.store.read(&self.object(Tree::Published, sha256))
+    }
+
+    /// What has to be written so that these projects are as given.
+    pub(crate) fn changed(&self, projects: &BTreeMap<PackageName, Project>) -> Result<NewTrees, ServerError> {
+        trees::changed(self, projects)
+    }
+
+    /// A node of the index.
+    pub(crate) fn index_node(&self, node: &NodeRef) -> Result<Node<PackageName, Project>, ServerError> {
+        self.node(Tree::Index, node)
+    }
+
+    /// A node of repodata or modules.
+    pub(crate) fn shared_node<K, V>(&self, node: &NodeRef) -> Result<Node<K, V>, ServerError>
+    where
+        K: Ord + DeserializeOwned,
+        V: DeserializeOwned,
+    {
+        self.node(Tree::Published, node)
+    }
+
+    fn object(&self, tree: Tree, sha256: Digest) -> StoredObject {
+        let (channel, abi) = (self.channel.clone(), self.abi);
+        match tree {
+            Tree::Index => StoredObject::Index { channel, abi, sha256 },
+            Tree::Published => StoredObject::Repodata { channel, abi, sha256 },
+        }
+    }
+
+    fn node<K, V>(&self, tree: Tree, reference: &NodeRef) -> Result<Node<K, V>, ServerError>
+    where
+        K: Ord + DeserializeOwned,
+        V: DeserializeOwned,
+    {
+        let object = self.object(tree, reference.sha256);
+        let parse = |bytes: &[u8]| {
+            Node::from_bytes(bytes).map_err(|source| ServerError::Stored { path: self.store.file(&object), source })
+        };
+        match self.unsaved.as_ref().and_then(|unsaved| unsaved.get(reference.sha256)) {
+            Some(bytes) => parse(bytes),
+            None => parse(&self.read_checked(&object, reference.sha256)?),
+        }
+    }
+
+    fn read_checked(&self, object: &StoredObject, expected: Digest) -> Result<Vec<u8>, ServerError> {
+        let path = || self.store.file(object);
+        let Some(bytes) = self.store.read(object)? else {
+            return Err(ServerError::Read { path: path(), source: io::ErrorKind::NotFound.into() });
+        };
+        let found = digest_of(&bytes);
+        if found == expected { Ok(bytes) } else { Err(ServerError::Damaged { path: path(), expected, found }) }
+    }
+
+    fn entry<K, V>(&self, tree: Tree, root: Option<&NodeRef>, key: &K) -> Result<Option<V>, ServerError>
+    where
+        K: Ord + AsRef<str> + DeserializeOwned,
+        V: Clone + DeserializeOwned,
+    {
+        let mut nodes = BTreeMap::new();
+        loop {
+            match find(root, &nodes, key) {
+                Found::Entry(value) => return Ok(Some(V::clone(value))),
+                Found::Nothing => return Ok(None),
+                Found::Needs(reference, _) => drop(nodes.insert(reference.sha256, self.node(tree, &reference)?)),
+            }
+        }
+    }
+
+    fn walk<K, V>(&self, tree: Tree, root: Option<&NodeRef>, mut visit: impl FnMut(K, V)) -> Result<(), ServerError>
+    where
+        K: Ord + DeserializeOwned,
+        V: DeserializeOwned,
+    {
+        for_each(root, &mut |reference: &NodeRef| self.node(tree, reference), &mut visit)
+    }
+
+    /// Makes trees of an index that is one document.
+    fn take_whole(&mut self, head: &WholeHead) -> Result<(), ServerError> {
+        let object = self.object(Tree::Index, head.index.sha256);
+        let bytes = self.read_checked(&object, head.index.sha256)?;
+        let index = ChannelIndex::from_whole(&bytes)
+            .map_err(|source| ServerError::Stored { path: self.store.file(&object), source })?;
+        let trees = self.changed(index.projects())?;
+        self.trees = trees.roots;
+        self.unsaved = Some(trees);
+        Ok(())
+    }
 }

@@ -140,6 +140,13 @@ pub enum ServerError {
         /// What is wrong with it.
         source: IndexError,
     },
+    /// A tree of the store whose nodes contradict each other.
+    #[error("the channel cannot be read")]
+    Tree {
+        /// What is wrong with it.
+        #[from]
+        source: IndexError,
+    },
     /// A wheel whose filename and METADATA disagree.
     #[error("{filename} cannot be published: its METADATA says {field} `{found}`, its filename says `{expected}`")]
     MetadataMismatch {

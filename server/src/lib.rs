@@ -22,6 +22,7 @@ mod publish;
 mod routes;
 mod settings;
 mod store;
+mod trees;
 mod upload;
 mod views;
 mod wheel_document;

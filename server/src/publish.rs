@@ -3,13 +3,16 @@
 mod candidates;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pkgsrv_index::{Abi, ChannelIndex, Head, Inserted, ObjectRef, Repodata, UploadTime, WheelFilename};
+use pkgsrv_index::tree::WrittenNode;
+use pkgsrv_index::{Abi, FileEntry, Head, Inserted, PackageName, Project, Release, UploadTime, WheelFilename};
 
 use self::candidates::Admitted;
 use crate::channel::{Line, read_line};
 use crate::store::{PublishLock, digest_of};
+use crate::trees::NewTrees;
 use crate::upload::CheckedUpload;
 use crate::{ChannelName, ServerError, Store, StoredObject, Upload};
 
@@ -77,12 +80,12 @@ impl<'a> Publication<'a> {
             }
             let lock = store.lock()?;
             let mut lines: Vec<NextLine> = abis.iter().map(next).collect::<Result<_, _>>()?;
-            if !lines.iter().all(|line| admitted.covers(line, &checked)) {
+            if !all_covered(&admitted, &lines, &checked)? {
                 continue;
             }
             let mut plan = Plan::default();
             for line in &mut lines {
-                plan.add_line(channel, line, &checked, &admitted);
+                plan.add_line(channel, line, &checked, &admitted)?;
             }
             return Ok(Self { store, lock, plan, lines: lines.into_iter().map(|line| line.result).collect() });
         }
@@ -100,6 +103,15 @@ impl<'a> Publication<'a> {
         self.writes().try_for_each(|(object, bytes)| self.store.write(&self.lock, object, bytes))?;
         Ok(self.lines)
     }
+}
+
+fn all_covered(admitted: &Admitted, lines: &[NextLine], uploads: &[CheckedUpload<'_>]) -> Result<bool, ServerError> {
+    for line in lines {
+        if !admitted.covers(line, uploads)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The lines that change: of those asked for, the ones that some wheel fits.
@@ -125,7 +137,10 @@ fn upload_time(now: SystemTime) -> UploadTime {
 
 /// A line as it will be.
 struct NextLine {
-    index: ChannelIndex,
+    /// As it is.
+    line: Line,
+    /// The projects that get files, with them.
+    projects: BTreeMap<PackageName, Project>,
     result: PublishedLine,
 }
 
@@ -137,12 +152,19 @@ impl NextLine {
         uploads: &[CheckedUpload<'_>],
         time: &UploadTime,
     ) -> Result<Self, ServerError> {
-        let Line { head, mut index } = read_line(store, channel, abi)?;
-        let serial = head.map_or(0, |head| head.serial);
+        let line = read_line(store, channel, abi)?;
+        let serial = line.serial();
         let mut result = PublishedLine { abi, serial, added: Vec::new(), already_there: Vec::new() };
+        let mut projects = BTreeMap::new();
         for upload in uploads.iter().filter(|upload| upload.filename.tags_fit(abi).is_some()) {
-            let inserted = index
-                .insert(upload.entry(abi, time.clone())?)
+            let name = upload.filename.name();
+            if !projects.contains_key(name) {
+                projects.insert(name.clone(), line.project(name)?);
+            }
+            let inserted = projects
+                .entry(name.clone())
+                .or_default()
+                .insert(abi, upload.entry(abi, time.clone())?)
                 .map_err(|source| ServerError::Index { filename: upload.filename.to_string(), source })?;
             match inserted {
                 Inserted::Added => result.added.push(upload.filename.clone()),
@@ -152,7 +174,23 @@ impl NextLine {
         if !result.added.is_empty() {
             result.serial = serial + 1;
         }
-        Ok(Self { index, result })
+        Ok(Self { line, projects, result })
+    }
+
+    /// The releases of a project.
+    fn releases(&self, name: &PackageName) -> Result<Option<Vec<Release>>, ServerError> {
+        match self.projects.get(name) {
+            Some(project) => Ok(Some(project.releases(self.line.abi())).filter(|releases| !releases.is_empty())),
+            None => self.line.releases(name),
+        }
+    }
+
+    /// A file of it.
+    fn file(&self, filename: &WheelFilename) -> Result<Option<FileEntry>, ServerError> {
+        match self.projects.get(filename.name()) {
+            Some(project) => Ok(project.get(filename.as_str()).cloned()),
+            None => Ok(self.line.project(filename.name())?.get(filename.as_str()).cloned()),
+        }
     }
 }
 
@@ -173,9 +211,9 @@ impl<'a> Plan<'a> {
         line: &mut NextLine,
         uploads: &[CheckedUpload<'a>],
         admitted: &Admitted,
-    ) {
-        let NextLine { index, result } = line;
-        for upload in uploads.iter().filter(|upload| upload.filename.tags_fit(index.abi).is_some()) {
+    ) -> Result<(), ServerError> {
+        let NextLine { line, projects, result } = line;
+        for upload in uploads.iter().filter(|upload| upload.filename.tags_fit(line.abi()).is_some()) {
             let (sha256, filename) = (upload.sha256, upload.filename.clone());
             self.blobs.push((StoredObject::Wheel { sha256, filename: filename.clone() }, upload.bytes.into()));
             self.blobs.push((StoredObject::Metadata { sha256, filename }, upload.metadata_bytes.clone().into()));
@@ -185,27 +223,42 @@ impl<'a> Plan<'a> {
             self.blobs.extend(objects.map(|bytes| (StoredObject::Document { sha256: digest_of(bytes) }, bytes.into())));
         }
         for filename in &result.added {
-            let Some(report) = admitted.report(index.abi, filename) else { continue };
+            let Some(report) = admitted.report(line.abi(), filename) else { continue };
             let sha256 = digest_of(report);
             self.blobs.push((StoredObject::Admission { sha256 }, report.to_vec().into()));
-            index.set_admission(filename.as_str(), sha256);
+            if let Some(project) = projects.get_mut(filename.name()) {
+                project.set_admission(filename.as_str(), sha256);
+            }
         }
-        if !result.added.is_empty() {
-            self.add_views(channel, index, result.serial);
+        if result.added.is_empty() {
+            return Ok(());
         }
+        self.add_trees(channel, line, projects, result.serial)
     }
 
-    fn add_views(&mut self, channel: &ChannelName, index: &ChannelIndex, serial: u64) {
-        let abi = index.abi;
-        let refer = |bytes: &[u8]| ObjectRef { sha256: digest_of(bytes), size: bytes.len() as u64 };
-        let repodata = Repodata::from_index(index, channel.blobs_from_view()).to_bytes();
-        let index = index.to_bytes();
-        let head = Head::new(abi, serial, refer(&index), refer(&repodata));
+    fn add_trees(
+        &mut self,
+        channel: &ChannelName,
+        line: &Line,
+        projects: &BTreeMap<PackageName, Project>,
+        serial: u64,
+    ) -> Result<(), ServerError> {
+        let abi = line.abi();
         let channel = || channel.clone();
-        let object = StoredObject::Index { channel: channel(), abi, sha256: head.index.sha256 };
-        self.views.push((object, index.into()));
-        let object = StoredObject::Repodata { channel: channel(), abi, sha256: head.repodata.sha256 };
-        self.views.push((object, repodata.into()));
+        let changed = line.changed(projects)?;
+        // A line whose index was one document gets trees now.
+        for NewTrees { index, published, .. } in line.unsaved().into_iter().chain([&changed]) {
+            for WrittenNode { sha256, bytes, .. } in index {
+                let object = StoredObject::Index { channel: channel(), abi, sha256: *sha256 };
+                self.views.push((object, bytes.clone().into()));
+            }
+            for WrittenNode { sha256, bytes, .. } in published {
+                let object = StoredObject::Repodata { channel: channel(), abi, sha256: *sha256 };
+                self.views.push((object, bytes.clone().into()));
+            }
+        }
+        let head = Head::new(abi, serial, channel().blobs_from_view(), changed.roots);
         self.heads.push((StoredObject::Head { channel: channel(), abi }, head.to_bytes().into()));
+        Ok(())
     }
 }

@@ -170,7 +170,7 @@ impl Asked {
     /// A view of the channel as the response.
     async fn view(&self, app: &Arc<App>, view: View, missing: impl FnOnce() -> String) -> Result<Response, HttpError> {
         let policy = match view {
-            View::Repodata { .. } => CachePolicy::ImmutableView,
+            View::Node { .. } => CachePolicy::ImmutableView,
             _ => CachePolicy::Page,
         };
         let snapshot = self.snapshot(app).await?;

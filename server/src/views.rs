@@ -1,10 +1,10 @@
 //! A channel's views, made when first asked for and kept until the channel changes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pkgsrv_builder::AdmissionReport;
-use pkgsrv_index::{Abi, PackageName, PyodideLock, WheelFilename, simple};
+use pkgsrv_index::{Abi, Digest, PackageName, Project, PyodideLock, WheelFilename, simple};
 
 use crate::channel::{HeadStamp, Line, head_stamp, read_line};
 use crate::http::accept::SimpleFormat;
@@ -24,7 +24,7 @@ pub(crate) enum View {
     Project { abi: Option<Abi>, name: PackageName, format: SimpleFormat, base: BaseUrl },
     Lockfile { abi: Abi },
     Head { abi: Abi },
-    Repodata { abi: Abi },
+    Node { abi: Abi, sha256: Digest },
     Home { base: BaseUrl },
     Package { name: PackageName },
     Admission { filename: WheelFilename, format: ReportFormat },
@@ -138,48 +138,58 @@ impl Snapshot {
         Ok(Some(page))
     }
 
-    /// Whether this digest names the line's current repodata.
-    pub(crate) fn is_current_repodata(&self, abi: Abi, sha256: pkgsrv_index::Digest) -> bool {
-        self.line(abi).and_then(|line| line.head).is_some_and(|head| head.repodata.sha256 == sha256)
-    }
-
     fn line(&self, abi: Abi) -> Option<&Line> {
         self.lines.get(&abi).map(|(_, line)| &**line)
     }
 
-    fn indexes(&self, abi: Option<Abi>) -> impl Iterator<Item = &pkgsrv_index::ChannelIndex> {
+    /// The line of an ABI, or all.
+    fn lines(&self, abi: Option<Abi>) -> impl DoubleEndedIterator<Item = &Line> {
         let asked = move |line: &Abi| abi.is_none_or(|abi| abi == *line);
-        self.lines.iter().filter(move |(abi, _)| asked(abi)).map(|(_, (_, line))| &line.index)
+        self.lines.iter().filter(move |(abi, _)| asked(abi)).map(|(_, (_, line))| &**line)
+    }
+
+    fn names(&self, abi: Option<Abi>) -> Result<BTreeSet<PackageName>, ServerError> {
+        let mut names = BTreeSet::new();
+        for line in self.lines(abi) {
+            names.append(&mut line.names()?);
+        }
+        Ok(names)
+    }
+
+    fn project(&self, abi: Option<Abi>, name: &PackageName) -> Result<Vec<(Abi, Project)>, ServerError> {
+        self.lines(abi).map(|line| Ok((line.abi(), line.project(name)?))).collect()
     }
 
     fn render(&self, view: &View) -> Result<Option<Page>, ServerError> {
         Ok(match view {
             View::ProjectList { abi, format } => {
-                let list = simple::ProjectList::from_indexes(self.indexes(*abi));
+                let list = simple::ProjectList::new(self.names(*abi)?);
                 let body = if *format == SimpleFormat::Json { list.to_json() } else { list.to_html().into_bytes() };
                 Some(Page::new(format.content_type(), Vary::TypeAndEncoding, body))
             }
             View::Project { abi, name, format, base } => {
                 let blobs = format!("{base}/blobs/");
-                simple::ProjectPage::from_indexes(name, self.indexes(*abi), &blobs).map(|page| {
+                let lines = self.project(*abi, name)?;
+                let lines = lines.iter().map(|(abi, project)| (*abi, project));
+                simple::ProjectPage::new(name, lines, &blobs).map(|page| {
                     let body = if *format == SimpleFormat::Json { page.to_json() } else { page.to_html().into_bytes() };
                     Page::new(format.content_type(), Vary::TypeAndEncoding, body)
                 })
             }
-            View::Lockfile { abi } => self.line(*abi).map(|line| {
-                let lock = PyodideLock::from_index(&line.index, self.channel.blobs_from_view());
-                Page::new("application/json", Vary::Encoding, lock.to_bytes())
-            }),
-            View::Head { abi } => self.line(*abi).and_then(|line| line.head).map(|head| {
+            View::Lockfile { abi } => {
+                let Some(line) = self.line(*abi) else { return Ok(None) };
+                let lock = PyodideLock::new(*abi, &line.newest()?, self.channel.blobs_from_view());
+                Some(Page::new("application/json", Vary::Encoding, lock.to_bytes()))
+            }
+            View::Head { abi } => self.line(*abi).and_then(Line::head_bytes).map(|head| {
                 // A few hundred bytes that change with every publish are not worth an encoding.
-                Page::new("application/json", Vary::Nothing, head.to_bytes())
+                Page::new("application/json", Vary::Nothing, head.to_vec())
             }),
-            View::Repodata { abi } => self.repodata(*abi)?,
-            View::Package { name } => self.package(name),
+            View::Node { abi, sha256 } => self.node(*abi, *sha256)?,
+            View::Package { name } => self.package(name)?,
             View::Admission { filename, format } => self.admission(filename, *format)?,
             View::Home { base } => {
-                let names: Vec<String> =
-                    simple::ProjectList::from_indexes(self.indexes(None)).names().map(ToString::to_string).collect();
+                let names: Vec<String> = self.names(None)?.iter().map(ToString::to_string).collect();
                 let html = crate::home::page(base, &self.channel, Abi::preferred(), &names);
                 // At `/`, who asks for HTML by name may be sent on.
                 Some(Page::new("text/html; charset=utf-8", Vary::TypeAndEncoding, html))
@@ -188,24 +198,23 @@ impl Snapshot {
     }
 
     /// The newest version first; within it as the line has them.
-    fn package(&self, name: &PackageName) -> Option<Page> {
-        let lines = self.lines.values().rev().map(|(_, line)| line);
-        let of_line = |line: &Arc<Line>| {
-            let files = line.index.files().filter(|entry| entry.name == *name).cloned();
-            files.map(|entry| (line.index.abi, entry)).collect::<Vec<_>>()
-        };
-        let mut files: Vec<_> = lines.flat_map(of_line).collect();
-        files.sort_by(|(_, one), (_, other)| other.version.cmp(&one.version));
-        let listed: Vec<Listed<'_>> = files.iter().map(|(abi, entry)| Listed { abi: *abi, entry }).collect();
+    fn package(&self, name: &PackageName) -> Result<Option<Page>, ServerError> {
+        let lines = self.project(None, name)?;
+        let mut listed: Vec<Listed<'_>> = lines
+            .iter()
+            .rev()
+            .flat_map(|(abi, project)| project.files().map(|entry| Listed { abi: *abi, entry }))
+            .collect();
+        listed.sort_by(|one, other| other.entry.version.cmp(&one.entry.version));
         let html = || crate::package_page::package(&self.channel, name, &listed);
-        (!listed.is_empty()).then(|| Page::new("text/html; charset=utf-8", Vary::Encoding, html()))
+        Ok((!listed.is_empty()).then(|| Page::new("text/html; charset=utf-8", Vary::Encoding, html())))
     }
 
     /// The report of the newest line that has one on this file.
     fn admission(&self, filename: &WheelFilename, format: ReportFormat) -> Result<Option<Page>, ServerError> {
-        let lines = self.lines.values().rev();
-        let report = |line: &Line| line.index.get(filename.as_str()).and_then(|entry| entry.admission_sha256);
-        let Some(sha256) = lines.map(|(_, line)| line).find_map(|line| report(line)) else { return Ok(None) };
+        let lines = self.project(None, filename.name())?;
+        let report = |project: &Project| project.get(filename.as_str()).and_then(|entry| entry.admission_sha256);
+        let Some(sha256) = lines.iter().rev().find_map(|(_, project)| report(project)) else { return Ok(None) };
         let object = StoredObject::Admission { sha256 };
         let Some(bytes) = self.store.read(&object)? else { return Ok(None) };
         Ok(Some(match format {
@@ -219,10 +228,9 @@ impl Snapshot {
         }))
     }
 
-    fn repodata(&self, abi: Abi) -> Result<Option<Page>, ServerError> {
-        let Some(head) = self.line(abi).and_then(|line| line.head) else { return Ok(None) };
-        let object = StoredObject::Repodata { channel: self.channel.clone(), abi, sha256: head.repodata.sha256 };
-        let bytes = self.store.read(&object)?;
+    fn node(&self, abi: Abi, sha256: Digest) -> Result<Option<Page>, ServerError> {
+        let Some(line) = self.line(abi) else { return Ok(None) };
+        let bytes = line.published_node(sha256)?;
         Ok(bytes.map(|bytes| Page::new("application/json", Vary::Encoding, bytes)))
     }
 }

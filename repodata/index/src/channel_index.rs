@@ -2,19 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Abi, Digest, FORMAT, FileEntry, IndexError};
+use crate::format::{WHOLE_FORMAT, from_json_of};
+use crate::{Abi, Digest, FileEntry, IndexError, PackageName};
 
-/// The index object of one channel and ABI. Stored under the digest of [`Self::to_bytes`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChannelIndex {
-    format: u32,
-    /// The line's ABI.
-    pub abi: Abi,
-    files: BTreeMap<String, FileEntry>,
-}
+/// The files of one project in one line, by filename. In the store it is an entry of the line's index tree.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Project(BTreeMap<String, FileEntry>);
 
 /// What became of an entry offered to an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,26 +21,32 @@ pub enum Inserted {
     AlreadyThere,
 }
 
-impl ChannelIndex {
-    /// An index without files.
-    pub const fn empty(abi: Abi) -> Self {
-        Self { format: FORMAT, abi, files: BTreeMap::new() }
-    }
-
-    /// Every file, sorted by filename.
+impl Project {
+    /// Its files, sorted by filename.
     pub fn files(&self) -> impl Iterator<Item = &FileEntry> {
-        self.files.values()
+        self.0.values()
     }
 
     /// The file of this name.
     pub fn get(&self, filename: &str) -> Option<&FileEntry> {
-        self.files.get(filename)
+        self.0.get(filename)
     }
 
-    /// Adds a file. The same filename with other bytes is an error, whatever else has changed.
-    pub fn insert(&mut self, entry: FileEntry) -> Result<Inserted, IndexError> {
-        entry.filename.require_fit(self.abi)?;
-        if let Some(published) = self.files.get(entry.filename.as_str()) {
+    /// The file of this name, to be changed.
+    pub fn get_mut(&mut self, filename: &str) -> Option<&mut FileEntry> {
+        self.0.get_mut(filename)
+    }
+
+    /// Whether it has no files.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds a file. The same filename with other bytes is an error, whatever else has changed, and so is a file that
+    /// does not fit the line's ABI.
+    pub fn insert(&mut self, abi: Abi, entry: FileEntry) -> Result<Inserted, IndexError> {
+        entry.filename.require_fit(abi)?;
+        if let Some(published) = self.0.get(entry.filename.as_str()) {
             if published.sha256 == entry.sha256 {
                 return Ok(Inserted::AlreadyThere);
             }
@@ -54,64 +56,87 @@ impl ChannelIndex {
                 offered: entry.sha256,
             });
         }
-        self.files.insert(entry.filename.to_string(), entry);
+        self.0.insert(entry.filename.to_string(), entry);
         Ok(Inserted::Added)
     }
 
     /// Names the report of a file's admission; nothing happens if there is no such file.
     pub fn set_admission(&mut self, filename: &str, report: Digest) {
-        if let Some(entry) = self.files.get_mut(filename) {
+        if let Some(entry) = self.0.get_mut(filename) {
             entry.admission_sha256 = Some(report);
         }
     }
 
-    /// Canonical JSON: compact, sorted; equal indexes have equal bytes.
-    ///
-    /// # Panics
-    /// Never: the type holds nothing that JSON cannot express.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        to_json(self)
-    }
-
-    /// Reads what [`Self::to_bytes`] wrote and checks that it agrees with itself.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, IndexError> {
-        const WHAT: &str = "channel index";
-        let index: Self = from_json(WHAT, bytes)?;
-        for (filename, entry) in &index.files {
+    /// That every entry stands under its own name, and in the project that it belongs to.
+    pub fn check(&self, name: &PackageName) -> Result<(), IndexError> {
+        for (filename, entry) in &self.0 {
             if filename != entry.filename.as_str()
                 || entry.name != *entry.filename.name()
+                || entry.name != *name
                 || entry.version != *entry.filename.version()
             {
                 let reason = format!(
-                    "the entry under {filename} describes {}, {} {}",
+                    "the entry of {name} under {filename} describes {}, {} {}",
                     entry.filename, entry.name, entry.version
                 );
-                return Err(IndexError::Inconsistent { what: WHAT, reason });
+                return Err(IndexError::Inconsistent { what: "channel index", reason });
             }
         }
-        Ok(index)
+        Ok(())
     }
 }
 
-/// Writes any of this crate's formats.
-pub(crate) fn to_json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("these types have string keys and no failing serializer")
+/// All projects of one line, in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelIndex {
+    /// The line's ABI.
+    pub abi: Abi,
+    projects: BTreeMap<PackageName, Project>,
 }
 
+/// The index as one document, as lines had it before they were trees.
 #[derive(Deserialize)]
-struct Probe {
-    format: u32,
+struct Whole {
+    abi: Abi,
+    files: BTreeMap<String, FileEntry>,
 }
 
-/// Reads any of this crate's numbered formats. A document of another format is reported as such,
-/// also where its shape no longer fits.
-pub(crate) fn from_json<T: DeserializeOwned>(what: &'static str, bytes: &[u8]) -> Result<T, IndexError> {
-    let parsed = serde_json::from_slice(bytes);
-    let probe = serde_json::from_slice::<Probe>(bytes);
-    if let Ok(Probe { format }) = probe
-        && format != FORMAT
-    {
-        return Err(IndexError::UnsupportedFormat { what, found: format, supported: FORMAT });
+impl ChannelIndex {
+    /// An index without files.
+    pub const fn empty(abi: Abi) -> Self {
+        Self { abi, projects: BTreeMap::new() }
     }
-    parsed.map_err(|error| IndexError::Json { what, reason: error.to_string() })
+
+    /// An index of these projects.
+    pub const fn new(abi: Abi, projects: BTreeMap<PackageName, Project>) -> Self {
+        Self { abi, projects }
+    }
+
+    /// Its projects.
+    pub const fn projects(&self) -> &BTreeMap<PackageName, Project> {
+        &self.projects
+    }
+
+    /// Every file, sorted by project and filename.
+    pub fn files(&self) -> impl Iterator<Item = &FileEntry> {
+        self.projects.values().flat_map(Project::files)
+    }
+
+    /// Adds a file, as [`Project::insert`] does.
+    pub fn insert(&mut self, entry: FileEntry) -> Result<Inserted, IndexError> {
+        // A file that is refused leaves no empty project.
+        entry.filename.require_fit(self.abi)?;
+        self.projects.entry(entry.name.clone()).or_default().insert(self.abi, entry)
+    }
+
+    /// Reads an index of format 1, which was one document, and checks that it agrees with itself.
+    pub fn from_whole(bytes: &[u8]) -> Result<Self, IndexError> {
+        let Whole { abi, files } = from_json_of("channel index", WHOLE_FORMAT, bytes)?;
+        let mut projects: BTreeMap<PackageName, Project> = BTreeMap::new();
+        for (filename, entry) in files {
+            projects.entry(entry.name.clone()).or_default().0.insert(filename, entry);
+        }
+        projects.iter().try_for_each(|(name, project)| project.check(name))?;
+        Ok(Self { abi, projects })
+    }
 }

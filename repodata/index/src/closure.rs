@@ -5,7 +5,7 @@ use std::fmt;
 
 use pep440_rs::{Operator, Version, VersionSpecifiers};
 
-use crate::{ExtraName, PackageName, Release, Repodata, Requirement};
+use crate::{ExtraName, PackageName, Release, Releases, Requirement};
 
 /// A release chosen by [`closure`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,15 @@ pub struct Selected {
     pub release: Release,
     /// Whether it was asked for by name, and not only needed by something.
     pub requested: bool,
+}
+
+/// What [`closure`] has found with the releases that are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Closure {
+    /// What to install, dependencies first.
+    Complete(Vec<Selected>),
+    /// Projects whose releases have to be brought before it can go on.
+    Needs(BTreeSet<PackageName>),
 }
 
 /// Who asked for a project, and for which versions of it.
@@ -109,17 +118,26 @@ fn did_you_mean(nearest: &[PackageName]) -> String {
 /// is `installed` and fits is left as it is. The same input gives the same answer, and cycles are
 /// fine. A release once found unfit is not tried again, so this ends, but it does not try older
 /// releases of a project to please a dependency of another.
+///
+/// Nothing is brought from here: if releases of some projects are not known, their names are the answer, as many at once
+/// as can be told.
 pub fn closure(
-    repodata: &Repodata,
+    releases: &Releases,
     wanted: &[Requirement],
     installed: &BTreeMap<PackageName, Version>,
-) -> Result<Vec<Selected>, ClosureError> {
-    let mut search = Search { repodata, wanted, installed, chosen: BTreeMap::new(), rejected: BTreeSet::new() };
+) -> Result<Closure, ClosureError> {
+    let mut search = Search { releases, wanted, installed, chosen: BTreeMap::new(), rejected: BTreeSet::new() };
     loop {
         let demands = search.demands();
-        if !search.settle(&demands)? {
-            return Ok(search.in_order(&demands));
+        if search.settle(&demands)? {
+            continue;
         }
+        let missing = search.missing(&demands);
+        return Ok(if missing.is_empty() {
+            Closure::Complete(search.in_order(&demands))
+        } else {
+            Closure::Needs(missing)
+        });
     }
 }
 
@@ -133,7 +151,7 @@ struct Asked {
 type Demands = BTreeMap<PackageName, Asked>;
 
 struct Search<'a> {
-    repodata: &'a Repodata,
+    releases: &'a Releases,
     wanted: &'a [Requirement],
     installed: &'a BTreeMap<PackageName, Version>,
     chosen: BTreeMap<PackageName, &'a Release>,
@@ -173,8 +191,7 @@ impl<'a> Search<'a> {
         let Some(installed) = self.installed.get(name) else {
             return self.chosen.get(name).copied();
         };
-        let releases = self.repodata.packages.get(name)?;
-        releases.iter().find(|release| release.version == *installed)
+        self.releases.get(name)??.iter().find(|release| release.version == *installed)
     }
 
     /// Chooses for every name that has no fitting choice yet. Whether anything changed.
@@ -199,15 +216,28 @@ impl<'a> Search<'a> {
                 }
                 self.rejected.insert((name.clone(), release.version.clone()));
             }
-            let release = self.pick(name, &asked.demands)?;
+            let Some(releases) = self.releases.get(name) else { continue };
+            let release = self.pick(name, releases, &asked.demands)?;
             self.chosen.insert(name.clone(), release);
             changed = true;
         }
         Ok(changed)
     }
 
-    fn pick(&self, name: &PackageName, demands: &[Demand]) -> Result<&'a Release, ClosureError> {
-        let Some(releases) = self.repodata.packages.get(name) else {
+    /// What is asked for and not known. Of what is installed, releases count only for its extras.
+    fn missing(&self, demands: &Demands) -> BTreeSet<PackageName> {
+        let counts = |name: &PackageName, asked: &Asked| !self.installed.contains_key(name) || !asked.extras.is_empty();
+        let unknown = demands.iter().filter(|(name, asked)| self.releases.get(name).is_none() && counts(name, asked));
+        unknown.map(|(name, _)| name.clone()).collect()
+    }
+
+    fn pick(
+        &self,
+        name: &PackageName,
+        releases: Option<&'a [Release]>,
+        demands: &[Demand],
+    ) -> Result<&'a Release, ClosureError> {
+        let Some(releases) = releases else {
             return Err(ClosureError::UnknownPackage {
                 name: name.clone(),
                 by: demands.first().and_then(|demand| demand.by.clone()),
@@ -236,9 +266,8 @@ impl<'a> Search<'a> {
         const MOST: usize = 3;
         let limit = (name.as_str().len() / 3).max(1);
         let mut near: Vec<(usize, &PackageName)> = self
-            .repodata
-            .packages
-            .keys()
+            .releases
+            .names()
             // The distance is at least the difference in length, which is cheaper to know.
             .filter(|known| known.as_str().len().abs_diff(name.as_str().len()) <= limit)
             .map(|known| (strsim::osa_distance(known.as_str(), name.as_str()), known))

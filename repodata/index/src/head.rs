@@ -2,10 +2,44 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::channel_index::{from_json, to_json};
-use crate::{Abi, Digest, FORMAT, IndexError};
+use crate::format::{FORMAT, WHOLE_FORMAT, format_of, from_json, from_json_of, to_json};
+use crate::tree::NodeRef;
+use crate::{Abi, Digest, IndexError, RuntimeInfo};
 
-/// Names a stored object and how many bytes it has.
+/// Names the current trees of a line. Replacing it is what publishes. It lies at `repodata/{abi}/head.json`, so that the
+/// loader reads the same object that the server does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    format: u32,
+    /// The line's ABI.
+    pub abi: Abi,
+    /// Grows by one with every publish.
+    pub serial: u64,
+    /// Address of the blobs, relative to the head's directory; ends in `/`. A wheel is at `{blobs}{sha256}/{filename}`.
+    pub blobs: String,
+    /// The runtime that the line's wheels are for.
+    pub runtime: RuntimeInfo,
+    /// The trees.
+    #[serde(flatten)]
+    pub trees: TreeRoots,
+}
+
+/// The roots of a line's trees; a tree without entries has none. Nodes of the index lie at `index/{abi}/{sha256}.json`,
+/// those of the others at `{sha256}.json` beside the head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TreeRoots {
+    /// Every file, by project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<NodeRef>,
+    /// The releases of each project, for our loader.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repodata: Option<NodeRef>,
+    /// The projects that bring each importable module.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modules: Option<NodeRef>,
+}
+
+/// Names a stored document and how many bytes it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectRef {
     /// SHA-256 of its bytes, also its name.
@@ -14,53 +48,63 @@ pub struct ObjectRef {
     pub size: u64,
 }
 
-/// Names the current index of a line and its repodata. Replacing it is what publishes, so it lies
-/// at `repodata/{abi}/head.json` and the loader reads the same object that the server does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Head {
-    format: u32,
+/// A head of format 1, whose index and repodata are one document each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct WholeHead {
     /// The line's ABI.
     pub abi: Abi,
     /// Grows by one with every publish.
     pub serial: u64,
-    /// The [`crate::ChannelIndex`].
+    /// The index; the loader does not ask for it.
     pub index: ObjectRef,
-    /// The [`crate::Repodata`] made from that index.
+    /// The repodata made from it.
     pub repodata: ObjectRef,
+}
+
+/// A head of any format that is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredHead {
+    /// As it is written now.
+    Trees(Box<Head>),
+    /// As it was before.
+    Whole(WholeHead),
 }
 
 impl Head {
     /// A head of the current format.
-    pub const fn new(abi: Abi, serial: u64, index: ObjectRef, repodata: ObjectRef) -> Self {
-        Self { format: FORMAT, abi, serial, index, repodata }
+    pub fn new(abi: Abi, serial: u64, blobs: &str, trees: TreeRoots) -> Self {
+        Self { format: FORMAT, abi, serial, blobs: blobs.to_owned(), runtime: RuntimeInfo::of(abi), trees }
     }
 
     /// Canonical JSON.
     pub fn to_bytes(&self) -> Vec<u8> {
         to_json(self)
     }
+}
 
-    /// Reads what [`Self::to_bytes`] wrote.
+impl StoredHead {
+    /// Reads a head.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, IndexError> {
-        from_json("head", bytes)
+        const WHAT: &str = "head";
+        match format_of(bytes) {
+            Some(WHOLE_FORMAT) => from_json_of(WHAT, WHOLE_FORMAT, bytes).map(Self::Whole),
+            _ => from_json(WHAT, bytes).map(|head| Self::Trees(Box::new(head))),
+        }
     }
-}
 
-/// The part of a [`Head`] that the loader needs; what it does not know it passes over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RepodataHead {
-    format: u32,
     /// The line's ABI.
-    pub abi: Abi,
-    /// Grows by one with every publish.
-    pub serial: u64,
-    /// The current repodata, at `{sha256}.json` beside the head.
-    pub repodata: ObjectRef,
-}
+    pub const fn abi(&self) -> Abi {
+        match self {
+            Self::Trees(head) => head.abi,
+            Self::Whole(head) => head.abi,
+        }
+    }
 
-impl RepodataHead {
-    /// Reads a head object.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, IndexError> {
-        from_json("head", bytes)
+    /// The number of publishes so far.
+    pub const fn serial(&self) -> u64 {
+        match self {
+            Self::Trees(head) => head.serial,
+            Self::Whole(head) => head.serial,
+        }
     }
 }

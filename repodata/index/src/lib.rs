@@ -1,8 +1,8 @@
 //! The formats that server and loader share: names, digests, tags, a channel's index and its views.
 //!
-//! * [`ChannelIndex`] is what one line (one ABI) of a channel says it has; [`Head`] names the
-//!   current one. Both are stored objects.
-//! * [`Repodata`] is the view that our loader reads; [`closure`] picks releases from it.
+//! * A line (one ABI) of a channel is three stored [`tree`]s, and a [`Head`] that names the current ones: the files of
+//!   each [`Project`]; its [`Release`]s, which our loader reads; and the projects that bring each module. [`closure`]
+//!   picks releases.
 //! * [`PyodideLock`] and [`simple`] are the views for the runtime's own package loader and for
 //!   installers.
 //!
@@ -18,36 +18,37 @@ mod digest;
 mod document;
 mod entry;
 mod error;
+mod format;
 mod head;
 #[cfg(feature = "markers")]
 mod markers;
 mod name;
 mod pyodide_lock;
+mod releases;
 mod repodata;
 mod requirement;
 pub mod simple;
 mod tag;
 mod text_form;
+pub mod tree;
 mod wheel_filename;
 
 pub use abi::{Abi, AbiFacts};
-pub use channel_index::{ChannelIndex, Inserted};
-pub use closure::{ClosureError, Demand, Selected, closure};
+pub use channel_index::{ChannelIndex, Inserted, Project};
+pub use closure::{Closure, ClosureError, Demand, Selected, closure};
 pub use digest::Digest;
 pub use document::DocumentKind;
 pub use entry::{FileEntry, UploadTime};
 pub use error::IndexError;
-pub use head::{Head, ObjectRef, RepodataHead};
+pub use format::FORMAT;
+pub use head::{Head, ObjectRef, StoredHead, TreeRoots, WholeHead};
 #[cfg(feature = "markers")]
 pub use markers::{Dependencies, evaluate};
 pub use name::{ExtraName, PackageName};
 pub use pep440_rs::{Version, VersionSpecifiers};
 pub use pyodide_lock::{LockInfo, LockedPackage, PyodideLock};
-pub use repodata::{Release, Repodata, RuntimeInfo};
+pub use releases::Releases;
+pub use repodata::{Release, RepodataNode, RuntimeInfo, newest, read_repodata};
 pub use requirement::Requirement;
 pub use tag::{Tag, TagRank};
 pub use wheel_filename::{BuildTag, WheelFilename};
-
-/// Version of the index, head and repodata formats that this crate writes; it reads this one only,
-/// there being no older one yet.
-pub const FORMAT: u32 = 1;

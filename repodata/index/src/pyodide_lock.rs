@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use pep440_rs::Version;
 use serde::Serialize;
 
-use crate::channel_index::to_json;
-use crate::repodata::best_files;
-use crate::{ChannelIndex, Digest, ExtraName, FileEntry, PackageName, Requirement};
+use crate::format::to_json;
+use crate::{Abi, Digest, ExtraName, PackageName, Release, Requirement};
 
 /// A `pyodide-lock.json`. The format has no version of its own and its readers refuse keys they do
 /// not know, so there is nothing in here but what the runtime's own lockfile has.
@@ -56,13 +55,12 @@ pub struct LockedPackage {
 }
 
 impl PyodideLock {
-    /// Locks the newest release of every project. `blobs` is the address of the blobs, ending in
-    /// `/`: absolute, or relative to the directory that the lockfile is served from.
-    pub fn from_index(index: &ChannelIndex, blobs: &str) -> Self {
-        let facts = index.abi.facts();
-        let newest: BTreeMap<&PackageName, &FileEntry> =
-            best_files(index).into_iter().filter_map(|(name, versions)| Some((name, newest(&versions)?))).collect();
-        let packages = newest.iter().map(|(name, entry)| ((*name).clone(), locked(entry, &newest, blobs))).collect();
+    /// Locks one release of each project, as [`crate::newest`] chooses it. `blobs` is the address of the blobs, ending
+    /// in `/`: absolute, or relative to the directory that the lockfile is served from.
+    pub fn new(abi: Abi, newest: &BTreeMap<PackageName, Release>, blobs: &str) -> Self {
+        let facts = abi.facts();
+        let packages =
+            newest.iter().map(|(name, release)| (name.clone(), locked(name, release, newest, blobs))).collect();
         Self {
             info: LockInfo {
                 abi_version: facts.abi.to_owned(),
@@ -80,31 +78,30 @@ impl PyodideLock {
     }
 }
 
-/// Final releases before pre-releases; yanked ones are not offered to those who cannot ask.
-fn newest<'a>(versions: &BTreeMap<&Version, &'a FileEntry>) -> Option<&'a FileEntry> {
-    let usable = || versions.values().rev().copied().filter(|entry| entry.yanked.is_none());
-    usable().find(|entry| !entry.version.any_prerelease()).or_else(|| usable().next())
-}
-
-fn locked(entry: &FileEntry, newest: &BTreeMap<&PackageName, &FileEntry>, blobs: &str) -> LockedPackage {
+fn locked(
+    name: &PackageName,
+    release: &Release,
+    newest: &BTreeMap<PackageName, Release>,
+    blobs: &str,
+) -> LockedPackage {
     LockedPackage {
-        depends: depends(entry, newest),
-        file_name: format!("{blobs}{}/{}", entry.sha256, entry.filename),
-        imports: entry.imports.clone(),
+        depends: depends(name, release, newest),
+        file_name: format!("{blobs}{}/{}", release.sha256, release.filename),
+        imports: release.imports.clone(),
         install_dir: "site",
-        name: entry.name.clone(),
+        name: name.clone(),
         package_type: "package",
-        sha256: entry.sha256,
+        sha256: release.sha256,
         unvendored_tests: false,
-        version: entry.version.clone(),
+        version: release.version.clone(),
     }
 }
 
 /// The lockfile has no extras: whoever needs `name[extra]` depends on what the extra adds.
-fn depends(entry: &FileEntry, newest: &BTreeMap<&PackageName, &FileEntry>) -> Vec<PackageName> {
+fn depends(name: &PackageName, release: &Release, newest: &BTreeMap<PackageName, Release>) -> Vec<PackageName> {
     let mut names = BTreeSet::new();
     let mut seen: BTreeSet<(&PackageName, &ExtraName)> = BTreeSet::new();
-    let mut queue: Vec<&Requirement> = entry.depends.iter().collect();
+    let mut queue: Vec<&Requirement> = release.depends.iter().collect();
     while let Some(requirement) = queue.pop() {
         let Some(target) = newest.get(&requirement.name) else { continue };
         names.insert(requirement.name.clone());
@@ -114,6 +111,6 @@ fn depends(entry: &FileEntry, newest: &BTreeMap<&PackageName, &FileEntry>) -> Ve
             }
         }
     }
-    names.remove(&entry.name);
+    names.remove(name);
     names.into_iter().collect()
 }

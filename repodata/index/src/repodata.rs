@@ -6,25 +6,9 @@ use std::collections::BTreeMap;
 use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::channel_index::{from_json, to_json};
-use crate::{
-    Abi, ChannelIndex, Digest, ExtraName, FORMAT, FileEntry, IndexError, PackageName, Requirement, WheelFilename,
-};
-
-/// Everything the loader needs to choose and fetch packages for one ABI.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Repodata {
-    format: u32,
-    /// The ABI.
-    pub abi: Abi,
-    /// Address of the blobs, relative to the directory that the repodata lies in; ends in `/`.
-    /// A wheel is at `{blobs}{sha256}/{filename}`.
-    pub blobs: String,
-    /// The runtime that these wheels are for.
-    pub runtime: RuntimeInfo,
-    /// Releases of each project, newest first.
-    pub packages: BTreeMap<PackageName, Vec<Release>>,
-}
+use crate::format::{WHOLE_FORMAT, format_of, from_json_of};
+use crate::tree::Node;
+use crate::{Abi, Digest, ExtraName, FileEntry, IndexError, PackageName, Project, Requirement, WheelFilename};
 
 /// Which runtime an ABI belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +19,18 @@ pub struct RuntimeInfo {
     pub version: String,
     /// The full version of its Python.
     pub python: String,
+}
+
+impl RuntimeInfo {
+    /// The runtime of an ABI.
+    pub fn of(abi: Abi) -> Self {
+        let facts = abi.facts();
+        Self {
+            name: facts.runtime.to_owned(),
+            version: facts.runtime_version.to_owned(),
+            python: facts.python_full.to_owned(),
+        }
+    }
 }
 
 /// The wheel to take for one version of a project.
@@ -60,45 +56,55 @@ pub struct Release {
     pub yanked: Option<String>,
 }
 
-impl Repodata {
-    /// Makes the view: of each version the best wheel, without what the ABI's Python is refused by.
-    /// `blobs` is the address that the `blobs` field describes.
-    pub fn from_index(index: &ChannelIndex, blobs: &str) -> Self {
-        let facts = index.abi.facts();
-        let packages = best_files(index)
-            .into_iter()
-            .map(|(name, versions)| {
-                let releases = versions.into_values().rev().map(Release::from_entry).collect();
-                (name.clone(), releases)
-            })
-            .collect();
-        Self {
-            format: FORMAT,
-            abi: index.abi,
-            blobs: blobs.to_owned(),
-            runtime: RuntimeInfo {
-                name: facts.runtime.to_owned(),
-                version: facts.runtime_version.to_owned(),
-                python: facts.python_full.to_owned(),
-            },
-            packages,
-        }
-    }
+/// A node of a line's repodata: releases of each project, newest first.
+pub type RepodataNode = Node<PackageName, Vec<Release>>;
 
-    /// Canonical JSON; the object's name is the digest of these bytes.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        to_json(self)
-    }
+/// Repodata of format 1: one document.
+#[derive(Deserialize)]
+struct Whole {
+    blobs: String,
+    packages: BTreeMap<PackageName, Vec<Release>>,
+}
 
-    /// Reads what [`Self::to_bytes`] wrote. Releases are brought into order where another writer
-    /// did not keep it.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, IndexError> {
-        let mut repodata: Self = from_json("repodata", bytes)?;
-        for releases in repodata.packages.values_mut() {
+/// Reads a node of repodata, or repodata of format 1, which counts as a leaf; of the latter also the address of the
+/// blobs, which heads did not have. Releases are brought into order where another writer did not keep it.
+pub fn read_repodata(bytes: &[u8]) -> Result<(RepodataNode, Option<String>), IndexError> {
+    let (mut node, blobs) = if format_of(bytes) == Some(WHOLE_FORMAT) {
+        let Whole { blobs, packages } = from_json_of("repodata", WHOLE_FORMAT, bytes)?;
+        (Node::Leaf(packages), Some(blobs))
+    } else {
+        (RepodataNode::from_bytes(bytes)?, None)
+    };
+    if let Node::Leaf(packages) = &mut node {
+        for releases in packages.values_mut() {
             releases.sort_by(|a, b| b.version.cmp(&a.version));
         }
-        Ok(repodata)
     }
+    Ok((node, blobs))
+}
+
+impl Project {
+    /// Its releases, newest first: of each version the best wheel, without what the ABI's Python is refused by.
+    pub fn releases(&self, abi: Abi) -> Vec<Release> {
+        let mut best: BTreeMap<&Version, &FileEntry> = BTreeMap::new();
+        for entry in self.files().filter(|entry| entry.admits_python(abi)) {
+            let Some(preference) = preference(entry, abi) else { continue };
+            best.entry(&entry.version)
+                .and_modify(|chosen| {
+                    if self::preference(chosen, abi).is_none_or(|other| preference < other) {
+                        *chosen = entry;
+                    }
+                })
+                .or_insert(entry);
+        }
+        best.into_values().rev().map(Release::from_entry).collect()
+    }
+}
+
+/// The release that those get who do not ask for a version: final ones before pre-releases, no yanked one.
+pub fn newest(releases: &[Release]) -> Option<&Release> {
+    let usable = || releases.iter().filter(|release| release.yanked.is_none());
+    usable().find(|release| !release.version.any_prerelease()).or_else(|| usable().next())
 }
 
 impl Release {
@@ -116,26 +122,8 @@ impl Release {
     }
 }
 
-/// Of each project and version the file to take: not yanked before yanked, then the best tag, the
-/// highest build number, and the filename so that the choice is always the same.
-pub(crate) fn best_files(index: &ChannelIndex) -> BTreeMap<&PackageName, BTreeMap<&Version, &FileEntry>> {
-    let mut best: BTreeMap<&PackageName, BTreeMap<&Version, &FileEntry>> = BTreeMap::new();
-    for entry in index.files().filter(|entry| entry.admits_python(index.abi)) {
-        let Some(preference) = preference(entry, index.abi) else { continue };
-        best.entry(&entry.name)
-            .or_default()
-            .entry(&entry.version)
-            .and_modify(|chosen| {
-                if self::preference(chosen, index.abi).is_none_or(|other| preference < other) {
-                    *chosen = entry;
-                }
-            })
-            .or_insert(entry);
-    }
-    best
-}
-
-/// Least is best; `None` if the ABI cannot load the file.
+/// Least is best; `None` if the ABI cannot load the file. Not yanked before yanked, then the best tag, the highest build
+/// number, and the filename so that the choice is always the same.
 fn preference(entry: &FileEntry, abi: Abi) -> Option<impl Ord> {
     let rank = entry.filename.tags_fit(abi)?;
     let filename = &entry.filename;

@@ -4,11 +4,11 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use pkgsrv::{AdmissionError, Candidate, Store, StoredObject, Upload, digest_of};
+use pkgsrv::{AdmissionError, Candidate, Line, Store, StoredObject, Upload, digest_of};
 use pkgsrv_builder::{
     ActionResult, AdmissionCandidate, AdmissionReport, Context, ImportTest, LoadedRecipes, WheelIdentity, admit,
 };
-use pkgsrv_index::{ChannelIndex, FileEntry};
+use pkgsrv_index::FileEntry;
 
 use super::rebuilt::named_for;
 
@@ -28,18 +28,18 @@ struct BuiltWheel {
 }
 
 impl<'a> BuiltWheels<'a> {
-    /// The wheels among `results`, named for a channel's `index`.
+    /// The wheels among `results`, named for a channel's `line`.
     pub(crate) fn new(
         context: &'a Context,
         store: &'a Store,
-        index: &ChannelIndex,
+        line: &Line,
         recipes: &LoadedRecipes,
         results: &[ActionResult],
     ) -> Result<Self> {
         let wheel = |result: &ActionResult, path: PathBuf| {
             let upload = Upload::read(&path)?;
             let built = WheelIdentity { filename: upload.filename.to_string(), sha256: digest_of(&upload.bytes) };
-            let mut published = named_for(index, upload)?;
+            let mut published = named_for(line, upload)?;
             published.documents = result.documents_as(published.filename.to_string(), &published.bytes, results)?;
             Ok(BuiltWheel {
                 path,

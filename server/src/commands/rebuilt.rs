@@ -1,14 +1,15 @@
 //! A package that was built again: published names keep their bytes, so other bytes get a build number.
 
 use anyhow::{Context as _, Result};
-use pkgsrv::{Upload, digest_of};
+use pkgsrv::{Line, Upload, digest_of};
 use pkgsrv_builder::{WheelDocuments, with_build_number};
-use pkgsrv_index::{BuildTag, ChannelIndex, FileEntry};
+use pkgsrv_index::{BuildTag, FileEntry};
 
 /// The upload under the name by which a line publishes it: its own if that is free or has the same bytes, else with the
 /// next build number, so that clients prefer it to what was published before.
-pub(crate) fn named_for(index: &ChannelIndex, upload: Upload) -> Result<Upload> {
-    let rivals = index.files().filter(|entry| {
+pub(crate) fn named_for(line: &Line, upload: Upload) -> Result<Upload> {
+    let project = line.project(upload.filename.name())?;
+    let rivals = project.files().filter(|entry| {
         let (theirs, ours) = (&entry.filename, &upload.filename);
         theirs.name() == ours.name()
             && theirs.version() == ours.version()

@@ -65,7 +65,7 @@ fn prepare(
     let abis = [settings.abi()];
     let line = read_line(&data.store(), &ChannelName::main(), settings.abi())?;
     let store = data.store();
-    let wheels = BuiltWheels::new(&context, &store, &line.index, &recipes, &results)?;
+    let wheels = BuiltWheels::new(&context, &store, &line, &recipes, &results)?;
     let admit = |candidate: &Candidate<'_>| wheels.admit(candidate);
     pkgsrv::publish(&store, &ChannelName::main(), &abis, &wheels.uploads(), SystemTime::now(), &admit)
         .context("the packages are built, but could not be published")?;

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use pkgsrv_builder::AdmissionReport;
 use pkgsrv_index::{
-    Abi, ChannelIndex, ClosureError, Digest, FileEntry, Repodata, Selected, UploadTime, WheelFilename, closure,
+    Abi, Closure, ClosureError, Digest, FileEntry, Project, Releases, UploadTime, WheelFilename, closure,
 };
 use pkgsrv_wheel::Wheel;
 
-use super::NextLine;
+use super::{NextLine, PublishedLine};
 use crate::channel::read_line;
 use crate::upload::CheckedUpload;
 use crate::{AdmissionError, ChannelName, ServerError, Store, Upload};
@@ -53,34 +53,35 @@ impl Admitted {
         uploads: &[CheckedUpload<'_>],
         admit: &Admission<'_>,
     ) -> Result<(), ServerError> {
-        let NextLine { index, result } = line;
-        let needs = Needs::new(index);
-        for upload in uploads.iter().filter(|upload| result.added.contains(upload.filename)) {
-            let Some(entry) = index.get(upload.filename.as_str()) else { continue };
-            let needed = needs.of(entry);
-            let key = (index.abi, upload.filename.clone());
+        let abi = line.line.abi();
+        let mut needs = Needs::new(line);
+        for upload in uploads.iter().filter(|upload| line.result.added.contains(upload.filename)) {
+            let Some(entry) = &line.file(upload.filename)? else { continue };
+            let needed = needs.of(entry)?;
+            let key = (abi, upload.filename.clone());
             let company = company(&needed);
             if self.0.get(&key).is_some_and(|decision| decision.company == company) {
                 continue;
             }
-            let refused =
-                |source| ServerError::NotAdmitted { filename: upload.filename.to_string(), abi: index.abi, source };
-            let report = admit(&Candidate { abi: index.abi, entry, wheel: &upload.wheel, needed }).map_err(refused)?;
+            let refused = |source| ServerError::NotAdmitted { filename: upload.filename.to_string(), abi, source };
+            let report = admit(&Candidate { abi, entry, wheel: &upload.wheel, needed }).map_err(refused)?;
             self.0.insert(key, Decision { company, report: report.map(|report| report.to_bytes()) });
         }
         Ok(())
     }
 
     /// Whether nothing of a line is left to be asked.
-    pub(super) fn covers(&self, line: &NextLine, uploads: &[CheckedUpload<'_>]) -> bool {
-        let NextLine { index, result } = line;
-        let needs = Needs::new(index);
-        let mut added = uploads.iter().filter(|upload| result.added.contains(upload.filename));
-        added.all(|upload| {
-            let Some(entry) = index.get(upload.filename.as_str()) else { return true };
-            let decision = self.0.get(&(index.abi, upload.filename.clone()));
-            decision.is_some_and(|decision| decision.company == company(&needs.of(entry)))
-        })
+    pub(super) fn covers(&self, line: &NextLine, uploads: &[CheckedUpload<'_>]) -> Result<bool, ServerError> {
+        let mut needs = Needs::new(line);
+        for upload in uploads.iter().filter(|upload| line.result.added.contains(upload.filename)) {
+            let Some(entry) = &line.file(upload.filename)? else { continue };
+            let company = company(&needs.of(entry)?);
+            let decision = self.0.get(&(line.line.abi(), upload.filename.clone()));
+            if decision.is_none_or(|decision| decision.company != company) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The report on a wheel of a line.
@@ -96,19 +97,31 @@ fn company(needed: &Result<Vec<FileEntry>, ClosureError>) -> Company {
 
 /// Finds what wheels of a line need.
 struct Needs<'a> {
-    index: &'a ChannelIndex,
-    repodata: Repodata,
+    line: &'a NextLine,
+    releases: Releases,
 }
 
 impl<'a> Needs<'a> {
-    fn new(index: &'a ChannelIndex) -> Self {
-        Self { index, repodata: Repodata::from_index(index, "") }
+    fn new(line: &'a NextLine) -> Self {
+        Self { line, releases: Releases::default() }
     }
 
-    fn of(&self, entry: &FileEntry) -> Result<Vec<FileEntry>, ClosureError> {
-        let selected: Vec<Selected> = closure(&self.repodata, &entry.depends, &BTreeMap::new())?;
+    fn of(&mut self, entry: &FileEntry) -> Result<Result<Vec<FileEntry>, ClosureError>, ServerError> {
+        let selected = loop {
+            match closure(&self.releases, &entry.depends, &BTreeMap::new()) {
+                Err(error) => return Ok(Err(error)),
+                Ok(Closure::Complete(selected)) => break selected,
+                Ok(Closure::Needs(names)) => {
+                    for name in names {
+                        let releases = self.line.releases(&name)?;
+                        self.releases.add(name, releases);
+                    }
+                }
+            }
+        };
         let others = selected.iter().filter(|needed| needed.name != entry.name);
-        Ok(others.filter_map(|needed| self.index.get(needed.release.filename.as_str()).cloned()).collect())
+        let files = others.filter_map(|needed| self.line.file(&needed.release.filename).transpose());
+        files.collect::<Result<_, _>>().map(Ok)
     }
 }
 
@@ -120,19 +133,28 @@ pub fn needed(
     abi: Abi,
     uploads: &[Upload],
 ) -> Result<HashMap<WheelFilename, Result<Vec<FileEntry>, ClosureError>>, ServerError> {
-    // The wheels asked about come first, also where others of their names are published.
-    let mut index = ChannelIndex::empty(abi);
+    let line = read_line(store, channel, abi)?;
     let checked: Vec<CheckedUpload<'_>> = uploads.iter().filter_map(|upload| CheckedUpload::new(upload).ok()).collect();
+    let mut projects: BTreeMap<_, Project> = BTreeMap::new();
     for upload in &checked {
         if let Ok(entry) = upload.entry(abi, UploadTime::from_unix_micros(0)) {
-            let _does_not_fit = index.insert(entry);
+            let _does_not_fit = projects.entry(entry.name.clone()).or_default().insert(abi, entry);
         }
     }
-    for entry in read_line(store, channel, abi)?.index.files() {
-        let _replaced = index.insert(entry.clone());
+    // The wheels asked about come first, also where others of their names are published.
+    for (name, project) in &mut projects {
+        for entry in line.project(name)?.files() {
+            let _replaced = project.insert(abi, entry.clone());
+        }
     }
-    let needs = Needs::new(&index);
-    let of =
-        |upload: &CheckedUpload<'_>| Some((upload.filename.clone(), needs.of(index.get(upload.filename.as_str())?)));
-    Ok(checked.iter().filter_map(of).collect())
+    let result = PublishedLine { abi, serial: line.serial(), added: Vec::new(), already_there: Vec::new() };
+    let line = NextLine { line, projects, result };
+    let mut needs = Needs::new(&line);
+    let mut needed = HashMap::new();
+    for upload in &checked {
+        if let Some(entry) = line.file(upload.filename)? {
+            needed.insert(upload.filename.clone(), needs.of(&entry)?);
+        }
+    }
+    Ok(needed)
 }

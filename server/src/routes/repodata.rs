@@ -7,10 +7,8 @@ use axum::response::Response;
 use pkgsrv_index::{Abi, Digest, IndexError};
 
 use super::Asked;
-use crate::StoredObject;
 use crate::http::App;
 use crate::http::error::HttpError;
-use crate::http::stream::{self, FileHeaders};
 use crate::views::View;
 
 pub(super) async fn object(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
@@ -25,11 +23,5 @@ pub(super) async fn object(State(app): State<Arc<App>>, asked: Asked) -> Result<
         .ok_or_else(HttpError::no_page)?
         .parse()
         .map_err(|error: IndexError| HttpError::NotFound(error.to_string()))?;
-    if asked.snapshot(&app).await?.is_current_repodata(abi, sha256) {
-        return asked.view(&app, View::Repodata { abi }, || format!("there is no repodata {sha256}")).await;
-    }
-    // An earlier one: asked for by who read the head a moment ago, so not worth keeping in memory.
-    let object = StoredObject::Repodata { channel: asked.channel()?, abi, sha256 };
-    let about = FileHeaders { content_type: object.content_type(), policy: object.cache_policy(), etag: object.etag() };
-    Ok(stream::file(&app.channels.store().file(&object), about, &asked.method, &asked.headers).await)
+    asked.view(&app, View::Node { abi, sha256 }, || format!("there is no repodata {sha256}")).await
 }

@@ -114,6 +114,18 @@ fn get(address: &str, path: &str) -> (u16, Vec<u8>) {
     (status, answer.split_off(end + 4))
 }
 
+/// All entries below a node of the repodata.
+fn repodata(address: &str, sha256: &str) -> serde_json::Map<String, serde_json::Value> {
+    let (status, node) = get(address, &format!("/repodata/2026_0/{sha256}.json"));
+    assert_eq!((status, pkgsrv::digest_of(&node).to_string().as_str()), (200, sha256));
+    let mut node: serde_json::Value = serde_json::from_slice(&node).unwrap();
+    if let Some(leaf) = node["leaf"].as_object_mut() {
+        return std::mem::take(leaf);
+    }
+    let children = node["branch"].as_object().unwrap().values();
+    children.flat_map(|child| repodata(address, child["sha256"].as_str().unwrap())).collect()
+}
+
 /// Reads what a client reads, from the head to the wheels; returns how often the channel was found whole.
 fn read_until(stop: &AtomicBool, address: &str) -> u32 {
     let json = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).unwrap();
@@ -125,10 +137,7 @@ fn read_until(stop: &AtomicBool, address: &str) -> u32 {
             continue;
         }
         assert_eq!(status, 200);
-        let digest = json(&head)["repodata"]["sha256"].as_str().unwrap().to_owned();
-        let (status, repodata) = get(address, &format!("/repodata/2026_0/{digest}.json"));
-        assert_eq!((status, pkgsrv::digest_of(&repodata).to_string()), (200, digest));
-        for (name, releases) in json(&repodata)["packages"].as_object().unwrap() {
+        for (name, releases) in repodata(address, json(&head)["repodata"]["sha256"].as_str().unwrap()) {
             for release in releases.as_array().unwrap() {
                 let (sha256, filename) = (release["sha256"].as_str().unwrap(), release["filename"].as_str().unwrap());
                 if verified.insert(sha256.to_owned()) {

@@ -8,6 +8,7 @@ mod docker;
 mod files;
 mod fixture;
 mod kills;
+mod migration;
 mod packages;
 mod pages;
 mod prompt;

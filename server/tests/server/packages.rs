@@ -48,7 +48,8 @@ async fn documents_under_their_digests() {
     let fixture = published();
     let app = fixture.app();
     let line = read_line(&fixture.store(), &ChannelName::main(), Abi::preferred()).unwrap();
-    let documents = line.index.get("odd-1.0-py3-none-any.whl").unwrap().documents.clone();
+    let project = line.project(&"odd".parse().unwrap()).unwrap();
+    let documents = project.get("odd-1.0-py3-none-any.whl").unwrap().documents.clone();
     assert_eq!(documents.keys().copied().collect::<Vec<_>>(), [DocumentKind::Lock, DocumentKind::Provenance]);
     let headers = ["content-type", "cache-control"];
     for sha256 in documents.values() {

@@ -4,8 +4,9 @@ use std::error::Error;
 use std::fmt::Write;
 
 use insta::assert_snapshot;
-use pkgsrv::{ChannelName, Publication, ServerError, StoredObject, Upload, publish, read_line};
-use pkgsrv_index::{Abi, Repodata};
+use pkgsrv::{ChannelName, Line, Publication, ServerError, StoredObject, Upload, publish, read_line};
+use pkgsrv_index::tree::NodeRef;
+use pkgsrv_index::{Abi, TreeRoots};
 
 use crate::fixture::{Fixture, noon_of_no_day};
 use crate::wheels::{build, helper, native, wheel};
@@ -24,18 +25,29 @@ fn chain(error: &ServerError, fixture: &Fixture) -> String {
 fn index_and_objects() {
     let fixture = Fixture::published();
     let store = fixture.store();
-    let line = read_line(&store, &ChannelName::main(), Abi::preferred()).unwrap();
-    assert_snapshot!("index", String::from_utf8(line.index.to_bytes()).unwrap());
-    let head = line.head.unwrap();
-    let object = StoredObject::Repodata { channel: ChannelName::main(), abi: head.abi, sha256: head.repodata.sha256 };
-    let repodata = store.read(&object).unwrap().unwrap();
-    assert_eq!(repodata.len() as u64, head.repodata.size);
-    assert_eq!(Repodata::from_bytes(&repodata).unwrap().packages.len(), 2);
+    let line = main_line(&fixture);
+    assert_snapshot!("head", std::str::from_utf8(line.head_bytes().unwrap()).unwrap());
+    let TreeRoots { index: Some(index), repodata: Some(repodata), modules: Some(modules) } = *line.trees() else {
+        panic!("a line with files has three trees");
+    };
+    let (channel, abi) = (ChannelName::main(), line.abi());
+    let object = StoredObject::Index { channel: channel.clone(), abi, sha256: index.sha256 };
+    assert_snapshot!("index", String::from_utf8(store.read(&object).unwrap().unwrap()).unwrap());
+    let object = |node: NodeRef| StoredObject::Repodata { channel: channel.clone(), abi, sha256: node.sha256 };
+    let repodata = store.read(&object(repodata)).unwrap().unwrap();
+    assert_snapshot!("repodata", String::from_utf8(repodata).unwrap());
+    let modules = store.read(&object(modules)).unwrap().unwrap();
+    assert_snapshot!("modules", String::from_utf8(modules).unwrap());
     for upload in [native(), helper()] {
         let sha256 = pkgsrv::digest_of(&upload.bytes);
         let object = StoredObject::Wheel { sha256, filename: upload.filename };
         assert!(store.read(&object).unwrap().unwrap() == upload.bytes);
     }
+}
+
+/// The line that the preferred ABI has in the main channel.
+fn main_line(fixture: &Fixture) -> Line {
+    read_line(&fixture.store(), &ChannelName::main(), Abi::preferred()).unwrap()
 }
 
 #[test]
@@ -50,7 +62,7 @@ fn the_same_bytes_again_change_nothing() {
 #[test]
 fn refused() {
     let fixture = Fixture::published();
-    let before = read_line(&fixture.store(), &ChannelName::main(), Abi::preferred()).unwrap().index;
+    let before = main_line(&fixture).index().unwrap();
     let good = || wheel("good-1.0-py3-none-any.whl", "");
     let mut truncated = good();
     truncated.bytes.truncate(truncated.bytes.len() - 30);
@@ -66,7 +78,7 @@ fn refused() {
     .map(|bad| chain(&fixture.publish("main", &[good(), bad]).unwrap_err(), &fixture))
     .to_vec();
     assert_snapshot!("refused", refused.join("\n\n"));
-    let after = read_line(&fixture.store(), &ChannelName::main(), Abi::preferred()).unwrap().index;
+    let after = main_line(&fixture).index().unwrap();
     assert_eq!(after, before, "a bad wheel stops the good one beside it");
 }
 
@@ -82,7 +94,7 @@ fn not_admitted() {
     })
     .unwrap_err();
     assert_snapshot!("not_admitted", chain(&error, &fixture));
-    assert_eq!(read_line(&fixture.store(), &ChannelName::main(), Abi::preferred()).unwrap().index.files().count(), 0);
+    assert_eq!(main_line(&fixture).index().unwrap().files().count(), 0);
 }
 
 #[test]
@@ -120,7 +132,7 @@ fn every_prefix_of_the_writes_is_a_whole_state() {
         }
         drop(lock);
         for abi in Abi::released() {
-            let index = read_line(&store, &main, abi).unwrap().index;
+            let index = read_line(&store, &main, abi).unwrap().index().unwrap();
             seen.insert(index.files().count());
             for entry in index.files() {
                 let (sha256, filename) = (entry.sha256, entry.filename.clone());
@@ -132,7 +144,7 @@ fn every_prefix_of_the_writes_is_a_whole_state() {
         }
         // And a second try is clean.
         fixture.publish("main", &uploads).unwrap();
-        assert_eq!(read_line(&store, &main, Abi::preferred()).unwrap().index.files().count(), 3);
+        assert_eq!(main_line(&fixture).index().unwrap().files().count(), 3);
     }
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), [1, 3]);
 }
@@ -148,18 +160,19 @@ fn two_publishers_lose_nothing() {
             });
         }
     });
-    let line = read_line(&fixture.store(), &ChannelName::main(), Abi::preferred()).unwrap();
-    assert_eq!(line.head.unwrap().serial, 8);
-    assert_eq!(line.index.files().count(), 8);
+    let line = main_line(&fixture);
+    assert_eq!(line.serial(), 8);
+    assert_eq!(line.index().unwrap().files().count(), 8);
 }
 
 #[test]
 fn a_damaged_index_is_named() {
     let fixture = Fixture::published();
-    let head = read_line(&fixture.store(), &ChannelName::main(), Abi::preferred()).unwrap().head.unwrap();
-    let object = StoredObject::Index { channel: ChannelName::main(), abi: head.abi, sha256: head.index.sha256 };
+    let line = main_line(&fixture);
+    let sha256 = line.trees().index.unwrap().sha256;
+    let object = StoredObject::Index { channel: ChannelName::main(), abi: line.abi(), sha256 };
     std::fs::write(fixture.store().file(&object), b"{}").unwrap();
-    let error = read_line(&fixture.store(), &ChannelName::main(), Abi::preferred()).unwrap_err();
+    let error = line.index().unwrap_err();
     assert_snapshot!("damaged", chain(&error, &fixture));
 }
 
@@ -185,8 +198,8 @@ fn others_publish_while_a_wheel_is_being_admitted() {
     };
     assert_eq!(company("native-code"), [["helper-1.0-py3-none-any.whl"], ["helper-1.1-py3-none-any.whl"]]);
     assert_eq!(company("alone"), [[""; 0]]);
-    let line = read_line(&fixture.store(), &ChannelName::main(), Abi::preferred()).unwrap();
-    assert_eq!((line.head.unwrap().serial, line.index.files().count()), (3, 4));
+    let line = main_line(&fixture);
+    assert_eq!((line.serial(), line.index().unwrap().files().count()), (3, 4));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use pkgsrv::{
     publish, read_line,
 };
 use pkgsrv_builder::AdmissionReport;
-use pkgsrv_index::{Abi, Repodata};
+use pkgsrv_index::Abi;
 use tempfile::TempDir;
 
 use crate::fixture::{body, noon_of_no_day, request, send};
@@ -103,16 +103,22 @@ pub fn whole(store: &Store, channel: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for abi in Abi::known() {
         let line = read_line(store, &channel, abi).unwrap();
-        let Some(head) = line.head else { continue };
-        let object = StoredObject::Repodata { channel: channel.clone(), abi, sha256: head.repodata.sha256 };
-        let repodata = store.read(&object).unwrap().expect("the head names a repodata that is not there");
-        assert_eq!(pkgsrv::digest_of(&repodata), head.repodata.sha256);
-        let repodata = Repodata::from_bytes(&repodata).unwrap();
-        let offered: BTreeSet<String> =
-            repodata.packages.values().flatten().map(|release| release.filename.to_string()).collect();
-        let listed: BTreeSet<String> = line.index.files().map(|entry| entry.filename.to_string()).collect();
+        let index = line.index().unwrap();
+        // The trees that loaders read are of the same state.
+        let offered: BTreeSet<String> = index
+            .projects()
+            .keys()
+            .flat_map(|name| line.releases(name).unwrap().unwrap_or_default())
+            .map(|release| release.filename.to_string())
+            .collect();
+        for (name, release) in line.newest().unwrap() {
+            for module in &release.imports {
+                assert!(line.bringing(module).unwrap().contains(&name), "{module} is not found in {name}");
+            }
+        }
+        let listed: BTreeSet<String> = index.files().map(|entry| entry.filename.to_string()).collect();
         assert_eq!(offered, listed, "repodata and index are of one state");
-        for entry in line.index.files() {
+        for entry in index.files() {
             let (sha256, filename) = (entry.sha256, entry.filename.clone());
             let read = |object| store.read(&object).unwrap().expect("the index names an object that is not there");
             assert_eq!(pkgsrv::digest_of(&read(StoredObject::Wheel { sha256, filename: filename.clone() })), sha256);

@@ -6,8 +6,8 @@ use pep440_rs::Version;
 use serde::{Serialize, Serializer};
 
 use super::API_VERSION;
-use crate::channel_index::to_json;
-use crate::{Abi, ChannelIndex, Digest, FileEntry, PackageName, UploadTime, VersionSpecifiers};
+use crate::format::to_json;
+use crate::{Abi, Digest, FileEntry, PackageName, Project, UploadTime, VersionSpecifiers};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Meta {
@@ -94,11 +94,9 @@ impl Serialize for Yanked {
 }
 
 impl ProjectList {
-    /// The projects of these lines together. A file counts where its line's Python is admitted.
-    pub fn from_indexes<'a>(indexes: impl IntoIterator<Item = &'a ChannelIndex>) -> Self {
-        let names: BTreeSet<&PackageName> = indexes.into_iter().flat_map(offered).map(|entry| &entry.name).collect();
-        let projects = names.into_iter().map(|name| ProjectLink { name: name.clone() }).collect();
-        Self { meta: META, projects }
+    /// A list of these projects.
+    pub fn new(names: BTreeSet<PackageName>) -> Self {
+        Self { meta: META, projects: names.into_iter().map(|name| ProjectLink { name }).collect() }
     }
 
     /// The projects' names, sorted.
@@ -113,18 +111,17 @@ impl ProjectList {
 }
 
 impl ProjectPage {
-    /// One project's files in these lines together, by version and filename; `None` if there are
-    /// none. `blobs` is the absolute address of the blobs, ending in `/`.
-    pub fn from_indexes<'a>(
+    /// One project's files in several lines together, by version and filename; `None` if there are none. A file counts
+    /// where its line's Python is admitted. `blobs` is the absolute address of the blobs, ending in `/`.
+    pub fn new<'a>(
         name: &PackageName,
-        indexes: impl IntoIterator<Item = &'a ChannelIndex>,
+        lines: impl IntoIterator<Item = (Abi, &'a Project)>,
         blobs: &str,
     ) -> Option<Self> {
         // A pure wheel is in several lines and listed once.
-        let entries: BTreeMap<(&Version, &str), &FileEntry> = indexes
+        let entries: BTreeMap<(&Version, &str), &FileEntry> = lines
             .into_iter()
-            .flat_map(offered)
-            .filter(|entry| entry.name == *name)
+            .flat_map(|(abi, project)| project.files().filter(move |entry| entry.admits_python(abi)))
             .map(|entry| ((&entry.version, entry.filename.as_str()), entry))
             .collect();
         if entries.is_empty() {
@@ -168,9 +165,4 @@ impl File {
             core_metadata: CoreMetadata { sha256: entry.metadata_sha256 },
         }
     }
-}
-
-fn offered(index: &ChannelIndex) -> impl Iterator<Item = &FileEntry> {
-    let abi: Abi = index.abi;
-    index.files().filter(move |entry| entry.admits_python(abi))
 }

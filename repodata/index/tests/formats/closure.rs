@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 
 use crate::sample::{entry, index, index_of, with_extra, yanked};
-use pkgsrv_index::{ChannelIndex, ClosureError, Repodata, closure};
+use pkgsrv_index::{
+    ChannelIndex, Closure, ClosureError, PackageName, Releases, Requirement, Selected, Version, closure,
+};
 
 fn solve(index: &ChannelIndex, wanted: &[&str], installed: &[(&str, &str)]) -> Result<Vec<String>, ClosureError> {
-    let repodata = Repodata::from_index(index, "../../blobs/");
+    let everything = releases(index);
     let wanted: Vec<_> = wanted.iter().map(|text| text.parse().unwrap()).collect();
     let installed: BTreeMap<_, _> =
         installed.iter().map(|(name, version)| (name.parse().unwrap(), version.parse().unwrap())).collect();
-    let selected = closure(&repodata, &wanted, &installed)?;
+    // However much is known from the start, the same is found.
+    let selected = brought(everything.clone(), &everything, &wanted, &installed);
+    assert_eq!(brought(Releases::default(), &everything, &wanted, &installed).ok(), selected.clone().ok());
+    let selected = selected?;
     Ok(selected
         .iter()
         .map(|one| {
@@ -18,6 +23,32 @@ fn solve(index: &ChannelIndex, wanted: &[&str], installed: &[(&str, &str)]) -> R
             format!("{}{mark} {}", one.name, one.release.version)
         })
         .collect())
+}
+
+/// Brings what is asked for until there is an answer.
+fn brought(
+    mut known: Releases,
+    everything: &Releases,
+    wanted: &[Requirement],
+    installed: &BTreeMap<PackageName, Version>,
+) -> Result<Vec<Selected>, ClosureError> {
+    loop {
+        match closure(&known, wanted, installed)? {
+            Closure::Complete(selected) => return Ok(selected),
+            Closure::Needs(names) => names.into_iter().for_each(|name| {
+                let found = everything.get(&name).flatten().map(<[_]>::to_vec);
+                known.add(name, found);
+            }),
+        }
+    }
+}
+
+fn releases(index: &ChannelIndex) -> Releases {
+    let projects = index.projects().iter();
+    projects
+        .map(|(name, project)| (name.clone(), project.releases(index.abi)))
+        .filter(|(_, it)| !it.is_empty())
+        .collect()
 }
 
 /// Wheels that are named `name-version` and depend on a list.

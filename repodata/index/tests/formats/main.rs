@@ -2,4 +2,5 @@
 
 mod closure;
 mod sample;
+mod tree;
 mod views;

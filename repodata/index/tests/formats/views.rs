@@ -1,8 +1,12 @@
 //! Views of one small index, shown whole, and what its readers refuse.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::sample::{entry, index};
+use pkgsrv_index::tree::{Node, NodeRef};
 use pkgsrv_index::{
-    Abi, ChannelIndex, Digest, Head, IndexError, ObjectRef, PyodideLock, Repodata, RepodataHead, simple,
+    Abi, ChannelIndex, Digest, Head, IndexError, PackageName, PyodideLock, StoredHead, TreeRoots, newest,
+    read_repodata, simple,
 };
 
 fn pretty(bytes: &[u8]) -> String {
@@ -10,66 +14,77 @@ fn pretty(bytes: &[u8]) -> String {
     serde_json::to_string_pretty(&value).unwrap()
 }
 
-#[test]
-fn repodata_bytes() {
-    let bytes = Repodata::from_index(&index(), "../../blobs/").to_bytes();
-    insta::assert_snapshot!(String::from_utf8(bytes.clone()).unwrap());
-    assert_eq!(Repodata::from_bytes(&bytes).unwrap().to_bytes(), bytes);
+/// The projects that have something for the line's Python.
+fn offered() -> BTreeSet<PackageName> {
+    let index = index();
+    let offered = index.projects().iter().filter(|(_, project)| !project.releases(index.abi).is_empty());
+    offered.map(|(name, _)| name.clone()).collect()
 }
 
 #[test]
 fn lockfile() {
-    let lock = PyodideLock::from_index(&index(), "../../blobs/");
+    let newest: BTreeMap<_, _> = index()
+        .projects()
+        .iter()
+        .filter_map(|(name, project)| Some((name.clone(), newest(&project.releases(Abi::preferred()))?.clone())))
+        .collect();
+    let lock = PyodideLock::new(Abi::preferred(), &newest, "../../blobs/");
     insta::assert_snapshot!(pretty(&lock.to_bytes()));
 }
 
 #[test]
 fn simple_json() {
-    let list = simple::ProjectList::from_indexes([&index()]);
+    let list = simple::ProjectList::new(offered());
     insta::assert_snapshot!("project_list_json", String::from_utf8(list.to_json()).unwrap());
     let name = "numpy".parse().unwrap();
     let blobs = "https://packages.example/blobs/";
-    let page = simple::ProjectPage::from_indexes(&name, [&index(), &index()], blobs).unwrap();
+    let index = index();
+    let numpy = || (index.abi, &index.projects()[&name]);
+    let page = simple::ProjectPage::new(&name, [numpy(), numpy()], blobs).unwrap();
     insta::assert_snapshot!("project_page_json", pretty(&page.to_json()));
-    let unknown = "unknown".parse().unwrap();
-    assert_eq!(simple::ProjectPage::from_indexes(&unknown, [&index()], blobs), None);
+    assert_eq!(simple::ProjectPage::new(&name, [], blobs), None);
 }
 
 #[test]
 fn simple_html() {
-    let list = simple::ProjectList::from_indexes([&index()]);
+    let list = simple::ProjectList::new(offered());
     insta::assert_snapshot!("project_list_html", list.to_html());
     let name = "numpy".parse().unwrap();
     let blobs = "https://packages.example/blobs/";
-    let page = simple::ProjectPage::from_indexes(&name, [&index()], blobs).unwrap();
+    let index = index();
+    let page = simple::ProjectPage::new(&name, [(index.abi, &index.projects()[&name])], blobs).unwrap();
     insta::assert_snapshot!("project_page_html", page.to_html());
 }
 
 #[test]
-fn index_round_trips() {
-    let bytes = index().to_bytes();
-    assert_eq!(ChannelIndex::from_bytes(&bytes).unwrap(), index());
-    assert_eq!(ChannelIndex::from_bytes(&bytes).unwrap().to_bytes(), bytes);
-}
-
-#[test]
-fn order_of_insertion_leaves_no_trace() {
-    let mut reversed = ChannelIndex::empty(Abi::preferred());
-    let entries: Vec<_> = index().files().cloned().collect();
-    for entry in entries.into_iter().rev() {
-        reversed.insert(entry).unwrap();
-    }
-    assert_eq!(reversed.to_bytes(), index().to_bytes());
-}
-
-#[test]
-fn head_is_what_the_loader_reads() {
-    let reference = |byte| ObjectRef { sha256: Digest::from_bytes([byte; 32]), size: 1234 };
-    let head = Head::new(Abi::preferred(), 7, reference(1), reference(2));
+fn head_round_trips() {
+    let node = |byte| NodeRef { sha256: Digest::from_bytes([byte; 32]), size: 1234, entries: 9, weight: 1200 };
+    let trees = TreeRoots { index: Some(node(1)), repodata: Some(node(2)), modules: None };
+    let head = Head::new(Abi::preferred(), 7, "../../blobs/", trees);
     insta::assert_snapshot!(String::from_utf8(head.to_bytes()).unwrap());
-    assert_eq!(Head::from_bytes(&head.to_bytes()).unwrap(), head);
-    let read = RepodataHead::from_bytes(&head.to_bytes()).unwrap();
-    assert_eq!((read.abi, read.serial, read.repodata), (head.abi, 7, reference(2)));
+    assert_eq!(StoredHead::from_bytes(&head.to_bytes()).unwrap(), StoredHead::Trees(Box::new(head)));
+}
+
+/// What a channel had before its index became a tree.
+#[test]
+fn whole_documents_are_read() {
+    let digest = "ab".repeat(32);
+    let head = format!(
+        r#"{{"format":1,"abi":"2026_0","serial":3,"index":{{"sha256":"{digest}","size":9}},"repodata":{{"sha256":"{digest}","size":8}}}}"#
+    );
+    let StoredHead::Whole(head) = StoredHead::from_bytes(head.as_bytes()).unwrap() else { panic!("format 1") };
+    assert_eq!((head.serial, head.index.size, head.repodata.size), (3, 9, 8));
+    let whole = include_bytes!("whole-index.json");
+    assert_eq!(ChannelIndex::from_whole(whole).unwrap(), index());
+    let (node, blobs) = read_repodata(include_bytes!("whole-repodata.json")).unwrap();
+    assert_eq!(blobs.as_deref(), Some("../../blobs/"));
+    let releases: BTreeMap<_, _> = index()
+        .projects()
+        .iter()
+        .map(|(name, project)| (name.clone(), project.releases(Abi::preferred())))
+        .filter(|(_, releases)| !releases.is_empty())
+        .collect();
+    assert_eq!(node, Node::Leaf(releases));
 }
 
 #[test]
@@ -87,15 +102,15 @@ fn published_names_keep_their_bytes() {
 
 #[test]
 fn other_formats_are_named() {
-    let future = br#"{"format":2,"abi":"2030_1","lines":[]}"#;
+    let future = br#"{"format":3,"abi":"2030_1","lines":[]}"#;
     assert_eq!(
-        ChannelIndex::from_bytes(future),
-        Err(IndexError::UnsupportedFormat { what: "channel index", found: 2, supported: 1 })
+        StoredHead::from_bytes(future),
+        Err(IndexError::UnsupportedFormat { what: "head", found: 3, supported: 2 })
     );
-    assert!(matches!(Repodata::from_bytes(b"<html>"), Err(IndexError::Json { .. })));
-    let text = String::from_utf8(index().to_bytes()).unwrap();
+    assert!(matches!(read_repodata(b"<html>"), Err(IndexError::Json { .. })));
+    let text = String::from_utf8(include_bytes!("whole-index.json").to_vec()).unwrap();
     let swapped = text.replacen("\"version\":\"2.4.6\"", "\"version\":\"2.4.7\"", 1);
     assert_ne!(swapped, text);
-    let error = ChannelIndex::from_bytes(swapped.as_bytes());
+    let error = ChannelIndex::from_whole(swapped.as_bytes());
     assert!(matches!(error, Err(IndexError::Inconsistent { .. })), "{error:?}");
 }

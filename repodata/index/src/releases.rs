@@ -1,0 +1,32 @@
+//! What is known so far of a line's releases.
+
+use std::collections::BTreeMap;
+
+use crate::{PackageName, Release};
+
+/// Releases of projects, as far as they have been brought: a line's repodata comes in parts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Releases(BTreeMap<PackageName, Option<Vec<Release>>>);
+
+impl Releases {
+    /// Notes the releases of a project, newest first; `None` if the line does not have the project.
+    pub fn add(&mut self, name: PackageName, releases: Option<Vec<Release>>) {
+        self.0.insert(name, releases);
+    }
+
+    /// What is known of a project; `None` if nothing has been brought.
+    pub fn get(&self, name: &PackageName) -> Option<Option<&[Release]>> {
+        self.0.get(name).map(Option::as_deref)
+    }
+
+    /// Names of the projects that are known to be there.
+    pub fn names(&self) -> impl Iterator<Item = &PackageName> {
+        self.0.iter().filter(|(_, releases)| releases.is_some()).map(|(name, _)| name)
+    }
+}
+
+impl FromIterator<(PackageName, Vec<Release>)> for Releases {
+    fn from_iter<I: IntoIterator<Item = (PackageName, Vec<Release>)>>(releases: I) -> Self {
+        Self(releases.into_iter().map(|(name, releases)| (name, Some(releases))).collect())
+    }
+}

@@ -1,0 +1,67 @@
+//! Looking for one entry, and walking over all.
+
+use std::collections::BTreeMap;
+
+use super::node::digit;
+use super::{DEEPEST, Node, NodeRef, Position};
+use crate::{Digest, IndexError};
+
+/// What a search among the nodes at hand has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found<'a, V> {
+    /// The entry.
+    Entry(&'a V),
+    /// There is no such entry.
+    Nothing,
+    /// This node has to be brought first.
+    Needs(NodeRef, Position),
+}
+
+/// Looks for a key among the nodes at hand, from the root on.
+pub fn find<'a, K: Ord + AsRef<str>, V>(
+    root: Option<&NodeRef>,
+    nodes: &'a BTreeMap<Digest, Node<K, V>>,
+    key: &K,
+) -> Found<'a, V> {
+    let Some(mut reference) = root.copied() else { return Found::Nothing };
+    let mut position = Position::default();
+    for depth in 0..=DEEPEST {
+        match nodes.get(&reference.sha256) {
+            None => return Found::Needs(reference, position),
+            Some(Node::Leaf(entries)) => {
+                return entries.get(key).map_or(Found::Nothing, Found::Entry);
+            }
+            Some(Node::Branch(children)) => {
+                let digit = digit(key.as_ref(), depth);
+                let Some(child) = children.get(&digit) else { return Found::Nothing };
+                reference = *child;
+                position = position.child(digit);
+            }
+        }
+    }
+    Found::Nothing
+}
+
+/// Shows every entry below a node to `visit`; `read` brings the nodes. In order of the keys only where the root is a
+/// leaf.
+pub fn for_each<K: Ord, V, E: From<IndexError>>(
+    root: Option<&NodeRef>,
+    read: &mut impl FnMut(&NodeRef) -> Result<Node<K, V>, E>,
+    visit: &mut impl FnMut(K, V),
+) -> Result<(), E> {
+    let mut pending: Vec<(NodeRef, usize)> = root.map(|root| (*root, 0)).into_iter().collect();
+    while let Some((reference, depth)) = pending.pop() {
+        match read(&reference)? {
+            Node::Leaf(entries) => entries.into_iter().for_each(|(key, value)| visit(key, value)),
+            Node::Branch(_) if depth == DEEPEST => return Err(too_deep(&reference).into()),
+            Node::Branch(children) => pending.extend(children.into_values().rev().map(|child| (child, depth + 1))),
+        }
+    }
+    Ok(())
+}
+
+/// A writer that keeps to the format goes on to no deeper level.
+pub(super) fn too_deep(reference: &NodeRef) -> IndexError {
+    let reason = format!("{} is a branch {DEEPEST} levels below the root, expected a leaf", reference.sha256);
+    IndexError::Inconsistent { what: "index node", reason }
+}
