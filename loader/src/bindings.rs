@@ -5,8 +5,7 @@ use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::resolve;
-use crate::{CoreError, Installation, Installed, Layout, Linker, digest, resolve as choose};
+use crate::{CoreError, Installation, Installed, Layout, Linker, Repodata, digest};
 
 #[derive(Serialize)]
 struct Thrown<'a> {
@@ -35,42 +34,45 @@ pub fn sha256(bytes: &[u8]) -> String {
     digest::sha256_hex(bytes)
 }
 
-/// Reads a head: `{"abi", "serial", "sha256", "size"}`.
-#[wasm_bindgen(js_name = readHead)]
-pub fn read_head(bytes: &[u8]) -> Result<String, JsValue> {
-    let head = resolve::read_head(bytes)?;
-    Ok(serde_json::json!({
-        "abi": head.abi,
-        "serial": head.serial,
-        "sha256": head.repodata.sha256,
-        "size": head.repodata.size,
-    })
-    .to_string())
-}
+/// A head and the repodata below it, kept on this side.
+#[wasm_bindgen(js_name = Repodata)]
+pub struct JsRepodata(Repodata);
 
-/// Repodata, kept on this side.
-#[wasm_bindgen]
-pub struct Repodata(pkgsrv_index::Repodata);
-
-#[wasm_bindgen]
-impl Repodata {
-    /// Reads repodata.
-    pub fn read(bytes: &[u8]) -> Result<Repodata, JsValue> {
-        let repodata = pkgsrv_index::Repodata::from_bytes(bytes);
-        Ok(Self(repodata.map_err(|source| CoreError::Repodata { source })?))
+#[wasm_bindgen(js_class = Repodata)]
+impl JsRepodata {
+    /// Reads a head.
+    pub fn read(head: &[u8]) -> Result<JsRepodata, JsValue> {
+        Ok(Self(Repodata::new(head)?))
     }
 
-    /// What it is about: `{"abi", "blobs", "runtime": {"name", "version", "python"}}`.
-    pub fn about(&self) -> String {
-        let Self(repodata) = self;
-        serde_json::json!({ "abi": repodata.abi, "blobs": repodata.blobs, "runtime": repodata.runtime }).to_string()
+    /// Takes a newer head.
+    #[wasm_bindgen(js_name = setHead)]
+    pub fn set_head(&mut self, head: &[u8]) -> Result<(), JsValue> {
+        Ok(self.0.set_head(head)?)
     }
 
-    /// Chooses wheels: `wanted` is a list of requirements, `installed` of `{"name", "version"}`.
+    /// The line's ABI.
+    pub fn abi(&self) -> String {
+        self.0.abi().to_string()
+    }
+
+    /// Address of the blobs, relative to the head; known once something was resolved.
+    pub fn blobs(&self) -> Option<String> {
+        self.0.blobs().map(str::to_owned)
+    }
+
+    /// Adds a node whose digest has been checked.
+    pub fn add(&mut self, sha256: &str, bytes: &[u8]) -> Result<(), JsValue> {
+        let sha256 = sha256.parse().map_err(|source| CoreError::Repodata { source })?;
+        Ok(self.0.add(sha256, bytes)?)
+    }
+
+    /// Chooses wheels: `wanted` is a list of requirements, `installed` of `{"name", "version"}`. The answer is
+    /// `{"selected": […]}`, or `{"needs": [{"sha256", "size"}, …]}`, the nodes to add before asking again.
     pub fn resolve(&self, wanted: &str, installed: &str) -> Result<String, JsValue> {
         let wanted: Vec<String> = from_json(wanted)?;
         let installed: Vec<Installed> = from_json(installed)?;
-        Ok(to_json(&choose(&self.0, &wanted, &installed)?))
+        Ok(to_json(&self.0.resolve(&wanted, &installed)?))
     }
 }
 

@@ -12,6 +12,9 @@ pub enum CoreError {
     /// Head or repodata cannot be read.
     #[error("{source}")]
     Repodata { source: IndexError },
+    /// Repodata of a size that no channel has.
+    #[error("the repodata cannot be read: it has {what}, which is more than this loader takes")]
+    TooLarge { what: String },
     /// What was asked for is no requirement.
     #[error("{source}")]
     Requirement { source: IndexError },
@@ -53,7 +56,7 @@ impl CoreError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Repodata { source: IndexError::UnknownAbi { .. } } => "wrong_abi",
-            Self::Repodata { .. } => "bad_repodata",
+            Self::Repodata { .. } | Self::TooLarge { .. } => "bad_repodata",
             Self::Requirement { .. } => "invalid_requirement",
             Self::Closure(ClosureError::UnknownPackage { .. }) => "unknown_package",
             Self::Closure(ClosureError::InstalledConflict { .. }) => "installed_conflict",

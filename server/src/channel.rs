@@ -224,7 +224,7 @@ impl Line {
             match find(root, &nodes, key) {
                 Found::Entry(value) => return Ok(Some(V::clone(value))),
                 Found::Nothing => return Ok(None),
-                Found::Needs(reference, _) => drop(nodes.insert(reference.sha256, self.node(tree, &reference)?)),
+                Found::Needs(reference) => drop(nodes.insert(reference.sha256, self.node(tree, &reference)?)),
             }
         }
     }

@@ -1,4 +1,4 @@
-import { call, Installation, readHead, Repodata } from "./core.js";
+import { call, Installation, Repodata } from "./core.js";
 import { asLoaderError, LoaderError } from "./errors.js";
 import { aborted, fetchBytes, fetchVerified, type Fetching } from "./fetching.js";
 import { FileTransaction } from "./files.js";
@@ -15,16 +15,15 @@ export interface Settings {
   log: (message: string) => void;
 }
 
-/** Repodata, and the digest by which the head names it. */
-interface Index {
-  sha256: string;
-  repodata: Repodata;
-  /** Address of the blobs. */
-  blobs: string;
-}
-
 /** What the core says about a wheel to install. */
 type Selection = Omit<InstalledPackage, "url">;
+
+/** What the core says when it is asked for wheels. */
+interface Resolution {
+  selected?: Selection[];
+  /** Nodes of the repodata that it lacks. */
+  needs?: { sha256: string; size: number }[];
+}
 
 /** A file of a wheel. */
 interface PlannedFile {
@@ -54,7 +53,8 @@ export class AttachedLoader implements Loader {
   readonly #runtime: Runtime;
   readonly #settings: Settings;
   readonly #linker: HostLinker;
-  #index: Index | undefined;
+  /** The repodata that was read so far. */
+  #known: Repodata | undefined;
   /** The installation before; the next one waits for it. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -99,15 +99,7 @@ export class AttachedLoader implements Loader {
   async #run(wanted: string[], job: Job): Promise<InstallResult> {
     const { reporter } = job;
     reporter.report("resolve", 0);
-    const index = await this.#readIndex(job);
-    const installed = JSON.stringify(installedDistributions(this.#runtime));
-    const selections = JSON.parse(
-      call(() => index.repodata.resolve(JSON.stringify(wanted), installed)),
-    ) as Selection[];
-    const packages = selections.map((selection) => ({
-      ...selection,
-      url: `${index.blobs}${selection.sha256}/${selection.filename}`,
-    }));
+    const packages = await this.#resolve(wanted, job);
     reporter.expect("resolve", packages.length);
     reporter.report("resolve", packages.length);
     reporter.expect("download", sum(packages, ({ size }) => size));
@@ -121,20 +113,38 @@ export class AttachedLoader implements Loader {
     return { installed: packages };
   }
 
-  /** The current repodata; fetched only if the head names another one than before. */
-  async #readIndex({ fetching }: Job): Promise<Index> {
-    const headUrl = `${this.repodata}head.json`;
-    const headBytes = await fetchBytes(headUrl, fetching, "no-cache");
-    const head = JSON.parse(call(() => readHead(headBytes))) as { abi: string; sha256: string; size: number };
-    this.#checkAbi(head.abi);
-    if (this.#index?.sha256 === head.sha256) return this.#index;
-    const url = `${this.repodata}${head.sha256}.json`;
-    const bytes = await fetchVerified({ url, ...head }, fetching, () => {});
-    const repodata = call(() => Repodata.read(bytes));
-    const { blobs } = JSON.parse(repodata.about()) as { blobs: string };
-    this.#index?.repodata.free();
-    this.#index = { sha256: head.sha256, repodata, blobs: new URL(blobs, this.repodata).href };
-    return this.#index;
+  /** The wheels to install. Of the repodata only what that asks for is fetched, and kept for the next time. */
+  async #resolve(wanted: string[], { fetching }: Job): Promise<InstalledPackage[]> {
+    const repodata = await this.#readHead(fetching);
+    const installed = JSON.stringify(installedDistributions(this.#runtime));
+    const ask = (): Resolution =>
+      JSON.parse(call(() => repodata.resolve(JSON.stringify(wanted), installed))) as Resolution;
+    let answer = ask();
+    while (answer.needs !== undefined) {
+      const nodes = answer.needs.map(async (node) => {
+        const url = `${this.repodata}${node.sha256}.json`;
+        const bytes = await fetchVerified({ url, ...node }, fetching, () => {});
+        call(() => repodata.add(node.sha256, bytes));
+      });
+      await Promise.all(nodes);
+      answer = ask();
+    }
+    const blobs = new URL(repodata.blobs() ?? "", this.repodata).href;
+    return (answer.selected ?? []).map((selection) => ({
+      ...selection,
+      url: `${blobs}${selection.sha256}/${selection.filename}`,
+    }));
+  }
+
+  async #readHead(fetching: Fetching): Promise<Repodata> {
+    const head = await fetchBytes(`${this.repodata}head.json`, fetching, "no-cache");
+    if (this.#known !== undefined) {
+      const known = this.#known;
+      call(() => known.setHead(head));
+    }
+    const known = (this.#known ??= call(() => Repodata.read(head)));
+    this.#checkAbi(known.abi());
+    return known;
   }
 
   #checkAbi(found: string): void {

@@ -215,6 +215,12 @@ test("an installed version that does not fit", async () => {
   uninstall();
 });
 
+const headNaming = (repodata) => {
+  const runtime = { name: "pyodide", version: "314.0.7", python: "3.14.2" };
+  const head = { format: 2, abi: "2026_0", serial: 1, blobs: "../../blobs/", runtime, repodata };
+  return Buffer.from(JSON.stringify(head));
+};
+
 test("heads and repodata that cannot be used", async () => {
   const head = "/repodata/2026_0/head.json";
   const codes = [];
@@ -222,14 +228,18 @@ test("heads and repodata that cannot be used", async () => {
     undefined,
     Buffer.from("<!doctype html>"),
     Buffer.from('{"format": 99, "abi": "2026_0"}'),
-    Buffer.from(`{"format": 1, "abi": "2026_0", "serial": 1, "repodata": {"sha256": "${"0".repeat(64)}", "size": 2}}`),
+    headNaming({ sha256: "0".repeat(64), size: 2, entries: 1, weight: 2 }),
   ]) {
     channel.objects.set(head, object);
     codes.push((await refused(loader.install("foo"))).code);
   }
   channel.objects.set(`/repodata/2026_0/${"0".repeat(64)}.json`, Buffer.from("{}"));
   codes.push((await refused(loader.install("foo"))).code);
-  assert.deepEqual(codes, ["http_status", "bad_repodata", "bad_repodata", "http_status", "hash_mismatch"]);
+  channel.objects.set(head, headNaming({ sha256: "0".repeat(64), size: 2 ** 40, entries: 1, weight: 2 }));
+  codes.push((await refused(loader.install("foo"))).code);
+  assert.deepEqual(codes, [
+    "http_status", "bad_repodata", "bad_repodata", "http_status", "hash_mismatch", "bad_repodata",
+  ]);
   channel.publish();
   assert.equal((await loader.install("foo")).installed.length, 2);
   uninstall();

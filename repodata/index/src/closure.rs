@@ -241,7 +241,7 @@ impl<'a> Search<'a> {
             return Err(ClosureError::UnknownPackage {
                 name: name.clone(),
                 by: demands.first().and_then(|demand| demand.by.clone()),
-                nearest: self.nearest(name),
+                nearest: nearest(name, self.releases.names()),
             });
         };
         let fitting: Vec<&Release> = releases.iter().filter(|release| fits(demands, &release.version)).collect();
@@ -260,21 +260,6 @@ impl<'a> Search<'a> {
                 available: releases.iter().map(|release| release.version.clone()).collect(),
             }
         })
-    }
-
-    fn nearest(&self, name: &PackageName) -> Vec<PackageName> {
-        const MOST: usize = 3;
-        let limit = (name.as_str().len() / 3).max(1);
-        let mut near: Vec<(usize, &PackageName)> = self
-            .releases
-            .names()
-            // The distance is at least the difference in length, which is cheaper to know.
-            .filter(|known| known.as_str().len().abs_diff(name.as_str().len()) <= limit)
-            .map(|known| (strsim::osa_distance(known.as_str(), name.as_str()), known))
-            .filter(|(distance, _)| *distance <= limit)
-            .collect();
-        near.sort();
-        near.into_iter().take(MOST).map(|(_, known)| known.clone()).collect()
     }
 
     /// What is chosen and still asked for, dependencies first, otherwise by name.
@@ -306,6 +291,20 @@ impl<'a> Search<'a> {
         }
         order
     }
+}
+
+/// Up to three of these names that are spelled much like `name`, nearest first.
+pub fn nearest<'n>(name: &PackageName, names: impl Iterator<Item = &'n PackageName>) -> Vec<PackageName> {
+    const MOST: usize = 3;
+    let limit = (name.as_str().len() / 3).max(1);
+    let mut near: Vec<(usize, &PackageName)> = names
+        // The distance is at least the difference in length, which is cheaper to know.
+        .filter(|known| known.as_str().len().abs_diff(name.as_str().len()) <= limit)
+        .map(|known| (strsim::osa_distance(known.as_str(), name.as_str()), known))
+        .filter(|(distance, _)| *distance <= limit)
+        .collect();
+    near.sort();
+    near.into_iter().take(MOST).map(|(_, known)| known.clone()).collect()
 }
 
 fn needed<'r>(release: &'r Release, asked: Option<&'r Asked>) -> impl Iterator<Item = &'r PackageName> {

@@ -35,7 +35,7 @@ mod wheel_filename;
 
 pub use abi::{Abi, AbiFacts};
 pub use channel_index::{ChannelIndex, Inserted, Project};
-pub use closure::{Closure, ClosureError, Demand, Selected, closure};
+pub use closure::{Closure, ClosureError, Demand, Selected, closure, nearest};
 pub use digest::Digest;
 pub use document::DocumentKind;
 pub use entry::{FileEntry, UploadTime};

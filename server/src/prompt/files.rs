@@ -40,6 +40,7 @@ const FILES: &[(&str, &str, &[u8])] = files! {
     "session.js": SCRIPT,
     "style.css": CSS,
     "transcript.js": SCRIPT,
+    "tree.js": SCRIPT,
     "worker.js": SCRIPT,
 };
 

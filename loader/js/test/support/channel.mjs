@@ -27,10 +27,10 @@ export async function serveChannel(wheels, { abi = "2026_0" } = {}) {
     /** Publishes the packages under a new head. */
     publish() {
       const runtime = { name: "pyodide", version: "314.0.7", python: "3.14.2" };
-      const repodata = Buffer.from(JSON.stringify({ format: 1, abi, blobs: "../../blobs/", runtime, packages }));
-      const digest = sha256(repodata);
-      objects.set(`/repodata/${abi}/${digest}.json`, repodata);
-      const head = { format: 1, abi, serial: 1, repodata: { sha256: digest, size: repodata.length } };
+      const node = Buffer.from(JSON.stringify({ format: 2, leaf: packages }));
+      const repodata = { sha256: sha256(node), size: node.length, entries: Object.keys(packages).length, weight: 1 };
+      objects.set(`/repodata/${abi}/${repodata.sha256}.json`, node);
+      const head = { format: 2, abi, serial: 1, blobs: "../../blobs/", runtime, repodata };
       objects.set(`/repodata/${abi}/head.json`, Buffer.from(JSON.stringify(head)));
     },
     packages,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::node::digit;
-use super::{DEEPEST, Node, NodeRef, Position};
+use super::{DEEPEST, Node, NodeRef};
 use crate::{Digest, IndexError};
 
 /// What a search among the nodes at hand has found.
@@ -14,7 +14,7 @@ pub enum Found<'a, V> {
     /// There is no such entry.
     Nothing,
     /// This node has to be brought first.
-    Needs(NodeRef, Position),
+    Needs(NodeRef),
 }
 
 /// Looks for a key among the nodes at hand, from the root on.
@@ -24,18 +24,15 @@ pub fn find<'a, K: Ord + AsRef<str>, V>(
     key: &K,
 ) -> Found<'a, V> {
     let Some(mut reference) = root.copied() else { return Found::Nothing };
-    let mut position = Position::default();
     for depth in 0..=DEEPEST {
         match nodes.get(&reference.sha256) {
-            None => return Found::Needs(reference, position),
+            None => return Found::Needs(reference),
             Some(Node::Leaf(entries)) => {
                 return entries.get(key).map_or(Found::Nothing, Found::Entry);
             }
             Some(Node::Branch(children)) => {
-                let digit = digit(key.as_ref(), depth);
-                let Some(child) = children.get(&digit) else { return Found::Nothing };
+                let Some(child) = children.get(&digit(key.as_ref(), depth)) else { return Found::Nothing };
                 reference = *child;
-                position = position.child(digit);
             }
         }
     }

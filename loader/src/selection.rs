@@ -1,0 +1,47 @@
+//! What is there, and what is to be installed, as the host layer sees it.
+
+use pkgsrv_index::Selected;
+use serde::{Deserialize, Serialize};
+
+/// A distribution that the interpreter has already, as its dist-info directory is named.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Installed {
+    /// Project name in any spelling.
+    pub name: String,
+    /// Version.
+    pub version: String,
+}
+
+/// One wheel to install.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Selection {
+    /// Normalised name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// The wheel's filename.
+    pub filename: String,
+    /// SHA-256 of the wheel in hexadecimal.
+    pub sha256: String,
+    /// Size of the wheel in bytes.
+    pub size: u64,
+    /// Top-level import names.
+    pub imports: Vec<String>,
+    /// Whether it was asked for by name.
+    pub requested: bool,
+}
+
+impl From<Selected> for Selection {
+    fn from(selected: Selected) -> Self {
+        let Selected { name, release, requested } = selected;
+        Self {
+            name: name.to_string(),
+            version: release.version.to_string(),
+            filename: release.filename.to_string(),
+            sha256: release.sha256.to_string(),
+            size: release.size,
+            imports: release.imports,
+            requested,
+        }
+    }
+}
