@@ -23,7 +23,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
 use crate::http::assets::Assets;
-use crate::views::Channels;
+use crate::views::{Channels, LargeViews};
 use crate::{BaseUrl, PromptListen, ServeSettings, ServerError, prompt_app, routes};
 
 /// How long downloads may go on after the server was told to stop.
@@ -33,13 +33,14 @@ const LAST_DOWNLOADS: Duration = Duration::from_secs(5);
 pub(crate) struct App {
     pub(crate) settings: ServeSettings,
     pub(crate) channels: Channels,
+    pub(crate) large: LargeViews,
     pub(crate) assets: Arc<Assets>,
 }
 
 /// The whole HTTP interface without a socket.
 pub fn app(settings: ServeSettings) -> Router {
     let channels = Channels::new(settings.store.clone());
-    let app = Arc::new(App { settings, channels, assets: Arc::default() });
+    let app = Arc::new(App { settings, channels, large: LargeViews::default(), assets: Arc::default() });
     let answering = routes::router().with_state(app).layer(CatchPanicLayer::new()).layer(cors());
     with_headers(answering, FOR_ALL).layer(TraceLayer::new_for_http())
 }

@@ -24,7 +24,7 @@ use crate::http::App;
 use crate::http::blocking;
 use crate::http::error::HttpError;
 use crate::object::CachePolicy;
-use crate::views::{Snapshot, View};
+use crate::views::{AtHand, Snapshot, View};
 use crate::{BaseUrl, ChannelName};
 
 /// Every address of the server.
@@ -174,9 +174,17 @@ impl Asked {
             _ => CachePolicy::Page,
         };
         let snapshot = self.snapshot(app).await?;
-        let page = match snapshot.kept(&view) {
-            Some(page) => Some(page),
-            None => blocking(move || snapshot.make(view)).await?,
+        let page = match app.large.at_hand(&snapshot, &view) {
+            AtHand::Current(page) => Some(page),
+            AtHand::Earlier(page) => {
+                let app = Arc::clone(app);
+                tokio::spawn(blocking(move || app.large.renew(&snapshot, view)));
+                Some(page)
+            }
+            AtHand::Nothing => {
+                let app = Arc::clone(app);
+                blocking(move || app.large.make(&snapshot, view)).await?
+            }
         };
         match page {
             Some(page) => Ok(page.respond(&self.headers, policy).await),

@@ -8,6 +8,7 @@ mod docker;
 mod files;
 mod fixture;
 mod kills;
+mod large;
 mod migration;
 mod packages;
 mod pages;
