@@ -1,6 +1,7 @@
 //! Publishing: all checks first, then blobs, then indexes, and the head as the last write.
 
 mod candidates;
+mod twins;
 
 use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -8,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use pkgsrv_index::{Abi, ChannelIndex, Head, Inserted, ObjectRef, Repodata, UploadTime, WheelFilename};
 
 use self::candidates::Admitted;
+use self::twins::Twins;
 use crate::channel::{Line, read_line};
 use crate::store::{PublishLock, digest_of};
 use crate::upload::CheckedUpload;
@@ -56,8 +58,8 @@ pub struct Publication<'a> {
 }
 
 impl<'a> Publication<'a> {
-    /// Checks and plans what [`publish`] does. Admission takes seconds, and nobody waits for it: it is asked before the
-    /// lock is taken, and again only for what another publish has changed meanwhile.
+    /// Checks and plans what [`publish`] does. Admission and encodings take seconds, and nobody waits for them: they are
+    /// asked for before the lock is taken, and again only for what another publish has changed meanwhile.
     pub fn prepare(
         store: &'a Store,
         channel: &ChannelName,
@@ -70,20 +72,26 @@ impl<'a> Publication<'a> {
         let abis = lines_of(&checked, abis)?;
         let time = upload_time(now);
         let next = |abi: &Abi| NextLine::read(store, channel, *abi, &checked, &time);
-        let mut admitted = Admitted::default();
+        let (mut admitted, mut twins) = (Admitted::default(), Twins::default());
         loop {
             for abi in &abis {
                 admitted.ask(&next(abi)?, &checked, admit)?;
             }
+            // After admission: what is refused needs none.
+            for abi in &abis {
+                twins.make(store, &next(abi)?.added(&checked))?;
+            }
             let lock = store.lock()?;
             let mut lines: Vec<NextLine> = abis.iter().map(next).collect::<Result<_, _>>()?;
-            if !lines.iter().all(|line| admitted.covers(line, &checked)) {
+            let cover = |line: &NextLine| admitted.covers(line, &checked) && twins.cover(&line.result.added);
+            if !lines.iter().all(cover) {
                 continue;
             }
             let mut plan = Plan::default();
             for line in &mut lines {
-                plan.add_line(channel, line, &checked, &admitted);
+                plan.add_line(channel, line, &checked, (&admitted, &twins));
             }
+            plan.blobs.extend(twins.into_objects().map(|(object, bytes)| (object, bytes.into())));
             return Ok(Self { store, lock, plan, lines: lines.into_iter().map(|line| line.result).collect() });
         }
     }
@@ -154,6 +162,11 @@ impl NextLine {
         }
         Ok(Self { index, result })
     }
+
+    /// Those of these that are new to the line.
+    fn added<'u, 'a>(&self, uploads: &'u [CheckedUpload<'a>]) -> Vec<&'u CheckedUpload<'a>> {
+        uploads.iter().filter(|upload| self.result.added.contains(upload.filename)).collect()
+    }
 }
 
 type Write<'a> = (StoredObject, Cow<'a, [u8]>);
@@ -172,7 +185,7 @@ impl<'a> Plan<'a> {
         channel: &ChannelName,
         line: &mut NextLine,
         uploads: &[CheckedUpload<'a>],
-        admitted: &Admitted,
+        (admitted, twins): (&Admitted, &Twins),
     ) {
         let NextLine { index, result } = line;
         for upload in uploads.iter().filter(|upload| upload.filename.tags_fit(index.abi).is_some()) {
@@ -183,6 +196,10 @@ impl<'a> Plan<'a> {
         for upload in uploads.iter().filter(|upload| result.added.contains(upload.filename)) {
             let objects = upload.documents.values();
             self.blobs.extend(objects.map(|bytes| (StoredObject::Document { sha256: digest_of(bytes) }, bytes.into())));
+        }
+        for filename in &result.added {
+            let Some(twin) = twins.of(filename) else { continue };
+            index.set_twin(filename.as_str(), twin.entry());
         }
         for filename in &result.added {
             let Some(report) = admitted.report(index.abi, filename) else { continue };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::{Abi, Digest, FORMAT, FileEntry, IndexError};
+use crate::{Abi, Digest, FORMAT, FileEntry, IndexError, Twin};
 
 /// The index object of one channel and ABI. Stored under the digest of [`Self::to_bytes`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,13 @@ impl ChannelIndex {
     pub fn set_admission(&mut self, filename: &str, report: Digest) {
         if let Some(entry) = self.files.get_mut(filename) {
             entry.admission_sha256 = Some(report);
+        }
+    }
+
+    /// Names the stored twin of a file; nothing happens if there is no such file.
+    pub fn set_twin(&mut self, filename: &str, twin: Twin) {
+        if let Some(entry) = self.files.get_mut(filename) {
+            entry.twin = Some(twin);
         }
     }
 

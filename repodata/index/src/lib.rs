@@ -28,6 +28,7 @@ mod requirement;
 pub mod simple;
 mod tag;
 mod text_form;
+mod twin;
 mod wheel_filename;
 
 pub use abi::{Abi, AbiFacts};
@@ -46,6 +47,7 @@ pub use pyodide_lock::{LockInfo, LockedPackage, PyodideLock};
 pub use repodata::{Release, Repodata, RuntimeInfo};
 pub use requirement::Requirement;
 pub use tag::{Tag, TagRank};
+pub use twin::{ContentCoding, Twin};
 pub use wheel_filename::{BuildTag, WheelFilename};
 
 /// Version of the index, head and repodata formats that this crate writes; it reads this one only,

@@ -47,7 +47,7 @@ pub struct LockedPackage {
     pub name: PackageName,
     /// `package`.
     pub package_type: &'static str,
-    /// SHA-256 of the wheel.
+    /// SHA-256 of the wheel to fetch, decoded: the stored twin of the published one, if it has one.
     pub sha256: Digest,
     /// Always false: tests stay in the wheel they came in.
     pub unvendored_tests: bool,
@@ -87,14 +87,15 @@ fn newest<'a>(versions: &BTreeMap<&Version, &'a FileEntry>) -> Option<&'a FileEn
 }
 
 fn locked(entry: &FileEntry, newest: &BTreeMap<&PackageName, &FileEntry>, blobs: &str) -> LockedPackage {
+    let (sha256, _) = entry.fetched();
     LockedPackage {
         depends: depends(entry, newest),
-        file_name: format!("{blobs}{}/{}", entry.sha256, entry.filename),
+        file_name: format!("{blobs}{sha256}/{}", entry.filename),
         imports: entry.imports.clone(),
         install_dir: "site",
         name: entry.name.clone(),
         package_type: "package",
-        sha256: entry.sha256,
+        sha256,
         unvendored_tests: false,
         version: entry.version.clone(),
     }

@@ -10,6 +10,7 @@ use super::Asked;
 use crate::StoredObject;
 use crate::http::App;
 use crate::http::error::HttpError;
+use crate::http::page::Vary;
 use crate::http::stream::{self, FileHeaders};
 use crate::views::View;
 
@@ -30,6 +31,6 @@ pub(super) async fn object(State(app): State<Arc<App>>, asked: Asked) -> Result<
     }
     // An earlier one: asked for by who read the head a moment ago, so not worth keeping in memory.
     let object = StoredObject::Repodata { channel: asked.channel()?, abi, sha256 };
-    let about = FileHeaders { content_type: object.content_type(), policy: object.cache_policy(), etag: object.etag() };
+    let about = FileHeaders::of(&object, Vary::Nothing);
     Ok(stream::file(&app.channels.store().file(&object), about, &asked.method, &asked.headers).await)
 }

@@ -52,6 +52,24 @@ fn index_round_trips() {
     assert_eq!(ChannelIndex::from_bytes(&bytes).unwrap().to_bytes(), bytes);
 }
 
+/// What was written before files had twins is read, and its views name the files as they were uploaded.
+#[test]
+fn an_index_of_before_twins() {
+    let with = String::from_utf8(index().to_bytes()).unwrap();
+    let twin = with.find(r#""twin":"#).unwrap();
+    let end = twin + with[twin..].find("}},").unwrap() + 3;
+    let old = format!("{}{}", &with[..twin], &with[end..]);
+    let read = ChannelIndex::from_bytes(old.as_bytes()).unwrap();
+    assert_eq!(String::from_utf8(read.to_bytes()).unwrap(), old);
+    assert!(read.files().all(|entry| entry.twin.is_none()));
+    let app = read.get("app-1.0-py3-none-any.whl").unwrap();
+    let release = &Repodata::from_index(&read, "").packages[&app.name][0];
+    assert_eq!((release.sha256, release.size), (app.sha256, app.size));
+    let locked = &PyodideLock::from_index(&read, "").packages[&app.name];
+    assert_eq!(locked.sha256, app.sha256);
+    assert_eq!(locked.file_name, format!("{}/{}", app.sha256, app.filename));
+}
+
 #[test]
 fn order_of_insertion_leaves_no_trace() {
     let mut reversed = ChannelIndex::empty(Abi::preferred());
