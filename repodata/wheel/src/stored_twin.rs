@@ -15,13 +15,14 @@ const TIME_AND_DATE: u32 = 0x0021_0000;
 const MOST_ENTRIES: usize = 0xFFFE;
 
 impl Wheel<'_> {
-    /// A wheel with the same files in the same order, stored, with one time for all and the mode 755 or 644. RECORD
-    /// stays right: it lists contents. Equal wheels have equal twins, and the twin of a twin is itself.
+    /// A wheel with the same files, stored, with one time for all and the mode 755 or 644. Files of one kind lie side by
+    /// side, which an encoding makes use of, and dist-info at the end, as the format recommends. RECORD stays right: it
+    /// lists contents. Wheels of equal files have equal twins, so the twin of a twin is itself.
     ///
     /// `None` if that would need ZIP64: with more than 65,534 files or 4 GiB. Every file's checksum is checked.
     pub fn stored_twin(&self) -> Result<Option<Vec<u8>>, WheelError> {
         let mut entries: Vec<&Entry> = self.entries().collect();
-        entries.sort_by_key(|entry| entry.packed_range().start);
+        entries.sort_by_key(|entry| self.place(entry));
         if entries.len() > MOST_ENTRIES {
             return Ok(None);
         }
@@ -47,6 +48,14 @@ impl Wheel<'_> {
         put32(&mut twin, &[size, offset]);
         put16(&mut twin, &[0]);
         Ok(Some(twin))
+    }
+
+    /// What the files of a twin are sorted by: whether they are in dist-info, the suffix, the path.
+    fn place<'e>(&self, entry: &'e Entry) -> (bool, &'e str, &'e str) {
+        let path = entry.path();
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let suffix = name.rsplit_once('.').map_or("", |(_, suffix)| suffix);
+        (path.split('/').next() == Some(self.dist_info_dir()), suffix, path)
     }
 }
 

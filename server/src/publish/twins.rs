@@ -104,6 +104,9 @@ impl Twins {
         let twins = made.iter().enumerate().filter_map(|(at, twin)| Some((at, twin.as_ref()?)));
         let mut tasks: Vec<_> =
             twins.flat_map(|(at, twin)| ContentCoding::ALL.map(|coding| (at, twin, coding))).collect();
+        if !tasks.is_empty() {
+            tracing::info!(encodings = tasks.len(), "compressing for browsers");
+        }
         // What takes longest is begun first.
         tasks.sort_by_key(|(_, twin, _)| Reverse(twin.bytes.len()));
         let encoded = side_by_side(&tasks, |(at, twin, coding)| (*at, *coding, twin.encode(store, *coding)));

@@ -13,13 +13,11 @@ fn twin(bytes: &[u8]) -> Vec<u8> {
     Wheel::parse(bytes).unwrap().stored_twin().unwrap().expect("it is small")
 }
 
-/// Path, contents and executability of every file, in the order of the archive.
+/// Path, contents and executability of every file.
 fn listed(bytes: &[u8]) -> Vec<(String, Vec<u8>, bool)> {
     let wheel = Wheel::parse(bytes).unwrap();
-    let mut entries: Vec<_> = wheel.entries().collect();
-    entries.sort_by_key(|entry| entry.packed_range().start);
     let file = |entry: &Entry| (entry.path().to_owned(), wheel.read(entry).unwrap(), entry.is_executable());
-    entries.into_iter().map(file).collect()
+    wheel.entries().map(file).collect()
 }
 
 /// A wheel with whatever a writer may do: a directory, a program, a name that is not ASCII, descriptors, ZIP64.
@@ -44,7 +42,7 @@ fn varied() -> Zip {
 }
 
 #[test]
-fn files_order_and_modes_are_kept() {
+fn files_and_modes_are_kept() {
     let wheel = varied().bytes();
     let twin = twin(&wheel);
     assert_eq!(listed(&twin), listed(&wheel));
@@ -68,8 +66,9 @@ fn record_stays_right() {
 }
 
 #[test]
-fn neither_times_nor_packing_leave_a_trace() {
+fn neither_order_nor_times_nor_packing_leave_a_trace() {
     let mut packed = Zip::wheel();
+    packed.files.reverse();
     for file in &mut packed.files {
         let contents = listed(&Zip::wheel().bytes());
         let name = String::from_utf8(file.central.name.clone()).unwrap();
