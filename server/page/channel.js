@@ -5,7 +5,7 @@ import { normalised } from "./format.js";
 export class Channel {
   #repodata;
   #digest;
-  /** What the page lists: name, version, size in bytes, import names; sorted by name. */
+  /** What the page lists: name, version, size in bytes before any encoding, import names; sorted by name. */
   packages = [];
   #byModule = new Map();
 
