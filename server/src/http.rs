@@ -4,6 +4,7 @@ pub(crate) mod accept;
 pub(crate) mod assets;
 pub(crate) mod error;
 pub(crate) mod page;
+pub(crate) mod range;
 pub(crate) mod stream;
 
 use std::future::Future;

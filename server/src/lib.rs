@@ -11,6 +11,7 @@ mod build_page;
 mod carried;
 mod channel;
 mod data_dir;
+mod encoding;
 mod error;
 mod home;
 mod html;

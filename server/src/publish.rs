@@ -1,6 +1,7 @@
 //! Publishing: all checks first, then blobs, then indexes, and the head as the last write.
 
 mod candidates;
+mod twins;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use pkgsrv_index::tree::WrittenNode;
 use pkgsrv_index::{Abi, FileEntry, Head, Inserted, PackageName, Project, Release, UploadTime, WheelFilename};
 
 use self::candidates::Admitted;
+use self::twins::Twins;
 use crate::channel::{Line, read_line};
 use crate::store::{PublishLock, digest_of};
 use crate::trees::NewTrees;
@@ -59,8 +61,8 @@ pub struct Publication<'a> {
 }
 
 impl<'a> Publication<'a> {
-    /// Checks and plans what [`publish`] does. Admission takes seconds, and nobody waits for it: it is asked before the
-    /// lock is taken, and again only for what another publish has changed meanwhile.
+    /// Checks and plans what [`publish`] does. Admission and encodings take seconds, and nobody waits for them: they are
+    /// asked for before the lock is taken, and again only for what another publish has changed meanwhile.
     pub fn prepare(
         store: &'a Store,
         channel: &ChannelName,
@@ -73,20 +75,26 @@ impl<'a> Publication<'a> {
         let abis = lines_of(&checked, abis)?;
         let time = upload_time(now);
         let next = |abi: &Abi| NextLine::read(store, channel, *abi, &checked, &time);
-        let mut admitted = Admitted::default();
+        let (mut admitted, mut twins) = (Admitted::default(), Twins::default());
         loop {
             for abi in &abis {
                 admitted.ask(&next(abi)?, &checked, admit)?;
             }
+            // After admission: what is refused needs none.
+            for abi in &abis {
+                twins.make(store, &next(abi)?.added(&checked))?;
+            }
             let lock = store.lock()?;
             let mut lines: Vec<NextLine> = abis.iter().map(next).collect::<Result<_, _>>()?;
-            if !all_covered(&admitted, &lines, &checked)? {
+            let twins_cover = lines.iter().all(|line| twins.cover(&line.result.added));
+            if !twins_cover || !all_covered(&admitted, &lines, &checked)? {
                 continue;
             }
             let mut plan = Plan::default();
             for line in &mut lines {
-                plan.add_line(channel, line, &checked, &admitted)?;
+                plan.add_line(channel, line, &checked, (&admitted, &twins))?;
             }
+            plan.blobs.extend(twins.into_objects().map(|(object, bytes)| (object, bytes.into())));
             return Ok(Self { store, lock, plan, lines: lines.into_iter().map(|line| line.result).collect() });
         }
     }
@@ -192,6 +200,11 @@ impl NextLine {
             None => Ok(self.line.project(filename.name())?.get(filename.as_str()).cloned()),
         }
     }
+
+    /// Those of these that are new to the line.
+    fn added<'u, 'a>(&self, uploads: &'u [CheckedUpload<'a>]) -> Vec<&'u CheckedUpload<'a>> {
+        uploads.iter().filter(|upload| self.result.added.contains(upload.filename)).collect()
+    }
 }
 
 type Write<'a> = (StoredObject, Cow<'a, [u8]>);
@@ -210,7 +223,7 @@ impl<'a> Plan<'a> {
         channel: &ChannelName,
         line: &mut NextLine,
         uploads: &[CheckedUpload<'a>],
-        admitted: &Admitted,
+        (admitted, twins): (&Admitted, &Twins),
     ) -> Result<(), ServerError> {
         let NextLine { line, projects, result } = line;
         for upload in uploads.iter().filter(|upload| upload.filename.tags_fit(line.abi()).is_some()) {
@@ -221,6 +234,10 @@ impl<'a> Plan<'a> {
         for upload in uploads.iter().filter(|upload| result.added.contains(upload.filename)) {
             let objects = upload.documents.values();
             self.blobs.extend(objects.map(|bytes| (StoredObject::Document { sha256: digest_of(bytes) }, bytes.into())));
+        }
+        for filename in &result.added {
+            let (Some(twin), Some(project)) = (twins.of(filename), projects.get_mut(filename.name())) else { continue };
+            project.set_twin(filename.as_str(), twin.entry());
         }
         for filename in &result.added {
             let Some(report) = admitted.report(line.abi(), filename) else { continue };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::format::{WHOLE_FORMAT, from_json_of};
-use crate::{Abi, Digest, FileEntry, IndexError, PackageName};
+use crate::{Abi, Digest, FileEntry, IndexError, PackageName, Twin};
 
 /// The files of one project in one line, by filename. In the store it is an entry of the line's index tree.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -64,6 +64,13 @@ impl Project {
     pub fn set_admission(&mut self, filename: &str, report: Digest) {
         if let Some(entry) = self.0.get_mut(filename) {
             entry.admission_sha256 = Some(report);
+        }
+    }
+
+    /// Names the stored twin of a file; nothing happens if there is no such file.
+    pub fn set_twin(&mut self, filename: &str, twin: Twin) {
+        if let Some(entry) = self.0.get_mut(filename) {
+            entry.twin = Some(twin);
         }
     }
 

@@ -31,6 +31,7 @@ pub mod simple;
 mod tag;
 mod text_form;
 pub mod tree;
+mod twin;
 mod wheel_filename;
 
 pub use abi::{Abi, AbiFacts};
@@ -51,4 +52,5 @@ pub use releases::Releases;
 pub use repodata::{Release, RepodataNode, RuntimeInfo, newest, read_repodata};
 pub use requirement::Requirement;
 pub use tag::{Tag, TagRank};
+pub use twin::{ContentCoding, Twin};
 pub use wheel_filename::{BuildTag, WheelFilename};

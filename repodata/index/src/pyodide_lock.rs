@@ -46,7 +46,7 @@ pub struct LockedPackage {
     pub name: PackageName,
     /// `package`.
     pub package_type: &'static str,
-    /// SHA-256 of the wheel.
+    /// SHA-256 of the wheel to fetch, decoded: the stored twin of the published one, if it has one.
     pub sha256: Digest,
     /// Always false: tests stay in the wheel they came in.
     pub unvendored_tests: bool,

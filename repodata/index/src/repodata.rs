@@ -40,9 +40,9 @@ pub struct Release {
     pub version: Version,
     /// The wheel's filename.
     pub filename: WheelFilename,
-    /// SHA-256 of the wheel.
+    /// SHA-256 of the wheel to fetch, decoded: the stored twin of the published one, if it has one.
     pub sha256: Digest,
-    /// Size of the wheel, bytes.
+    /// Size of the wheel to fetch, decoded, bytes. On the wire it may be less.
     pub size: u64,
     /// What it needs.
     pub depends: Vec<Requirement>,
@@ -109,11 +109,12 @@ pub fn newest(releases: &[Release]) -> Option<&Release> {
 
 impl Release {
     fn from_entry(entry: &FileEntry) -> Self {
+        let (sha256, size) = entry.fetched();
         Self {
             version: entry.version.clone(),
             filename: entry.filename.clone(),
-            sha256: entry.sha256,
-            size: entry.size,
+            sha256,
+            size,
             depends: entry.depends.clone(),
             extras: entry.extras.clone(),
             imports: entry.imports.clone(),

@@ -14,6 +14,10 @@ pub(crate) enum HttpError {
     NotFound(String),
     /// Nothing that the client takes can be offered.
     NotAcceptable,
+    /// The client takes no encoding that there is, and refuses the file as it is.
+    NoEncodingFits,
+    /// A range that a file of this many bytes does not have.
+    NoSuchRange(u64),
     /// Something else than reading was asked for.
     MethodNotAllowed,
     /// The request names no host that addresses could be made from.
@@ -39,6 +43,15 @@ impl HttpError {
                  application/vnd.pypi.simple.v1+html and text/html, and the Accept header takes none of them"
                     .to_owned(),
             ),
+            Self::NoEncodingFits => (
+                StatusCode::NOT_ACCEPTABLE,
+                "this file is available as it is and, where that is smaller, as br, gzip or zstd, and the \
+                 Accept-Encoding header takes none of them"
+                    .to_owned(),
+            ),
+            Self::NoSuchRange(length) => {
+                (StatusCode::RANGE_NOT_SATISFIABLE, format!("the range lies behind the file's {length} bytes"))
+            }
             Self::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, "this address can be read with GET and HEAD only".to_owned())
             }
@@ -76,9 +89,14 @@ impl IntoResponse for HttpError {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(CachePolicy::Never.header()));
-        if status == StatusCode::NOT_ACCEPTABLE {
-            headers.insert(header::VARY, HeaderValue::from_static("Accept"));
-        }
+        match self {
+            Self::NotAcceptable => headers.insert(header::VARY, HeaderValue::from_static("Accept")),
+            Self::NoEncodingFits => headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding")),
+            Self::NoSuchRange(length) => HeaderValue::from_str(&format!("bytes */{length}"))
+                .ok()
+                .and_then(|value| headers.insert(header::CONTENT_RANGE, value)),
+            _ => None,
+        };
         response
     }
 }

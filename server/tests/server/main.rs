@@ -18,5 +18,6 @@ mod recipe_import;
 mod reports;
 mod socket;
 mod toolchains;
+mod twins;
 mod wheels;
 mod write_sequence;
