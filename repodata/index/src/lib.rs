@@ -22,9 +22,11 @@ mod head;
 #[cfg(feature = "markers")]
 mod markers;
 mod name;
+mod project_error;
 mod pyodide_lock;
 mod repodata;
 mod requirement;
+mod selection;
 pub mod simple;
 mod tag;
 mod text_form;
@@ -32,7 +34,7 @@ mod wheel_filename;
 
 pub use abi::{Abi, AbiFacts};
 pub use channel_index::{ChannelIndex, Inserted};
-pub use closure::{ClosureError, Demand, Selected, closure};
+pub use closure::{ClosureError, closure};
 pub use digest::Digest;
 pub use document::DocumentKind;
 pub use entry::{FileEntry, UploadTime};
@@ -41,10 +43,12 @@ pub use head::{Head, ObjectRef, RepodataHead};
 #[cfg(feature = "markers")]
 pub use markers::{Dependencies, evaluate};
 pub use name::{ExtraName, PackageName};
-pub use pep440_rs::{Version, VersionSpecifiers};
+pub use pep440_rs::{Operator, Version, VersionSpecifiers};
+pub use project_error::{Demand, DemandedBy, MOST_OFFERED, Offered, ProjectError, listed_first, nearest};
 pub use pyodide_lock::{LockInfo, LockedPackage, PyodideLock};
 pub use repodata::{Release, Repodata, RuntimeInfo};
 pub use requirement::Requirement;
+pub use selection::{Selected, dependencies_first, names_prerelease, newest, pins};
 pub use tag::{Tag, TagRank};
 pub use wheel_filename::{BuildTag, WheelFilename};
 
