@@ -143,7 +143,8 @@ impl Snapshot {
         self.line(abi).and_then(|line| line.head).is_some_and(|head| head.repodata.sha256 == sha256)
     }
 
-    fn line(&self, abi: Abi) -> Option<&Line> {
+    /// One line.
+    pub(crate) fn line(&self, abi: Abi) -> Option<&Line> {
         self.lines.get(&abi).map(|(_, line)| &**line)
     }
 

@@ -5,6 +5,7 @@
 //! * [`Repodata`] is the view that our loader reads; [`closure`] picks releases from it.
 //! * [`PyodideLock`] and [`simple`] are the views for the runtime's own package loader and for
 //!   installers.
+//! * [`EnvironmentLock`] is a frozen answer of the solver.
 //!
 //! Everything here is pure: bytes and values in, bytes and values out. No files, network, clock or
 //! environment, so the same code answers in the server and inside the browser. Every map is sorted
@@ -17,6 +18,7 @@ mod closure;
 mod digest;
 mod document;
 mod entry;
+mod environment_lock;
 mod error;
 mod head;
 #[cfg(feature = "markers")]
@@ -38,6 +40,7 @@ pub use closure::{ClosureError, closure};
 pub use digest::Digest;
 pub use document::DocumentKind;
 pub use entry::{FileEntry, UploadTime};
+pub use environment_lock::{EnvironmentLock, LockedRelease};
 pub use error::IndexError;
 pub use head::{Head, ObjectRef, RepodataHead};
 #[cfg(feature = "markers")]

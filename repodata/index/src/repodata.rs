@@ -64,25 +64,11 @@ impl Repodata {
     /// Makes the view: of each version the best wheel, without what the ABI's Python is refused by.
     /// `blobs` is the address that the `blobs` field describes.
     pub fn from_index(index: &ChannelIndex, blobs: &str) -> Self {
-        let facts = index.abi.facts();
         let packages = best_files(index)
             .into_iter()
-            .map(|(name, versions)| {
-                let releases = versions.into_values().rev().map(Release::from_entry).collect();
-                (name.clone(), releases)
-            })
+            .map(|(name, versions)| (name.clone(), Release::newest_first(versions)))
             .collect();
-        Self {
-            format: FORMAT,
-            abi: index.abi,
-            blobs: blobs.to_owned(),
-            runtime: RuntimeInfo {
-                name: facts.runtime.to_owned(),
-                version: facts.runtime_version.to_owned(),
-                python: facts.python_full.to_owned(),
-            },
-            packages,
-        }
+        Self { format: FORMAT, abi: index.abi, blobs: blobs.to_owned(), runtime: RuntimeInfo::of(index.abi), packages }
     }
 
     /// Canonical JSON; the object's name is the digest of these bytes.
@@ -101,7 +87,29 @@ impl Repodata {
     }
 }
 
+impl RuntimeInfo {
+    /// The runtime of an ABI.
+    pub fn of(abi: Abi) -> Self {
+        let facts = abi.facts();
+        Self {
+            name: facts.runtime.to_owned(),
+            version: facts.runtime_version.to_owned(),
+            python: facts.python_full.to_owned(),
+        }
+    }
+}
+
 impl Release {
+    /// The releases of one project in a line, newest first, as its repodata has them; none if there is no such project.
+    pub fn of_project(index: &ChannelIndex, name: &PackageName) -> Vec<Self> {
+        let mut best = best_of(index.files().filter(|entry| entry.name == *name), index.abi);
+        best.remove(name).map(Self::newest_first).unwrap_or_default()
+    }
+
+    fn newest_first(versions: BTreeMap<&Version, &FileEntry>) -> Vec<Self> {
+        versions.into_values().rev().map(Self::from_entry).collect()
+    }
+
     fn from_entry(entry: &FileEntry) -> Self {
         Self {
             version: entry.version.clone(),
@@ -118,15 +126,21 @@ impl Release {
 
 /// Of each project and version the file to take: not yanked before yanked, then the best tag, the
 /// highest build number, and the filename so that the choice is always the same.
-pub(crate) fn best_files(index: &ChannelIndex) -> BTreeMap<&PackageName, BTreeMap<&Version, &FileEntry>> {
-    let mut best: BTreeMap<&PackageName, BTreeMap<&Version, &FileEntry>> = BTreeMap::new();
-    for entry in index.files().filter(|entry| entry.admits_python(index.abi)) {
-        let Some(preference) = preference(entry, index.abi) else { continue };
+pub(crate) fn best_files(index: &ChannelIndex) -> BestFiles<'_> {
+    best_of(index.files(), index.abi)
+}
+
+type BestFiles<'a> = BTreeMap<&'a PackageName, BTreeMap<&'a Version, &'a FileEntry>>;
+
+fn best_of<'a>(files: impl Iterator<Item = &'a FileEntry>, abi: Abi) -> BestFiles<'a> {
+    let mut best = BestFiles::new();
+    for entry in files.filter(|entry| entry.admits_python(abi)) {
+        let Some(preference) = preference(entry, abi) else { continue };
         best.entry(&entry.name)
             .or_default()
             .entry(&entry.version)
             .and_modify(|chosen| {
-                if self::preference(chosen, index.abi).is_none_or(|other| preference < other) {
+                if self::preference(chosen, abi).is_none_or(|other| preference < other) {
                     *chosen = entry;
                 }
             })

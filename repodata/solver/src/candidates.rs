@@ -34,7 +34,7 @@ impl Candidate<'_> {
 
 impl<'a> Candidates<'a> {
     /// `None` if releases have to be brought first.
-    pub(crate) fn new(name: &PackageName, request: &'a Request, known: Known<'a>) -> Option<Self> {
+    pub(crate) fn new(name: &PackageName, request: &'a Request, known: &'a Known) -> Option<Self> {
         let constraints: Vec<_> = request.constraints.iter().filter(|limit| limit.name == *name).collect();
         let candidate = |version: &'a Version, release| Candidate {
             version,
@@ -45,7 +45,7 @@ impl<'a> Candidates<'a> {
         let list = match installed {
             // What it needs was settled when it was installed; only its extras are looked up.
             Some(version) => vec![Candidate { is_allowed: true, ..candidate(version, None) }],
-            None => known.releases(name)?.iter().map(|release| candidate(&release.version, Some(release))).collect(),
+            None => known.get(name)?.iter().map(|release| candidate(&release.version, Some(release))).collect(),
         };
         Some(Self { list, is_installed: installed.is_some(), constraints, preferred: request.preferences.get(name) })
     }

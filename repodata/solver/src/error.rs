@@ -1,6 +1,8 @@
 //! Why there is no answer, in words.
 
-use pkgsrv_index::{Demand, DemandedBy, MOST_OFFERED, Offered, PackageName, ProjectError, Version, listed_first};
+use pkgsrv_index::{
+    Demand, DemandedBy, MOST_OFFERED, Offered, PackageName, ProjectError, Version, listed_first, nearest,
+};
 
 /// Why no set of releases was found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +37,16 @@ pub enum Standing {
 }
 
 impl SolveError {
+    /// The same, and should it be about a name that does not exist, with those of all existing names that may have been
+    /// meant.
+    #[must_use]
+    pub fn with_names<'n>(mut self, names: impl IntoIterator<Item = &'n PackageName>) -> Self {
+        if let Self::Project(ProjectError::UnknownPackage { name, nearest: near, .. }) = &mut self {
+            *near = nearest(name, names);
+        }
+        self
+    }
+
     /// The stable name of the case, for programs.
     pub const fn code(&self) -> &'static str {
         match self {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use pkgsrv_index::{Demand, DemandedBy, Offered, PackageName, ProjectError, Requirement, listed_first, nearest};
+use pkgsrv_index::{Demand, DemandedBy, Offered, PackageName, ProjectError, Requirement, listed_first};
 use pubgrub::{DerivationTree, External, VersionSet};
 
 use crate::error::{SolveError, Standing};
@@ -120,8 +120,7 @@ impl Facts {
         let standing = standing(problem, name)?;
         if standing == Standing::Absent {
             let by = facts().next().map_or(DemandedBy::Request, |(fact, places)| fact.demanded_by(problem, places));
-            let nearest = nearest(name, problem.known.names());
-            return Some(ProjectError::UnknownPackage { name: name.clone(), by, nearest });
+            return Some(ProjectError::UnknownPackage { name: name.clone(), by, nearest: Vec::new() });
         }
         let askers: BTreeSet<_> = facts().filter_map(|(fact, _)| fact.by.as_ref()).collect();
         if askers.len() < facts().filter(|(fact, _)| fact.by.is_some()).count() {

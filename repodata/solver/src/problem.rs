@@ -31,7 +31,7 @@ type Needed = Result<Vec<(Item, ReleaseSet)>, &'static str>;
 
 pub(crate) struct Problem<'a> {
     pub(crate) request: &'a Request,
-    pub(crate) known: Known<'a>,
+    pub(crate) known: &'a Known,
     /// Projects whose yanked releases only those may take who pin them themselves.
     strict: BTreeSet<PackageName>,
     ranks: HashMap<Item, u32>,
@@ -45,7 +45,7 @@ pub(crate) struct Problem<'a> {
 }
 
 impl<'a> Problem<'a> {
-    pub(crate) fn new(request: &'a Request, known: Known<'a>) -> Self {
+    pub(crate) fn new(request: &'a Request, known: &'a Known) -> Self {
         let mut problem = Self {
             request,
             known,
@@ -111,7 +111,7 @@ impl<'a> Problem<'a> {
                 let Some(candidates) = self.candidates(name) else { return &[] };
                 let release = match candidates.at(place) {
                     Some(candidate) if candidates.is_installed => {
-                        let Some(releases) = self.known.releases(name) else {
+                        let Some(releases) = self.known.get(name) else {
                             self.missing.borrow_mut().insert(name.clone());
                             return &[];
                         };

@@ -24,30 +24,9 @@ impl Request {
     }
 }
 
-/// Releases of projects, each project's newest first.
-#[derive(Debug, Clone, Copy)]
-pub enum Known<'a> {
-    /// Everything there is: a project that is not in it does not exist.
-    All(&'a BTreeMap<PackageName, Vec<Release>>),
-    /// What was brought so far: a project without releases does not exist, of one that is not in it nothing is known.
-    Part(&'a BTreeMap<PackageName, Vec<Release>>),
-}
-
-impl<'a> Known<'a> {
-    /// A project's releases, none if it does not exist; `None` if they have to be brought.
-    pub(crate) fn releases(self, name: &PackageName) -> Option<&'a [Release]> {
-        match self {
-            Self::All(all) => Some(all.get(name).map(Vec::as_slice).unwrap_or_default()),
-            Self::Part(part) => part.get(name).map(Vec::as_slice),
-        }
-    }
-
-    /// Every name of a project that is known to exist.
-    pub(crate) fn names(self) -> impl Iterator<Item = &'a PackageName> {
-        let (Self::All(projects) | Self::Part(projects)) = self;
-        projects.iter().filter(|(_, releases)| !releases.is_empty()).map(|(name, _)| name)
-    }
-}
+/// Releases of projects as far as they were brought, newest first. A project without releases does not exist; of one that
+/// is not here, nothing is known.
+pub type Known = BTreeMap<PackageName, Vec<Release>>;
 
 /// How far a solver came.
 #[derive(Debug, Clone, PartialEq, Eq)]

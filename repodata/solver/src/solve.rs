@@ -18,11 +18,11 @@ use crate::request::{Known, Outcome, Request};
 /// fits, yanked ones only where someone pins them. What is installed stays as it is. Older releases are tried where
 /// newer ones exclude each other, and whether there is a solution is told rightly with one exception: a yanked release
 /// that one pins and another merely accepts may be missed. The same input gives the same answer, cycles are fine, and
-/// an answer over parts is that over everything.
+/// an answer found over parts is that over everything.
 ///
 /// # Errors
 /// With an explanation where there is no solution, and where the search takes too long.
-pub fn solve(request: &Request, known: Known<'_>) -> Result<Outcome, SolveError> {
+pub fn solve(request: &Request, known: &Known) -> Result<Outcome, SolveError> {
     let mut problem = Problem::new(request, known);
     loop {
         let found = match pubgrub::resolve(&problem, Item::Request, Place::REQUEST) {
@@ -40,6 +40,29 @@ pub fn solve(request: &Request, known: Known<'_>) -> Result<Outcome, SolveError>
             return Ok(Outcome::Solved(dependencies_first(selected(&problem, &chosen))));
         }
         problem.restrict(yanked);
+    }
+}
+
+/// Solves with all the rounds that it takes: `bring` gives the releases of a project, newest first, none if it does not
+/// exist. Each project is asked for once.
+///
+/// # Errors
+/// As [`solve`], and what `bring` fails with.
+pub fn solve_with<E: From<SolveError>>(
+    request: &Request,
+    mut bring: impl FnMut(&PackageName) -> Result<Vec<Release>, E>,
+) -> Result<Vec<Selected>, E> {
+    let mut known = Known::new();
+    loop {
+        match solve(request, &known)? {
+            Outcome::Solved(selected) => return Ok(selected),
+            Outcome::Needs(names) => {
+                for name in names {
+                    let releases = bring(&name)?;
+                    known.insert(name, releases);
+                }
+            }
+        }
     }
 }
 

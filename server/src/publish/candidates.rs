@@ -1,11 +1,10 @@
 //! Which wheels of a publish ask for admission, in which company, and what was said.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use pkgsrv_builder::AdmissionReport;
-use pkgsrv_index::{
-    Abi, ChannelIndex, ClosureError, Digest, FileEntry, Repodata, Selected, UploadTime, WheelFilename, closure,
-};
+use pkgsrv_index::{Abi, ChannelIndex, Digest, FileEntry, PackageName, Repodata, UploadTime, WheelFilename};
+use pkgsrv_solver::{Request, SolveError, solve_with};
 use pkgsrv_wheel::Wheel;
 
 use super::NextLine;
@@ -28,7 +27,7 @@ pub struct Candidate<'a> {
     pub wheel: &'a Wheel<'a>,
     /// What it needs to be imported, from the line as it will be: published already, or in the same publish. `Err`
     /// where that is not all there.
-    pub needed: Result<Vec<FileEntry>, ClosureError>,
+    pub needed: Result<Vec<FileEntry>, SolveError>,
 }
 
 /// What has been admitted so far. A wheel is admitted in its company: should what it needs be replaced meanwhile by
@@ -89,7 +88,7 @@ impl Admitted {
     }
 }
 
-fn company(needed: &Result<Vec<FileEntry>, ClosureError>) -> Company {
+fn company(needed: &Result<Vec<FileEntry>, SolveError>) -> Company {
     let digests = |entries: &Vec<FileEntry>| entries.iter().map(|entry| entry.sha256).collect();
     needed.as_ref().map(digests).map_err(ToString::to_string)
 }
@@ -105,8 +104,11 @@ impl<'a> Needs<'a> {
         Self { index, repodata: Repodata::from_index(index, "") }
     }
 
-    fn of(&self, entry: &FileEntry) -> Result<Vec<FileEntry>, ClosureError> {
-        let selected: Vec<Selected> = closure(&self.repodata, &entry.depends, &BTreeMap::new())?;
+    fn of(&self, entry: &FileEntry) -> Result<Vec<FileEntry>, SolveError> {
+        let releases = &self.repodata.packages;
+        let bring = |name: &PackageName| Ok(releases.get(name).cloned().unwrap_or_default());
+        let selected = solve_with(&Request::of(entry.depends.clone()), bring)
+            .map_err(|error: SolveError| error.with_names(releases.keys()))?;
         let others = selected.iter().filter(|needed| needed.name != entry.name);
         Ok(others.filter_map(|needed| self.index.get(needed.release.filename.as_str()).cloned()).collect())
     }
@@ -119,7 +121,7 @@ pub fn needed(
     channel: &ChannelName,
     abi: Abi,
     uploads: &[Upload],
-) -> Result<HashMap<WheelFilename, Result<Vec<FileEntry>, ClosureError>>, ServerError> {
+) -> Result<HashMap<WheelFilename, Result<Vec<FileEntry>, SolveError>>, ServerError> {
     // The wheels asked about come first, also where others of their names are published.
     let mut index = ChannelIndex::empty(abi);
     let checked: Vec<CheckedUpload<'_>> = uploads.iter().filter_map(|upload| CheckedUpload::new(upload).ok()).collect();

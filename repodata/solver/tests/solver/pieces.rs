@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pkgsrv_index::{PackageName, Selected};
-use pkgsrv_solver::{Known, Outcome, Request, SolveError, solve};
+use pkgsrv_solver::{Outcome, Request, SolveError, solve, solve_with};
 
 use crate::world::{Projects, projects, release, request, solved, with_extra, world};
 
@@ -14,7 +14,7 @@ pub fn piecewise(
 ) -> (Result<Vec<Selected>, SolveError>, Vec<BTreeSet<PackageName>>) {
     let (mut known, mut rounds) = (Projects::new(), Vec::new());
     loop {
-        let names = match solve(request, Known::Part(&known)) {
+        let names = match solve(request, &known) {
             Ok(Outcome::Solved(selected)) => return (Ok(selected), rounds),
             Err(error) => return (Err(error), rounds),
             Ok(Outcome::Needs(names)) => names,
@@ -31,6 +31,8 @@ pub fn piecewise(
 fn rounds(projects: &Projects, request: &Request) -> Vec<String> {
     let (answer, rounds) = piecewise(projects, request);
     assert_eq!(answer, solved(projects, request));
+    let bring = |name: &PackageName| Ok::<_, SolveError>(projects.get(name).cloned().unwrap_or_default());
+    assert_eq!(solve_with(request, bring), answer);
     let text = |names: &BTreeSet<PackageName>| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     rounds.iter().map(text).collect()
 }

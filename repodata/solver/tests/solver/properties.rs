@@ -189,7 +189,7 @@ fn newest(projects: &Projects, request: &Request) -> Option<BTreeMap<PackageName
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
     fn finds_a_solution_if_and_only_if_there_is_one(projects in projects(), request in request()) {
@@ -268,7 +268,7 @@ fn repodata(projects: &Projects) -> Repodata {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     /// Where the closure's answer is the newest of each, it is the solver's too.
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pkgsrv_index::{Digest, PackageName, Release, Selected, Version};
-use pkgsrv_solver::{Known, Outcome, Request, SolveError, solve};
+use pkgsrv_solver::{Outcome, Request, SolveError, solve};
 
 pub type Projects = BTreeMap<PackageName, Vec<Release>>;
 
@@ -68,11 +68,17 @@ pub fn versions(pairs: &[(&str, &str)]) -> BTreeMap<PackageName, Version> {
     pairs.iter().map(|(name, version)| (name.parse().unwrap(), version.parse().unwrap())).collect()
 }
 
-/// Solves over everything there is.
+/// Solves with everything known that there is. Projects that are not there are found not to be.
 pub fn solved(projects: &Projects, request: &Request) -> Result<Vec<Selected>, SolveError> {
-    match solve(request, Known::All(projects))? {
-        Outcome::Solved(selected) => Ok(selected),
-        Outcome::Needs(names) => panic!("everything is known, and it asks for {names:?}"),
+    let mut known = projects.clone();
+    loop {
+        match solve(request, &known).map_err(|error| error.with_names(projects.keys()))? {
+            Outcome::Solved(selected) => return Ok(selected),
+            Outcome::Needs(names) => known.extend(names.into_iter().map(|name| {
+                assert!(!projects.contains_key(&name), "it asks for {name}, which it has");
+                (name, Vec::new())
+            })),
+        }
     }
 }
 
