@@ -141,5 +141,6 @@ pub fn nearest<'n>(name: &PackageName, names: impl IntoIterator<Item = &'n Packa
         .filter(|(distance, _)| *distance <= limit)
         .collect();
     near.sort();
+    near.dedup();
     near.into_iter().take(MOST).map(|(_, known)| known.clone()).collect()
 }

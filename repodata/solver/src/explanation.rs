@@ -6,6 +6,7 @@ use std::sync::Arc;
 use pkgsrv_index::{Demand, DemandedBy, Offered, PackageName, ProjectError, Requirement, listed_first};
 use pubgrub::{DerivationTree, External, VersionSet};
 
+use crate::candidates::Candidates;
 use crate::error::{SolveError, Standing};
 use crate::item::Item;
 use crate::problem::Problem;
@@ -122,6 +123,10 @@ impl Facts {
             let by = facts().next().map_or(DemandedBy::Request, |(fact, places)| fact.demanded_by(problem, places));
             return Some(ProjectError::UnknownPackage { name: name.clone(), by, nearest: Vec::new() });
         }
+        // Why these releases ask and not others of their projects would be left open.
+        if self.0.keys().any(|fact| fact.on != *name && fact.restricts(problem)) {
+            return None;
+        }
         let askers: BTreeSet<_> = facts().filter_map(|(fact, _)| fact.by.as_ref()).collect();
         if askers.len() < facts().filter(|(fact, _)| fact.by.is_some()).count() {
             return None;
@@ -162,6 +167,13 @@ impl Facts {
 impl Fact {
     fn requirement(&self) -> Option<Requirement> {
         self.text.parse().ok()
+    }
+
+    /// Whether it, or a constraint, leaves out some releases of what it is about.
+    fn restricts(&self, problem: &Problem<'_>) -> bool {
+        let set = self.requirement().and_then(|requirement| problem.set(&requirement)).unwrap_or_else(ReleaseSet::full);
+        let excludes = |candidates: &Candidates<'_>| candidates.placed().count() > candidates.allowed(&set).count();
+        problem.candidates(&self.on).is_some_and(|candidates| excludes(&candidates))
     }
 
     fn demand(&self, problem: &Problem<'_>, places: &BTreeSet<Place>) -> Option<Demand> {
