@@ -11,12 +11,17 @@ use pubgrub::{Dependencies, DependencyProvider, PackageResolutionStatistics, Ver
 use crate::candidates::Candidates;
 use crate::item::Item;
 use crate::ranks::ranks;
-use crate::release_set::{Place, ReleaseSet, operations};
+use crate::release_set::{Place, ReleaseSet, count_decision, operations};
 use crate::request::{Known, Request};
 
 /// Operations on sets that a search may take. What people ask for takes some thousands; repodata that is made to take
 /// exponential time ends here, within seconds.
 const MOST_OPERATIONS: u64 = 20_000_000;
+
+/// The count of operations at which a search that begins now is given up.
+pub(crate) fn end() -> u64 {
+    operations() + MOST_OPERATIONS
+}
 
 /// Conflicts of a project after which it is decided earlier than its rank says.
 const CONFLICTS: u32 = 16;
@@ -45,7 +50,8 @@ pub(crate) struct Problem<'a> {
 }
 
 impl<'a> Problem<'a> {
-    pub(crate) fn new(request: &'a Request, known: &'a Known) -> Self {
+    /// Gives up where the count of operations has come to `end`.
+    pub(crate) fn new(request: &'a Request, known: &'a Known, end: u64) -> Self {
         let mut problem = Self {
             request,
             known,
@@ -55,7 +61,7 @@ impl<'a> Problem<'a> {
             sets: RefCell::default(),
             glimpsed: RefCell::default(),
             missing: RefCell::default(),
-            end: operations() + MOST_OPERATIONS,
+            end,
         };
         problem.ranks = ranks(&problem);
         problem
@@ -208,6 +214,7 @@ impl DependencyProvider for Problem<'_> {
     }
 
     fn should_cancel(&self) -> Result<(), GivenUp> {
+        count_decision();
         if operations() > self.end { Err(GivenUp) } else { Ok(()) }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::item::Item;
 use crate::problem::Problem;
-use crate::release_set::Place;
+use crate::release_set::{Place, count_decision};
 
 /// Numbers every item that the best releases lead to, so that who needs comes before what is needed, as far as there are
 /// no circles.
@@ -21,6 +21,7 @@ pub(crate) fn ranks(problem: &Problem<'_>) -> HashMap<Item, u32> {
         if !seen.insert(item.clone()) {
             continue;
         }
+        count_decision();
         let mut needed = problem.needed(&item, place).unwrap_or_default();
         needed.sort_by(|(one, _), (other, _)| one.cmp(other));
         stack.push((item, None));

@@ -16,6 +16,11 @@ pub(crate) fn operations() -> u64 {
     OPERATIONS.get()
 }
 
+/// Counts one decision, which costs as much as some operations, however few it takes.
+pub(crate) fn count_decision() {
+    OPERATIONS.set(OPERATIONS.get() + 50);
+}
+
 fn count() {
     OPERATIONS.set(OPERATIONS.get() + 1);
 }

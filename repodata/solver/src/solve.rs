@@ -8,7 +8,7 @@ use pubgrub::PubGrubError;
 use crate::error::SolveError;
 use crate::explanation::explain;
 use crate::item::Item;
-use crate::problem::Problem;
+use crate::problem::{Problem, end};
 use crate::release_set::Place;
 use crate::request::{Known, Outcome, Request};
 
@@ -23,7 +23,11 @@ use crate::request::{Known, Outcome, Request};
 /// # Errors
 /// With an explanation where there is no solution, and where the search takes too long.
 pub fn solve(request: &Request, known: &Known) -> Result<Outcome, SolveError> {
-    let mut problem = Problem::new(request, known);
+    search(request, known, end())
+}
+
+fn search(request: &Request, known: &Known, end: u64) -> Result<Outcome, SolveError> {
+    let mut problem = Problem::new(request, known, end);
     loop {
         let found = match pubgrub::resolve(&problem, Item::Request, Place::REQUEST) {
             Ok(found) => found,
@@ -52,9 +56,10 @@ pub fn solve_with<E: From<SolveError>>(
     request: &Request,
     mut bring: impl FnMut(&PackageName) -> Result<Vec<Release>, E>,
 ) -> Result<Vec<Selected>, E> {
-    let mut known = Known::new();
+    // Each round begins anew, so that a long chain takes its length squared: one limit holds for all of them.
+    let (mut known, end) = (Known::new(), end());
     loop {
-        match solve(request, &known)? {
+        match search(request, &known, end)? {
             Outcome::Solved(selected) => return Ok(selected),
             Outcome::Needs(names) => {
                 for name in names {

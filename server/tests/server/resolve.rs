@@ -26,7 +26,9 @@ fn fixture() -> Fixture {
 
 /// A query of these parameters.
 fn address(parameters: &[(&str, &str)]) -> String {
-    let escaped = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+    let escaped = |text: &str| {
+        text.bytes().flat_map(|byte| format!("%{byte:02x}").into_bytes()).map(char::from).collect::<String>()
+    };
     let parameters: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
     format!("/resolve?{}", parameters.join("&"))
 }
@@ -134,5 +136,5 @@ async fn errors_take_the_form_that_is_asked_for() {
     let length = summary(&app, "GET", asked.0, asked.1, &["content-length"]).await;
     assert_eq!(summary(&app, "HEAD", asked.0, asked.1, &["content-length"]).await, length);
     assert!(body(send(&app, request("HEAD", asked.0, asked.1)).await).await.is_empty());
-    assert_snapshot!("json_asked_for", get(&app, "/simple/gone/", &["Accept: application/problem+json"]).await);
+    assert_snapshot!("json_asked_for", get(&app, "/packages/gone/", &["Accept: application/problem+json"]).await);
 }

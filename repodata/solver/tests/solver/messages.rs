@@ -1,6 +1,7 @@
 //! What is said where there is no answer: shown whole.
 
-use pkgsrv_solver::Request;
+use pkgsrv_index::PackageName;
+use pkgsrv_solver::{Request, SolveError, solve_with};
 
 use crate::world::{Projects, chosen, projects, release, request, with_extra, world, yanked};
 
@@ -132,5 +133,9 @@ fn long_chains() {
          `link3000`?"
     );
     releases.push(release(&format!("link{LENGTH}-1.0"), &[]));
-    assert_eq!(chosen(&projects(releases), &request(&["link0"], &[])).unwrap().len(), LENGTH + 1);
+    let whole = projects(releases);
+    assert_eq!(chosen(&whole, &request(&["link0"], &[])).unwrap().len(), LENGTH + 1);
+    // Brought one by one, each is a round.
+    let bring = |name: &PackageName| Ok::<_, SolveError>(whole.get(name).cloned().unwrap_or_default());
+    assert_eq!(solve_with(&request(&["link0"], &[]), bring).err(), Some(SolveError::TooComplex));
 }
