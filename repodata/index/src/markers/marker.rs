@@ -254,7 +254,7 @@ mod tests {
             &"(".repeat(100_000),
             &nested(DEEPEST + 1),
         ] {
-            assert!(Marker::parse(text).is_err(), "{:.40}", text);
+            assert!(Marker::parse(text).is_err(), "{text:.40}");
         }
     }
 }
