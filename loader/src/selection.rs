@@ -33,7 +33,7 @@ pub struct Selection {
 
 impl From<Selected> for Selection {
     fn from(selected: Selected) -> Self {
-        let Selected { name, release, requested } = selected;
+        let Selected { name, release, requested, .. } = selected;
         Self {
             name: name.to_string(),
             version: release.version.to_string(),

@@ -13,6 +13,7 @@ mod publish;
 mod rebuilt;
 mod recipe;
 mod remedy;
+mod resolve;
 mod serve;
 mod test;
 mod toolchain;
@@ -58,6 +59,8 @@ pub(crate) enum Command {
     Admit(admit::Admit),
     /// Publish wheels that were built elsewhere
     Publish(publish::Publish),
+    /// Tell what a channel would install: a lock of versions that go together, or why there is none
+    Resolve(resolve::Resolve),
     /// Tell what this machine lacks, and the command that brings it
     Doctor(doctor::Doctor),
     /// Print the completions of a shell
@@ -81,6 +84,7 @@ impl Command {
             Self::Serve(command) => command.run()?,
             Self::Admit(command) => on_runtime(command.run())?,
             Self::Publish(command) => on_runtime(command.run())?,
+            Self::Resolve(command) => command.run()?,
             Self::Doctor(command) => return on_runtime(command.run()),
             Self::Completions(command) => command.run()?,
             Self::Man(command) => command.run()?,

@@ -4,6 +4,7 @@ pub(crate) mod accept;
 pub(crate) mod assets;
 pub(crate) mod error;
 pub(crate) mod page;
+pub(crate) mod problem;
 pub(crate) mod range;
 pub(crate) mod stream;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::from_fn;
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -42,7 +44,8 @@ pub(crate) struct App {
 pub fn app(settings: ServeSettings) -> Router {
     let channels = Channels::new(settings.store.clone());
     let app = Arc::new(App { settings, channels, large: LargeViews::default(), assets: Arc::default() });
-    let answering = routes::router().with_state(app).layer(CatchPanicLayer::new()).layer(cors());
+    let answering = routes::router().with_state(app).layer(from_fn(problem::in_asked_form));
+    let answering = answering.layer(CatchPanicLayer::new()).layer(cors());
     with_headers(answering, FOR_ALL).layer(TraceLayer::new_for_http())
 }
 

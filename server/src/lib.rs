@@ -20,6 +20,7 @@ mod object;
 mod package_page;
 mod prompt;
 mod publish;
+mod resolution;
 mod routes;
 mod settings;
 mod store;
@@ -38,6 +39,7 @@ pub use http::{Server, app, serve};
 pub use object::{CachePolicy, ChannelName, StoredObject};
 pub use prompt::prompt_app;
 pub use publish::{Admission, Candidate, Publication, PublishedLine, needed, publish};
+pub use resolution::{Question, ResolveError, resolve};
 pub use settings::{
     BaseUrl, BuildArgs, DataArgs, FetchArgs, LimitArgs, ListenArgs, PromptArgs, PromptListen, PromptSettings,
     PromptUrl, ProviderArgs, ServeSettings, ToolchainArgs, log_filter, terminal_kind, wants_colour,

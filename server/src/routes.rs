@@ -7,6 +7,7 @@ mod home;
 mod lockfile;
 mod packages;
 mod repodata;
+mod resolve;
 mod simple;
 
 use std::str::FromStr;
@@ -65,6 +66,7 @@ fn channel(prefix: &str) -> Router<Arc<App>> {
         .route(&at("/{abi}/simple//{name}/"), get(simple::project))
         .route(&at("/pyodide/{abi}/pyodide-lock.json"), get(lockfile::lockfile))
         .route(&at("/repodata/{abi}/{object}"), get(repodata::object))
+        .route(&at("/resolve"), get(resolve::lock))
 }
 
 /// For addresses that are not there.

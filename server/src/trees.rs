@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pkgsrv_index::tree::{Changes, LeafLimits, NodeRef, WrittenNode, change};
-use pkgsrv_index::{Digest, PackageName, Project, Release, TreeRoots, newest};
+use pkgsrv_index::{Digest, PackageName, Project, Release, TreeRoots, preferred_release};
 
 use crate::ServerError;
 use crate::channel::Line;
@@ -76,5 +76,5 @@ fn changed_modules(
 
 /// What the release that people get brings to import.
 fn modules(releases: Option<&[Release]>) -> BTreeSet<String> {
-    releases.and_then(newest).map(|release| release.imports.iter().cloned().collect()).unwrap_or_default()
+    releases.and_then(preferred_release).map(|release| release.imports.iter().cloned().collect()).unwrap_or_default()
 }

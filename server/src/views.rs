@@ -153,7 +153,8 @@ impl Snapshot {
         Ok(Some(page))
     }
 
-    fn line(&self, abi: Abi) -> Option<&Line> {
+    /// One line.
+    pub(crate) fn line(&self, abi: Abi) -> Option<&Line> {
         self.lines.get(&abi).map(|(_, line)| &**line)
     }
 

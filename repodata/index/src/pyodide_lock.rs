@@ -55,7 +55,7 @@ pub struct LockedPackage {
 }
 
 impl PyodideLock {
-    /// Locks one release of each project, as [`crate::newest`] chooses it. `blobs` is the address of the blobs, ending
+    /// Locks one release of each project, as [`crate::preferred_release`] chooses it. `blobs` is the address of the blobs, ending
     /// in `/`: absolute, or relative to the directory that the lockfile is served from.
     pub fn new(abi: Abi, newest: &BTreeMap<PackageName, Release>, blobs: &str) -> Self {
         let facts = abi.facts();

@@ -7,6 +7,7 @@ use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::format::{WHOLE_FORMAT, format_of, from_json_of};
+use crate::selection::newest;
 use crate::tree::Node;
 use crate::{Abi, Digest, ExtraName, FileEntry, IndexError, PackageName, Project, Requirement, WheelFilename};
 
@@ -102,9 +103,8 @@ impl Project {
 }
 
 /// The release that those get who do not ask for a version: final ones before pre-releases, no yanked one.
-pub fn newest(releases: &[Release]) -> Option<&Release> {
-    let usable = || releases.iter().filter(|release| release.yanked.is_none());
-    usable().find(|release| !release.version.any_prerelease()).or_else(|| usable().next())
+pub fn preferred_release(releases: &[Release]) -> Option<&Release> {
+    newest(releases.iter().map(|release| (release, &release.version, release.yanked.is_some())), false, false)
 }
 
 impl Release {

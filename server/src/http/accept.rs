@@ -70,6 +70,12 @@ pub(crate) fn asks_for_html(headers: &HeaderMap) -> bool {
     weighted(headers, &header::ACCEPT).iter().any(|(range, weight)| range == "text/html" && *weight > 0)
 }
 
+/// Whether the client asks for JSON by name, as programs do that mean to read errors.
+pub(crate) fn asks_for_json(headers: &HeaderMap) -> bool {
+    let is_json = |range: &str| range == "application/json" || range == "application/problem+json";
+    weighted(headers, &header::ACCEPT).iter().any(|(range, weight)| is_json(range) && *weight > 0)
+}
+
 /// Encodings that a body can be sent in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encoding {
@@ -201,6 +207,19 @@ mod tests {
             ("application/json", false),
         ] {
             assert_eq!(asks_for_html(&headers(&header::ACCEPT, &[value])), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn programs() {
+        for (value, expected) in [
+            ("application/json", true),
+            ("text/html;q=0.5, application/problem+json", true),
+            ("application/json;q=0, */*", false),
+            ("*/*", false),
+            ("application/vnd.pypi.simple.v1+json, */*;q=0.01", false),
+        ] {
+            assert_eq!(asks_for_json(&headers(&header::ACCEPT, &[value])), expected, "{value}");
         }
     }
 

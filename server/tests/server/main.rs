@@ -16,6 +16,7 @@ mod prompt;
 mod publishing;
 mod recipe_import;
 mod reports;
+mod resolve;
 mod socket;
 mod toolchains;
 mod twins;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::sample::{entry, index, index_of};
 use pkgsrv_index::tree::{Node, NodeRef};
 use pkgsrv_index::{
-    Abi, ChannelIndex, Digest, FileEntry, Head, IndexError, PackageName, PyodideLock, StoredHead, TreeRoots, newest,
-    read_repodata, simple,
+    Abi, ChannelIndex, Digest, FileEntry, Head, IndexError, PackageName, PyodideLock, StoredHead, TreeRoots,
+    preferred_release, read_repodata, simple,
 };
 
 fn pretty(bytes: &[u8]) -> String {
@@ -26,7 +26,9 @@ fn lockfile() {
     let newest: BTreeMap<_, _> = index()
         .projects()
         .iter()
-        .filter_map(|(name, project)| Some((name.clone(), newest(&project.releases(Abi::preferred()))?.clone())))
+        .filter_map(|(name, project)| {
+            Some((name.clone(), preferred_release(&project.releases(Abi::preferred()))?.clone()))
+        })
         .collect();
     let lock = PyodideLock::new(Abi::preferred(), &newest, "../../blobs/");
     insta::assert_snapshot!(pretty(&lock.to_bytes()));
