@@ -120,7 +120,7 @@ assert second[2] == first[2].replace(b"m1.so.p", b"m2.so.p") and b"second/shared
 text("m3.so.p/shared.h", "#define N 8\n")
 third = own("m3")
 assert third[0] == "compiled" and third[1] != first[1] and b"m3.so.p/shared.h" in third[2], third
-assert own("m1") == ("reused", *first[1:])
+assert own("m1") == ("reused", *first[1:]) and own("m3") == ("reused", *third[1:])
 # The name of its own directory is in the object.
 generated = [own(module, f"{module}.so.p/generated.c") for module in ["m1", "m2", "m1", "m2"]]
 assert [what for what, *_ in generated] == ["compiled", "compiled", "reused", "reused"], generated

@@ -284,7 +284,7 @@ impl<'a> Question<'a> {
         let is_text = entry.answer.texts().all(|text| str::from_utf8(text).is_ok());
         match (self.check, self.own) {
             (Some(check), _) if !is_text || tells(check) => {}
-            (None, Some(own)) if !is_text || tells(own) => self.write_as(&self.exact, &entry),
+            (None, Some(own)) if !is_text || tells(own) || self.is_anothers() => self.write_as(&self.exact, &entry),
             _ => {
                 entry.rename(|text| self.without_directory(text));
                 self.write_as(&self.key, &entry);
@@ -294,6 +294,15 @@ impl<'a> Question<'a> {
 
     fn conditions_of(&self, started: SystemTime, headers: &str) -> Option<Entry> {
         if self.is_check { Some(Entry::default()) } else { self.conditions(started, headers) }
+    }
+
+    /// Whether the entry that modules share is right for another one, which finds other headers.
+    fn is_anothers(&self) -> bool {
+        let entry = fs::read(self.place(&self.key)).ok().and_then(|bytes| Entry::from_bytes(&bytes));
+        entry.is_some_and(|mut entry| {
+            entry.rename(|text| self.with_directory(text));
+            has_same_files(&entry)
+        })
     }
 
     /// Writes an entry.
@@ -371,8 +380,12 @@ fn deciding_variables() -> Option<String> {
 
 /// Whether all that an answer came from is as it was.
 fn is_current(entry: &Entry) -> bool {
+    has_same_files(entry) && present(&entry.directories, &entry.names) == entry.present
+}
+
+fn has_same_files(entry: &Entry) -> bool {
     let is_same = |(path, hash): &(String, Hash)| fs::read(path).is_ok_and(|bytes| digest(&bytes) == *hash);
-    entry.files.iter().all(is_same) && present(&entry.directories, &entry.names) == entry.present
+    entry.files.iter().all(is_same)
 }
 
 /// Those of the names that there are in the directories, sorted.
