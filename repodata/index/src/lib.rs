@@ -23,6 +23,8 @@ mod head;
 #[cfg(feature = "markers")]
 mod markers;
 mod name;
+mod project;
+mod project_status;
 mod pyodide_lock;
 mod releases;
 mod repodata;
@@ -34,7 +36,7 @@ pub mod tree;
 mod wheel_filename;
 
 pub use abi::{Abi, AbiFacts};
-pub use channel_index::{ChannelIndex, Inserted, Project};
+pub use channel_index::ChannelIndex;
 pub use closure::{Closure, ClosureError, Demand, Selected, closure, nearest};
 pub use digest::Digest;
 pub use document::DocumentKind;
@@ -46,6 +48,8 @@ pub use head::{Head, ObjectRef, StoredHead, TreeRoots, WholeHead};
 pub use markers::{Dependencies, evaluate};
 pub use name::{ExtraName, PackageName};
 pub use pep440_rs::{Version, VersionSpecifiers};
+pub use project::{Inserted, Project};
+pub use project_status::{ProjectStatus, Status};
 pub use pyodide_lock::{LockInfo, LockedPackage, PyodideLock};
 pub use releases::Releases;
 pub use repodata::{Release, RepodataNode, RuntimeInfo, newest, read_repodata};
