@@ -9,6 +9,7 @@
 
 mod build_page;
 mod carried;
+mod changes;
 mod channel;
 mod data_dir;
 mod error;
@@ -16,6 +17,7 @@ mod home;
 mod html;
 mod http;
 mod object;
+mod overview;
 mod package_page;
 mod prompt;
 mod publish;
@@ -29,12 +31,17 @@ mod wheel_document;
 
 pub use build_page::build_page;
 pub use carried::{LOADER, RECIPES, formats, long_version};
+pub use changes::{
+    ChangedLine, ChannelPoint, Deletion, Difference, KeptFor, LineDifference, PromotedLine, Purged, ReleaseName,
+    Target, delete, diff, promote, rollback, set_status, yank,
+};
 pub use channel::{Line, read_line};
 pub use data_dir::DataDir;
 pub use error::{AdmissionError, ServerError};
 pub use home::{Snippet, snippets};
 pub use http::{Server, app, serve};
 pub use object::{CachePolicy, ChannelName, StoredObject};
+pub use overview::{ChannelOverview, LineOverview, overview};
 pub use prompt::prompt_app;
 pub use publish::{Admission, Candidate, Publication, PublishedLine, needed, publish};
 pub use settings::{

@@ -136,6 +136,15 @@ pub enum StoredObject {
         /// SHA-256 of the object.
         sha256: Digest,
     },
+    /// A head as it was, for a line's history.
+    PastHead {
+        /// The channel.
+        channel: ChannelName,
+        /// The line.
+        abi: Abi,
+        /// The head's serial.
+        serial: u64,
+    },
     /// Names a line's current index; the only object that changes.
     Head {
         /// The channel.
@@ -155,6 +164,9 @@ impl StoredObject {
             Self::Document { sha256 } => format!("documents/{sha256}.json"),
             Self::Index { channel, abi, sha256 } => format!("{}index/{abi}/{sha256}.json", channel.prefix()),
             Self::Repodata { channel, abi, sha256 } => format!("{}repodata/{abi}/{sha256}.json", channel.prefix()),
+            Self::PastHead { channel, abi, serial } => {
+                format!("{}repodata/{abi}/heads/{serial}.json", channel.prefix())
+            }
             Self::Head { channel, abi } => format!("{}repodata/{abi}/head.json", channel.prefix()),
         }
     }
@@ -168,6 +180,7 @@ impl StoredObject {
             | Self::Document { .. }
             | Self::Index { .. }
             | Self::Repodata { .. }
+            | Self::PastHead { .. }
             | Self::Head { .. } => "application/json",
         }
     }
@@ -176,9 +189,11 @@ impl StoredObject {
     pub const fn cache_policy(&self) -> CachePolicy {
         match self {
             Self::Wheel { .. } | Self::Metadata { .. } => CachePolicy::Immutable,
-            Self::Admission { .. } | Self::Document { .. } | Self::Index { .. } | Self::Repodata { .. } => {
-                CachePolicy::ImmutableView
-            }
+            Self::Admission { .. }
+            | Self::Document { .. }
+            | Self::Index { .. }
+            | Self::Repodata { .. }
+            | Self::PastHead { .. } => CachePolicy::ImmutableView,
             Self::Head { .. } => CachePolicy::Page,
         }
     }
@@ -193,6 +208,7 @@ impl StoredObject {
             | Self::Repodata { sha256, .. } => Some(format!("\"{sha256}\"")),
             // Named by the wheel's digest, so it needs a mark of its own.
             Self::Metadata { sha256, .. } => Some(format!("\"{sha256}-metadata\"")),
+            Self::PastHead { serial, .. } => Some(format!("\"head-{serial}\"")),
             Self::Head { .. } => None,
         }
     }
@@ -217,6 +233,10 @@ mod tests {
             (
                 StoredObject::Repodata { channel: next.clone(), abi, sha256 },
                 format!("c/next/repodata/2026_0/{hex}.json"),
+            ),
+            (
+                StoredObject::PastHead { channel: main.clone(), abi, serial: 7 },
+                "repodata/2026_0/heads/7.json".to_owned(),
             ),
             (StoredObject::Head { channel: main, abi }, "repodata/2026_0/head.json".to_owned()),
             (StoredObject::Head { channel: next, abi }, "c/next/repodata/2026_0/head.json".to_owned()),

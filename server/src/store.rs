@@ -8,11 +8,11 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use pkgsrv_index::Digest;
+use pkgsrv_index::{Abi, Digest};
 use sha2::{Digest as _, Sha256};
 
 use self::disk::Disk;
-use crate::{ServerError, StoredObject};
+use crate::{ChannelName, ServerError, StoredObject};
 
 pub use disk::{DiskOperation, DiskWatch};
 
@@ -90,6 +90,35 @@ impl Store {
     pub fn write(&self, lock: &PublishLock, object: &StoredObject, bytes: &[u8]) -> Result<(), ServerError> {
         let path = self.file(object);
         self.write_whole(lock, &path, bytes).map_err(|source| ServerError::Write { path, source })
+    }
+
+    /// Removes an object; `false` if there is none. The caller has seen to it that nothing current names it.
+    pub(crate) fn remove(&self, _lock: &PublishLock, object: &StoredObject) -> Result<bool, ServerError> {
+        let path = self.file(object);
+        self.disk.remove_file(&path).map_err(|source| ServerError::Write { path, source })
+    }
+
+    /// The channels that something was published to, main first.
+    pub fn channels(&self) -> Result<Vec<ChannelName>, ServerError> {
+        let directory = self.root.join("c");
+        let failed = |source| ServerError::Read { path: directory.clone(), source };
+        let mut others = Vec::new();
+        match fs::read_dir(&directory) {
+            Ok(entries) => {
+                for entry in entries {
+                    let name = entry.map_err(failed)?.file_name();
+                    // Whatever has another name was not made by us.
+                    others.extend(name.to_str().and_then(|name| name.parse::<ChannelName>().ok()));
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+        others.sort();
+        let has_head = |channel: &ChannelName| {
+            Abi::known().any(|abi| self.file(&StoredObject::Head { channel: channel.clone(), abi }).is_file())
+        };
+        Ok(std::iter::once(ChannelName::main()).chain(others).filter(has_head).collect())
     }
 
     fn write_whole(&self, lock: &PublishLock, path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -25,3 +25,13 @@ pub(super) async fn object(State(app): State<Arc<App>>, asked: Asked) -> Result<
         .map_err(|error: IndexError| HttpError::NotFound(error.to_string()))?;
     asked.view(&app, View::Node { abi, sha256 }, || format!("there is no repodata {sha256}")).await
 }
+
+/// A head of the line's history.
+pub(super) async fn past_head(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
+    let abi: Abi = asked.parse("abi")?;
+    let name = asked.text("object").unwrap_or_default().strip_suffix(".json").unwrap_or_default();
+    // One spelling: `01` and `+1` name nothing.
+    let serial = name.parse::<u64>().ok().filter(|serial| serial.to_string() == name);
+    let serial = serial.ok_or_else(HttpError::no_page)?;
+    asked.view(&app, View::PastHead { abi, serial }, || format!("there is no head {serial} of ABI {abi}")).await
+}

@@ -2,6 +2,7 @@
 
 mod admission;
 mod blobs;
+mod changes;
 mod channels;
 mod command_line;
 mod docker;

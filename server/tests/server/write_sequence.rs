@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use pkgsrv::{
     ChannelName, DataDir, DiskOperation, PromptListen, PromptSettings, ServeSettings, Store, StoredObject, Upload,
-    publish, read_line,
+    delete, promote, publish, read_line, rollback, yank,
 };
 use pkgsrv_builder::AdmissionReport;
 use pkgsrv_index::Abi;
@@ -21,7 +21,8 @@ use crate::wheels::{documented, helper, native, wheel};
 /// What was published when, for comparing with what readers find: channel and filenames.
 const CHANNELS: [&str; 2] = ["main", "next"];
 
-/// A publish after another into one store, with every operation that it made, in order.
+/// One publish after another into one store, then whatever else changes channels, with every operation that was made, in
+/// order.
 fn recorded() -> (TempDir, Vec<DiskOperation>) {
     let directory = tempfile::tempdir().unwrap();
     let operations = Arc::new(Mutex::new(Vec::new()));
@@ -42,6 +43,14 @@ fn recorded() -> (TempDir, Vec<DiskOperation>) {
     // Another channel shares the blobs.
     publish("next", &[documented(helper()), wheel("fresh-2.0-py3-none-any.whl", "")]);
     publish("main", &[wheel("second-1.1-py3-none-any.whl", "Requires-Dist: helper\n")]);
+    let (main, next) = (ChannelName::main(), "next".parse::<ChannelName>().unwrap());
+    let now = noon_of_no_day();
+    yank(&store, &main, None, &"helper==1.0".parse().unwrap(), Some("broken"), now).unwrap();
+    promote(&store, &next, &main, None, &[], now).unwrap();
+    delete(&store, &next, None, &"fresh".parse().unwrap(), false, now).unwrap();
+    let deletion = delete(&store, &main, None, &"second==1.0".parse().unwrap(), true, now).unwrap();
+    assert_eq!(deletion.purged[0].removed.len(), 2);
+    rollback(&store, &next, None, None, now).unwrap();
     drop(store);
     let operations = operations.lock().unwrap().clone();
     (directory, operations)
@@ -73,6 +82,7 @@ impl Replica {
                 fs::write(self.place(path), there).unwrap();
             }
             DiskOperation::Rename { from, to } => fs::rename(self.place(from), self.place(to)).unwrap(),
+            DiskOperation::RemoveFile(path) => fs::remove_file(self.place(path)).unwrap(),
             DiskOperation::RemoveDirectory(path) => fs::remove_dir_all(self.place(path)).unwrap(),
             DiskOperation::SynchronizeFile(_) | DiskOperation::SynchronizeDirectory(_) => {}
         }
@@ -96,6 +106,11 @@ fn tree(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
+/// How a yanked file is noted.
+fn noted(filename: &str, is_yanked: bool) -> String {
+    if is_yanked { format!("{filename} (yanked)") } else { filename.to_owned() }
+}
+
 /// What a reader of the store's files finds in a channel: filenames. Everything that is named must be there, with the
 /// bytes that its name promises.
 pub fn whole(store: &Store, channel: &str) -> BTreeSet<String> {
@@ -109,14 +124,15 @@ pub fn whole(store: &Store, channel: &str) -> BTreeSet<String> {
             .projects()
             .keys()
             .flat_map(|name| line.releases(name).unwrap().unwrap_or_default())
-            .map(|release| release.filename.to_string())
+            .map(|release| noted(release.filename.as_str(), release.yanked.is_some()))
             .collect();
         for (name, release) in line.newest().unwrap() {
             for module in &release.imports {
                 assert!(line.bringing(module).unwrap().contains(&name), "{module} is not found in {name}");
             }
         }
-        let listed: BTreeSet<String> = index.files().map(|entry| entry.filename.to_string()).collect();
+        let listed: BTreeSet<String> =
+            index.files().map(|entry| noted(entry.filename.as_str(), entry.yanked.is_some())).collect();
         assert_eq!(offered, listed, "repodata and index are of one state");
         for entry in index.files() {
             let (sha256, filename) = (entry.sha256, entry.filename.clone());
@@ -172,7 +188,7 @@ async fn served(data: &Path, channel: &str) -> BTreeSet<String> {
             assert_eq!(pkgsrv::digest_of(&wheel).to_string(), file["hashes"]["sha256"].as_str().unwrap());
             let (_, metadata) = get(&format!("{path}.metadata")).await;
             assert_eq!(pkgsrv::digest_of(&metadata).to_string(), file["core-metadata"]["sha256"].as_str().unwrap());
-            in_simple.insert(file["filename"].as_str().unwrap().to_owned());
+            in_simple.insert(noted(file["filename"].as_str().unwrap(), !file["yanked"].is_null()));
         }
     }
     for abi in Abi::released() {
@@ -196,19 +212,24 @@ async fn served(data: &Path, channel: &str) -> BTreeSet<String> {
     in_simple
 }
 
-/// The states that the publishes of [`recorded`] led through, per channel.
+/// The states that [`recorded`] led through, per channel.
 fn expected_states(channel: &str) -> Vec<BTreeSet<String>> {
     let files = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
     let native = "native_code-1.2.3-cp314-cp314-pyemscripten_2026_0_wasm32.whl";
     let (helper, second) = ("helper-1.0-py3-none-any.whl", "second-1.0-py3-none-any.whl");
+    let (yanked, newer, fresh) =
+        ("helper-1.0-py3-none-any.whl (yanked)", "second-1.1-py3-none-any.whl", "fresh-2.0-py3-none-any.whl");
     match channel {
         "main" => vec![
             files(&[]),
             files(&[helper]),
             files(&[helper, native, second]),
-            files(&[helper, native, second, "second-1.1-py3-none-any.whl"]),
+            files(&[helper, native, second, newer]),
+            files(&[yanked, native, second, newer]),
+            files(&[yanked, native, second, newer, fresh]),
+            files(&[yanked, native, newer, fresh]),
         ],
-        _ => vec![files(&[]), files(&["fresh-2.0-py3-none-any.whl", helper])],
+        _ => vec![files(&[]), files(&[fresh, helper]), files(&[helper]), files(&[fresh, helper])],
     }
 }
 
@@ -329,6 +350,7 @@ impl Durable {
                     settle(&mut self.names, change);
                 }
             }
+            DiskOperation::RemoveFile(path) => self.name(path, None),
             DiskOperation::RemoveDirectory(path) => {
                 let below: Vec<PathBuf> = self.live.keys().filter(|name| name.starts_with(path)).cloned().collect();
                 for name in below.iter().rev() {
