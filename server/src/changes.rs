@@ -10,6 +10,7 @@ mod promote;
 mod purge;
 mod release_name;
 mod rollback;
+mod sign;
 mod status;
 mod yank;
 
@@ -28,6 +29,7 @@ pub use promote::{PromotedLine, promote};
 pub use purge::{KeptFor, Purged};
 pub use release_name::ReleaseName;
 pub use rollback::rollback;
+pub use sign::{SignedChannel, SignedLine, init_signing, refresh, refresh_due, retire_old_keys, rotate_key};
 pub use status::set_status;
 pub use yank::yank;
 

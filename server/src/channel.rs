@@ -207,6 +207,12 @@ impl Line {
         self.store.read(&StoredObject::PastHead { channel, abi, serial })
     }
 
+    /// The signatures of the head with this digest; `None` if it has none.
+    pub fn head_signature(&self, sha256: Digest) -> Result<Option<Vec<u8>>, ServerError> {
+        let (channel, abi) = (self.channel.clone(), self.abi);
+        self.store.read(&StoredObject::HeadSignature { channel, abi, sha256 })
+    }
+
     /// A node of a tree that loaders read; `None` if there is none of this name.
     pub fn published_node(&self, sha256: Digest) -> Result<Option<Vec<u8>>, ServerError> {
         self.store.read(&self.object(Tree::Published, sha256))

@@ -312,6 +312,49 @@ pub enum ServerError {
         /// The reason for that in brackets, or nothing.
         reason: String,
     },
+    /// A channel whose key would be replaced without anybody noticing.
+    #[error("channel {channel} has a key already: `pkgsrv channel rotate-key {channel}` makes another one")]
+    HasKey {
+        /// The channel.
+        channel: String,
+    },
+    /// A channel that was never given a key.
+    #[error("channel {channel} has no key: `pkgsrv channel init {channel}` makes one")]
+    NoKey {
+        /// The channel.
+        channel: String,
+    },
+    /// A change of keys that does not fit what there is.
+    #[error("channel {channel} signs with {found}, expected {expected}: {remedy}")]
+    KeyCount {
+        /// The channel.
+        channel: String,
+        /// How many keys it has.
+        found: String,
+        /// How many were expected.
+        expected: &'static str,
+        /// What to do.
+        remedy: String,
+    },
+    /// A signed channel whose keys are not there.
+    #[error(
+        "the heads of channel {channel} are signed, but {} has no key; nothing was changed, since readers would refuse \
+         an unsigned head. Restore that directory", directory.display()
+    )]
+    KeysAreGone {
+        /// The channel.
+        channel: String,
+        /// Where its keys are looked for.
+        directory: PathBuf,
+    },
+    /// A key, or the list of them, that cannot be used.
+    #[error("cannot use {}: {reason}; restore it", path.display())]
+    BadKey {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The address to listen on is in use.
     #[error(
         "cannot listen on {address}: another program does, perhaps a pkgsrv that is already running; \

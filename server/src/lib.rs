@@ -23,6 +23,7 @@ mod prompt;
 mod publish;
 mod routes;
 mod settings;
+mod signing;
 mod store;
 mod trees;
 mod upload;
@@ -33,7 +34,8 @@ pub use build_page::build_page;
 pub use carried::{LOADER, RECIPES, formats, long_version};
 pub use changes::{
     ChangedLine, ChannelPoint, Deletion, Difference, KeptFor, LineDifference, PromotedLine, Purged, ReleaseName,
-    Target, delete, diff, promote, rollback, set_status, yank,
+    SignedChannel, SignedLine, Target, delete, diff, init_signing, promote, refresh, refresh_due, retire_old_keys,
+    rollback, rotate_key, set_status, yank,
 };
 pub use channel::{Line, read_line};
 pub use data_dir::DataDir;
@@ -48,5 +50,6 @@ pub use settings::{
     BaseUrl, BuildArgs, DataArgs, FetchArgs, LimitArgs, ListenArgs, PromptArgs, PromptListen, PromptSettings,
     PromptUrl, ProviderArgs, ServeSettings, ToolchainArgs, log_filter, terminal_kind, wants_colour,
 };
+pub use signing::{DEFAULT_EXPIRY_DAYS, PublicKey};
 pub use store::{DiskOperation, DiskWatch, PublishLock, Store, digest_of};
 pub use upload::Upload;

@@ -136,6 +136,15 @@ pub enum StoredObject {
         /// SHA-256 of the object.
         sha256: Digest,
     },
+    /// The signatures of a head.
+    HeadSignature {
+        /// The channel.
+        channel: ChannelName,
+        /// The line.
+        abi: Abi,
+        /// SHA-256 of the head.
+        sha256: Digest,
+    },
     /// A head as it was, for a line's history.
     PastHead {
         /// The channel.
@@ -164,6 +173,9 @@ impl StoredObject {
             Self::Document { sha256 } => format!("documents/{sha256}.json"),
             Self::Index { channel, abi, sha256 } => format!("{}index/{abi}/{sha256}.json", channel.prefix()),
             Self::Repodata { channel, abi, sha256 } => format!("{}repodata/{abi}/{sha256}.json", channel.prefix()),
+            Self::HeadSignature { channel, abi, sha256 } => {
+                format!("{}repodata/{abi}/{sha256}.sig.json", channel.prefix())
+            }
             Self::PastHead { channel, abi, serial } => {
                 format!("{}repodata/{abi}/heads/{serial}.json", channel.prefix())
             }
@@ -180,6 +192,7 @@ impl StoredObject {
             | Self::Document { .. }
             | Self::Index { .. }
             | Self::Repodata { .. }
+            | Self::HeadSignature { .. }
             | Self::PastHead { .. }
             | Self::Head { .. } => "application/json",
         }
@@ -193,6 +206,7 @@ impl StoredObject {
             | Self::Document { .. }
             | Self::Index { .. }
             | Self::Repodata { .. }
+            | Self::HeadSignature { .. }
             | Self::PastHead { .. } => CachePolicy::ImmutableView,
             Self::Head { .. } => CachePolicy::Page,
         }
@@ -208,6 +222,8 @@ impl StoredObject {
             | Self::Repodata { sha256, .. } => Some(format!("\"{sha256}\"")),
             // Named by the wheel's digest, so it needs a mark of its own.
             Self::Metadata { sha256, .. } => Some(format!("\"{sha256}-metadata\"")),
+            // Named by the head's digest.
+            Self::HeadSignature { sha256, .. } => Some(format!("\"{sha256}-signature\"")),
             Self::PastHead { serial, .. } => Some(format!("\"head-{serial}\"")),
             Self::Head { .. } => None,
         }

@@ -4,13 +4,16 @@ use pkgsrv_index::{Abi, Project, UploadTime};
 use serde::Serialize;
 
 use crate::changes::published_lines;
-use crate::{ServerError, Store};
+use crate::{PublicKey, ServerError, Store};
 
 /// One channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ChannelOverview {
     /// Its name.
     pub channel: String,
+    /// What its heads are signed with, the newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub public_keys: Vec<PublicKey>,
     /// Its lines.
     pub lines: Vec<LineOverview>,
 }
@@ -51,7 +54,9 @@ pub fn overview(store: &Store) -> Result<Vec<ChannelOverview>, ServerError> {
                 expires: line.expires().cloned(),
             });
         }
-        channels.push(ChannelOverview { channel: channel.to_string(), lines });
+        let keys = store.keys().map(|keys| keys.of(&channel)).transpose()?.flatten();
+        let public_keys = keys.map(|keys| keys.public()).unwrap_or_default();
+        channels.push(ChannelOverview { channel: channel.to_string(), public_keys, lines });
     }
     Ok(channels)
 }

@@ -171,7 +171,7 @@ impl Asked {
     /// A view of the channel as the response.
     async fn view(&self, app: &Arc<App>, view: View, missing: impl FnOnce() -> String) -> Result<Response, HttpError> {
         let policy = match view {
-            View::Node { .. } | View::PastHead { .. } => CachePolicy::ImmutableView,
+            View::Node { .. } | View::PastHead { .. } | View::HeadSignature { .. } => CachePolicy::ImmutableView,
             _ => CachePolicy::Page,
         };
         let snapshot = self.snapshot(app).await?;

@@ -12,6 +12,7 @@ use pkgsrv_index::{Abi, Digest};
 use sha2::{Digest as _, Sha256};
 
 use self::disk::Disk;
+use crate::signing::KeyDirectory;
 use crate::{ChannelName, ServerError, StoredObject};
 
 pub use disk::{DiskOperation, DiskWatch};
@@ -22,6 +23,7 @@ pub use disk::{DiskOperation, DiskWatch};
 pub struct Store {
     root: PathBuf,
     disk: Disk,
+    keys: Option<KeyDirectory>,
 }
 
 /// Excludes other publishers until dropped, in this process and in others. The system takes it from a process that is
@@ -41,12 +43,23 @@ pub fn digest_of(bytes: &[u8]) -> Digest {
 impl Store {
     /// A store in this directory, which need not exist yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), disk: Disk::default() }
+        Self { root: root.into(), disk: Disk::default(), keys: None }
     }
 
     /// The same, with a witness of every change.
     pub fn watched(root: impl Into<PathBuf>, watch: DiskWatch) -> Self {
-        Self { root: root.into(), disk: Disk::watched(watch) }
+        Self { root: root.into(), disk: Disk::watched(watch), keys: None }
+    }
+
+    /// The same, with the directory of the keys that channels sign their heads with.
+    #[must_use]
+    pub fn with_keys(self, directory: impl Into<PathBuf>) -> Self {
+        Self { keys: Some(KeyDirectory::new(directory)), ..self }
+    }
+
+    /// The directory of keys, if there is one.
+    pub(crate) const fn keys(&self) -> Option<&KeyDirectory> {
+        self.keys.as_ref()
     }
 
     /// The directory.

@@ -26,6 +26,7 @@ pub(crate) enum View {
     Head { abi: Abi },
     Node { abi: Abi, sha256: Digest },
     PastHead { abi: Abi, serial: u64 },
+    HeadSignature { abi: Abi, sha256: Digest },
     Home { base: BaseUrl },
     Package { name: PackageName },
     Admission { filename: WheelFilename, format: ReportFormat },
@@ -187,6 +188,10 @@ impl Snapshot {
                 Page::new("application/json", Vary::Nothing, head.to_vec())
             }),
             View::Node { abi, sha256 } => self.node(*abi, *sha256)?,
+            View::HeadSignature { abi, sha256 } => {
+                let Some(line) = self.line(*abi) else { return Ok(None) };
+                line.head_signature(*sha256)?.map(|bytes| Page::new("application/json", Vary::Nothing, bytes))
+            }
             View::PastHead { abi, serial } => {
                 let Some(line) = self.line(*abi) else { return Ok(None) };
                 line.past_head(*serial)?.map(|bytes| Page::new("application/json", Vary::Nothing, bytes))

@@ -20,6 +20,7 @@ mod entry;
 mod error;
 mod format;
 mod head;
+mod head_signature;
 #[cfg(feature = "markers")]
 mod markers;
 mod name;
@@ -44,6 +45,7 @@ pub use entry::{FileEntry, UploadTime};
 pub use error::IndexError;
 pub use format::FORMAT;
 pub use head::{Head, ObjectRef, StoredHead, TreeRoots, WholeHead};
+pub use head_signature::{HeadSignature, HeadSignatures, SIGNATURE_DOMAIN};
 #[cfg(feature = "markers")]
 pub use markers::{Dependencies, evaluate};
 pub use name::{ExtraName, PackageName};

@@ -8,7 +8,8 @@ use pkgsrv_index::{Head, TreeRoots, UploadTime};
 
 use super::Projects;
 use crate::channel::Line;
-use crate::store::PublishLock;
+use crate::signing::ChannelKeys;
+use crate::store::{PublishLock, digest_of};
 use crate::trees::NewTrees;
 use crate::{ServerError, Store, StoredObject};
 
@@ -40,6 +41,14 @@ impl<'a> Plan<'a> {
             self.add_nodes(line, trees);
         }
         self.add_head(line, changed.roots, now)
+    }
+
+    /// Plans a new head for what a line has, with fresh signatures. Returns its serial.
+    pub(crate) fn renew(&mut self, line: &Line, now: SystemTime) -> Result<u64, ServerError> {
+        if let Some(trees) = line.unsaved() {
+            self.add_nodes(line, trees);
+        }
+        self.add_head(line, *line.trees(), now)
     }
 
     /// The writes, in order. Who reads after any number of them finds each line before or after.
@@ -77,11 +86,29 @@ impl<'a> Plan<'a> {
         }
         let mut head = Head::new(abi, serial, channel.blobs_from_view(), trees);
         head.changed = Some(time_of(now));
+        let keys = channel_keys(line)?;
+        head.expires = keys.as_ref().map(|keys| keys.expires(now));
         let bytes = head.to_bytes();
+        if let Some(keys) = keys {
+            let sha256 = digest_of(&bytes);
+            let object = StoredObject::HeadSignature { channel: channel.clone(), abi, sha256 };
+            self.views.push((object, keys.sign(&bytes).to_bytes().into()));
+        }
         self.views.push((past(serial), bytes.clone().into()));
         self.heads.push((StoredObject::Head { channel, abi }, bytes.into()));
         Ok(serial)
     }
+}
+
+/// What the line's channel signs with. A channel that has signed does not fall back to heads that nobody signed, which
+/// its readers would refuse.
+fn channel_keys(line: &Line) -> Result<Option<ChannelKeys>, ServerError> {
+    let keys = line.store().keys().map(|keys| keys.of(line.channel())).transpose()?.flatten();
+    if keys.is_none() && line.expires().is_some() {
+        let directory = line.store().keys().map(|keys| keys.path(line.channel())).unwrap_or_default();
+        return Err(ServerError::KeysAreGone { channel: line.channel().to_string(), directory });
+    }
+    Ok(keys)
 }
 
 /// A time as the formats write it.

@@ -4,6 +4,7 @@ mod diff;
 mod list;
 mod promote;
 mod rollback;
+mod sign;
 mod status;
 
 use std::fmt::Write as _;
@@ -31,6 +32,12 @@ enum Action {
     Promote(promote::Promote),
     /// Go back to what a channel had before
     Rollback(rollback::Rollback),
+    /// Make a key for a channel, and sign its heads from then on
+    Init(sign::Init),
+    /// Sign a channel's heads anew, for when they expire; a running `pkgsrv serve` does that by itself
+    Refresh(sign::Refresh),
+    /// Make another key for a channel, and sign with both until the old one is retired
+    RotateKey(sign::RotateKey),
     /// Give a project a status: active, deprecated, archived (takes no files), quarantined (shows none either)
     Status(status::StatusCommand),
 }
@@ -42,6 +49,9 @@ impl ChannelCommand {
             Action::Diff(command) => command.run(),
             Action::Promote(command) => command.run(),
             Action::Rollback(command) => command.run(),
+            Action::Init(command) => command.run(),
+            Action::Refresh(command) => command.run(),
+            Action::RotateKey(command) => command.run(),
             Action::Status(command) => command.run(),
         }
     }

@@ -67,6 +67,7 @@ const TABLE: &[Examples] = &[
             ("pkgsrv channel diff main@4 main --abi 2026_0", "what happened since serial 4"),
         ],
     ),
+    ("channel init", &[("pkgsrv channel init main", "prints the public key, for the option publicKeys of the loader")]),
     ("channel list", &[("pkgsrv channel list --json", "for a script")]),
     (
         "channel promote",
@@ -76,10 +77,21 @@ const TABLE: &[Examples] = &[
         ],
     ),
     (
+        "channel refresh",
+        &[("pkgsrv channel refresh main --head-expiry 30", "from now on, heads are valid for 30 days")],
+    ),
+    (
         "channel rollback",
         &[
             ("pkgsrv channel rollback main", "undoes the last change"),
             ("pkgsrv channel rollback main --to 4 --abi 2026_0", "one line, back to serial 4"),
+        ],
+    ),
+    (
+        "channel rotate-key",
+        &[
+            ("pkgsrv channel rotate-key main", "a second key; give it to the pages, beside the first"),
+            ("pkgsrv channel rotate-key main --retire-old", "when all of them have it"),
         ],
     ),
     (

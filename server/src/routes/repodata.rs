@@ -18,11 +18,14 @@ pub(super) async fn object(State(app): State<Arc<App>>, asked: Asked) -> Result<
         let missing = || format!("nothing has been published for ABI {abi}");
         return asked.view(&app, View::Head { abi }, missing).await;
     }
-    let sha256: Digest = name
-        .strip_suffix(".json")
-        .ok_or_else(HttpError::no_page)?
-        .parse()
-        .map_err(|error: IndexError| HttpError::NotFound(error.to_string()))?;
+    let digest = |text: &str| -> Result<Digest, HttpError> {
+        text.parse().map_err(|error: IndexError| HttpError::NotFound(error.to_string()))
+    };
+    if let Some(sha256) = name.strip_suffix(".sig.json") {
+        let sha256 = digest(sha256)?;
+        return asked.view(&app, View::HeadSignature { abi, sha256 }, || format!("{sha256} is not signed")).await;
+    }
+    let sha256 = digest(name.strip_suffix(".json").ok_or_else(HttpError::no_page)?)?;
     asked.view(&app, View::Node { abi, sha256 }, || format!("there is no repodata {sha256}")).await
 }
 

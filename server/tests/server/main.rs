@@ -16,6 +16,7 @@ mod prompt;
 mod publishing;
 mod recipe_import;
 mod reports;
+mod signing;
 mod socket;
 mod toolchains;
 mod wheels;

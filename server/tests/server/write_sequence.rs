@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use pkgsrv::{
     ChannelName, DataDir, DiskOperation, PromptListen, PromptSettings, ServeSettings, Store, StoredObject, Upload,
-    delete, promote, publish, read_line, rollback, yank,
+    delete, init_signing, promote, publish, read_line, refresh, rollback, yank,
 };
 use pkgsrv_builder::AdmissionReport;
 use pkgsrv_index::Abi;
@@ -24,13 +24,18 @@ const CHANNELS: [&str; 2] = ["main", "next"];
 /// One publish after another into one store, then whatever else changes channels, with every operation that was made, in
 /// order.
 fn recorded() -> (TempDir, Vec<DiskOperation>) {
-    let directory = tempfile::tempdir().unwrap();
+    let (directory, keys) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let operations = Arc::new(Mutex::new(Vec::new()));
     let watching = Arc::clone(&operations);
     let store = Store::watched(
         DataDir::new(directory.path()).store().root(),
         Arc::new(move |operation| watching.lock().unwrap().push(operation)),
-    );
+    )
+    .with_keys(keys.path());
+    let (main, next) = (ChannelName::main(), "next".parse::<ChannelName>().unwrap());
+    let now = noon_of_no_day();
+    // One of the two channels signs.
+    init_signing(&store, &next, 90, now).unwrap();
     let publish = |channel: &str, uploads: &[Upload]| {
         let channel: ChannelName = channel.parse().unwrap();
         let abis: Vec<Abi> = Abi::released().collect();
@@ -43,14 +48,13 @@ fn recorded() -> (TempDir, Vec<DiskOperation>) {
     // Another channel shares the blobs.
     publish("next", &[documented(helper()), wheel("fresh-2.0-py3-none-any.whl", "")]);
     publish("main", &[wheel("second-1.1-py3-none-any.whl", "Requires-Dist: helper\n")]);
-    let (main, next) = (ChannelName::main(), "next".parse::<ChannelName>().unwrap());
-    let now = noon_of_no_day();
     yank(&store, &main, None, &"helper==1.0".parse().unwrap(), Some("broken"), now).unwrap();
     promote(&store, &next, &main, None, &[], now).unwrap();
     delete(&store, &next, None, &"fresh".parse().unwrap(), false, now).unwrap();
     let deletion = delete(&store, &main, None, &"second==1.0".parse().unwrap(), true, now).unwrap();
     assert_eq!(deletion.purged[0].removed.len(), 2);
     rollback(&store, &next, None, None, now).unwrap();
+    refresh(&store, &next, None, now).unwrap();
     drop(store);
     let operations = operations.lock().unwrap().clone();
     (directory, operations)
@@ -118,6 +122,12 @@ pub fn whole(store: &Store, channel: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for abi in Abi::known() {
         let line = read_line(store, &channel, abi).unwrap();
+        if line.expires().is_some() {
+            let head = pkgsrv::digest_of(line.head_bytes().unwrap());
+            assert!(line.head_signature(head).unwrap().is_some(), "a head that expires is signed");
+        }
+        let kept = line.past_head(line.serial()).unwrap();
+        assert_eq!(kept.as_deref(), line.head_bytes(), "the history ends with the present head");
         let index = line.index().unwrap();
         // The trees that loaders read are of the same state.
         let offered: BTreeSet<String> = index

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anyhow::Result;
-use pkgsrv::{ChannelOverview, DataArgs, LineOverview, overview};
+use pkgsrv::{ChannelOverview, DataArgs, LineOverview, PublicKey, overview};
 use serde_json::json;
 
 use super::super::{JsonArgs, print_json};
@@ -32,8 +32,11 @@ fn described(channels: &[ChannelOverview]) -> String {
         return "there are no channels: `pkgsrv publish FILE.whl` makes one\n".to_owned();
     }
     let mut text = String::new();
-    for ChannelOverview { channel, lines } in channels {
+    for ChannelOverview { channel, public_keys, lines } in channels {
         let _infallible = writeln!(text, "channel {channel}");
+        for PublicKey { public_key, .. } in public_keys {
+            let _infallible = writeln!(text, "  public key {public_key}");
+        }
         for LineOverview { abi, serial, projects, files, changed, expires } in lines {
             let changed = changed.as_ref().map(|time| format!(", changed {time}")).unwrap_or_default();
             let expires = expires.as_ref().map(|time| format!(", signed until {time}")).unwrap_or_default();
