@@ -267,3 +267,31 @@ fn a_yank_that_changes_nothing_makes_no_head() {
     );
     assert_snapshot!(told(missing, &fixture));
 }
+
+#[test]
+fn lines_change_together_or_by_their_names() {
+    let fixture = Fixture::empty();
+    let (store, main) = (fixture.store(), ChannelName::main());
+    let abis: Vec<Abi> = Abi::known().collect();
+    publish(&store, &main, &abis, &[helper(), native()], noon_of_no_day(), &|_| Ok(None)).unwrap();
+    let release = "helper==1.0".parse().unwrap();
+    let lines = yank(&store, &main, None, &release, Some(""), noon_of_no_day()).unwrap();
+    assert_eq!(lines.iter().map(|line| (line.abi, line.serial)).collect::<Vec<_>>(), [(abis[0], 2), (abis[1], 2)]);
+    delete(&store, &main, Some(abis[1]), &"helper".parse().unwrap(), false, noon_of_no_day()).unwrap();
+    let shown = |from: &str, abi| {
+        let lines = diff(&store, &from.parse().unwrap(), &"main".parse().unwrap(), abi)?;
+        let told = lines
+            .iter()
+            .map(|line| format!("{}: {}, {}", line.abi, line.difference.yanked.len(), line.difference.deleted.len()));
+        Ok::<_, ServerError>(told.collect::<Vec<_>>())
+    };
+    assert_eq!(shown("main@1", None).unwrap(), ["2026_0: 1, 0", "2026_5: 0, 1"]);
+    assert_eq!(shown("main@3", Some(abis[1])).unwrap(), ["2026_5: 0, 0"]);
+    // Not every line has come so far: none is compared, and none would be rolled back.
+    assert!(matches!(shown("main@3", None), Err(ServerError::UnknownSerial { .. })));
+    // Promoted by line.
+    let next = channel("next");
+    promote(&store, &main, &next, Some(abis[0]), &[], noon_of_no_day()).unwrap();
+    let missing = yank(&store, &next, Some(abis[1]), &release, None, noon_of_no_day());
+    assert_snapshot!(told(missing, &fixture));
+}
