@@ -1,6 +1,6 @@
 //! What can be wrong with what the loader was given.
 
-use pkgsrv_index::{ClosureError, IndexError};
+use pkgsrv_index::{ClosureError, IndexError, ProjectError};
 use pkgsrv_side_module::SideModuleError;
 use pkgsrv_wheel::WheelError;
 
@@ -58,8 +58,8 @@ impl CoreError {
             Self::Repodata { source: IndexError::UnknownAbi { .. } } => "wrong_abi",
             Self::Repodata { .. } | Self::TooLarge { .. } => "bad_repodata",
             Self::Requirement { .. } => "invalid_requirement",
-            Self::Closure(ClosureError::UnknownPackage { .. }) => "unknown_package",
-            Self::Closure(ClosureError::InstalledConflict { .. }) => "installed_conflict",
+            Self::Closure(ClosureError::Project(ProjectError::UnknownPackage { .. })) => "unknown_package",
+            Self::Closure(ClosureError::Project(ProjectError::InstalledConflict { .. })) => "installed_conflict",
             Self::Closure(_) => "no_matching_version",
             Self::Wheel { .. } | Self::OtherWheel { .. } | Self::UnknownScheme { .. } => "bad_wheel",
             Self::SideModule { .. } => "bad_module",

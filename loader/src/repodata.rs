@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pkgsrv_index::tree::{Found, Node, NodeRef, find};
 use pkgsrv_index::{
-    Abi, Closure, ClosureError, Digest, PackageName, Releases, RepodataNode, Requirement, StoredHead, Version, closure,
-    nearest, read_repodata,
+    Abi, Closure, ClosureError, Digest, PackageName, ProjectError, Releases, RepodataNode, Requirement, StoredHead,
+    Version, closure, nearest, read_repodata,
 };
 use serde::{Deserialize, Serialize};
 
@@ -155,10 +155,10 @@ impl Repodata {
 
     /// Looks for like names among all that is at hand.
     fn with_nearest(&self, error: ClosureError) -> ClosureError {
-        let ClosureError::UnknownPackage { name, by, .. } = error else { return error };
+        let ClosureError::Project(ProjectError::UnknownPackage { name, by, .. }) = error else { return error };
         let leaves = self.nodes.values().filter_map(|node| if let Node::Leaf(leaf) = node { Some(leaf) } else { None });
         let nearest = nearest(&name, leaves.flat_map(BTreeMap::keys));
-        ClosureError::UnknownPackage { name, by, nearest }
+        ProjectError::UnknownPackage { name, by, nearest }.into()
     }
 }
 

@@ -21,9 +21,9 @@ pub struct Selection {
     pub version: String,
     /// The wheel's filename.
     pub filename: String,
-    /// SHA-256 of the wheel in hexadecimal.
+    /// SHA-256 of the wheel to fetch in hexadecimal, decoded.
     pub sha256: String,
-    /// Size of the wheel in bytes.
+    /// Size of the wheel to fetch in bytes, decoded.
     pub size: u64,
     /// Top-level import names.
     pub imports: Vec<String>,
@@ -33,7 +33,7 @@ pub struct Selection {
 
 impl From<Selected> for Selection {
     fn from(selected: Selected) -> Self {
-        let Selected { name, release, requested } = selected;
+        let Selected { name, release, requested, .. } = selected;
         Self {
             name: name.to_string(),
             version: release.version.to_string(),

@@ -9,7 +9,7 @@ const MOST_LISTED = 2000;
 export class Channel {
   #repodata;
   #serial;
-  /** What the page lists: name, version, size in bytes, import names; sorted by name. */
+  /** What the page lists: name, version, size in bytes before any encoding, import names; sorted by name. */
   packages = [];
   #byModule = new Map();
   /** Where modules are looked up if there are too many packages to list. */

@@ -7,7 +7,8 @@ use std::os::unix::fs::MetadataExt;
 
 use pkgsrv_index::tree::{Differences, Found, Node, NodeRef, differences, find, for_each};
 use pkgsrv_index::{
-    Abi, ChannelIndex, Digest, PackageName, Project, Release, StoredHead, TreeRoots, UploadTime, WholeHead, newest,
+    Abi, ChannelIndex, Digest, PackageName, Project, Release, StoredHead, TreeRoots, UploadTime, WholeHead,
+    preferred_release,
 };
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -189,7 +190,7 @@ impl Line {
     pub fn newest(&self) -> Result<BTreeMap<PackageName, Release>, ServerError> {
         let mut chosen = BTreeMap::new();
         let mut visit = |name: PackageName, releases: Vec<Release>| {
-            if let Some(release) = newest(&releases) {
+            if let Some(release) = preferred_release(&releases) {
                 chosen.insert(name, release.clone());
             }
         };

@@ -15,6 +15,7 @@ mod publish;
 mod rebuilt;
 mod recipe;
 mod remedy;
+mod resolve;
 mod serve;
 mod test;
 mod toolchain;
@@ -69,6 +70,8 @@ pub(crate) enum Command {
     Unyank(yank::Unyank),
     /// Delete a project, a version or a file from a channel; its names stay taken
     Delete(delete::Delete),
+    /// Tell what a channel would install: a lock of versions that go together, or why there is none
+    Resolve(resolve::Resolve),
     /// Tell what this machine lacks, and the command that brings it
     Doctor(doctor::Doctor),
     /// Print the completions of a shell
@@ -96,6 +99,7 @@ impl Command {
             Self::Yank(command) => command.run()?,
             Self::Unyank(command) => command.run()?,
             Self::Delete(command) => command.run()?,
+            Self::Resolve(command) => command.run()?,
             Self::Doctor(command) => return on_runtime(command.run()),
             Self::Completions(command) => command.run()?,
             Self::Man(command) => command.run()?,

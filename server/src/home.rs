@@ -52,8 +52,8 @@ pub fn snippets(base: &BaseUrl, channel: &ChannelName, abi: Abi, package: &str) 
     ]
 }
 
-/// The page as HTML.
-pub(crate) fn page(base: &BaseUrl, channel: &ChannelName, abi: Abi, packages: &[String]) -> String {
+/// The page as HTML. Where the `packages` are not named, it tells their number, of all lines together.
+pub(crate) fn page(base: &BaseUrl, channel: &ChannelName, abi: Abi, packages: &[String], count: u64) -> String {
     let facts = abi.facts();
     let mut body = format!(
         "<p>Python packages for {runtime} {version} (ABI {abi}, Python {python}), channel {channel}.</p>\n",
@@ -66,8 +66,17 @@ pub(crate) fn page(base: &BaseUrl, channel: &ChannelName, abi: Abi, packages: &[
         let (title, code) = (Escaped(snippet.title), Escaped(&snippet.code));
         let _infallible = write!(body, "<h2>{title}</h2>\n<pre>{code}</pre>\n");
     }
-    body.push_str("<h2>Packages</h2>\n<ul>\n");
     let prefix = channel.prefix();
+    body.push_str("<h2>Packages</h2>\n");
+    if packages.is_empty() && count > 0 {
+        let _infallible = writeln!(
+            body,
+            "<p>{count}, too many for this page: <a href=\"{base}/{prefix}simple/\">all names</a>. That of one is at \
+             <code>{base}/{prefix}packages/NAME/</code>.</p>"
+        );
+        return html::page("pkgsrv", &body);
+    }
+    body.push_str("<ul>\n");
     for name in packages {
         let name = Escaped(name);
         let _infallible = writeln!(body, "<li><a href=\"{base}/{prefix}packages/{name}/\">{name}</a></li>");

@@ -4,6 +4,8 @@ pub(crate) mod accept;
 pub(crate) mod assets;
 pub(crate) mod error;
 pub(crate) mod page;
+pub(crate) mod problem;
+pub(crate) mod range;
 pub(crate) mod stream;
 
 use std::convert::Infallible;
@@ -16,6 +18,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::from_fn;
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -25,7 +28,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
 use crate::http::assets::Assets;
-use crate::views::Channels;
+use crate::views::{Channels, LargeViews};
 use crate::{BaseUrl, PromptListen, ServeSettings, ServerError, Store, prompt_app, refresh_due, routes};
 
 /// How long downloads may go on after the server was told to stop.
@@ -38,14 +41,16 @@ const BETWEEN_RENEWALS: Duration = Duration::from_hours(1);
 pub(crate) struct App {
     pub(crate) settings: ServeSettings,
     pub(crate) channels: Channels,
+    pub(crate) large: LargeViews,
     pub(crate) assets: Arc<Assets>,
 }
 
 /// The whole HTTP interface without a socket.
 pub fn app(settings: ServeSettings) -> Router {
     let channels = Channels::new(settings.store.clone());
-    let app = Arc::new(App { settings, channels, assets: Arc::default() });
-    let answering = routes::router().with_state(app).layer(CatchPanicLayer::new()).layer(cors());
+    let app = Arc::new(App { settings, channels, large: LargeViews::default(), assets: Arc::default() });
+    let answering = routes::router().with_state(app).layer(from_fn(problem::in_asked_form));
+    let answering = answering.layer(CatchPanicLayer::new()).layer(cors());
     with_headers(answering, FOR_ALL).layer(TraceLayer::new_for_http())
 }
 

@@ -12,6 +12,7 @@ mod carried;
 mod changes;
 mod channel;
 mod data_dir;
+mod encoding;
 mod error;
 mod home;
 mod html;
@@ -21,6 +22,7 @@ mod overview;
 mod package_page;
 mod prompt;
 mod publish;
+mod resolution;
 mod routes;
 mod settings;
 mod signing;
@@ -46,6 +48,7 @@ pub use object::{CachePolicy, ChannelName, StoredObject};
 pub use overview::{ChannelOverview, LineOverview, overview};
 pub use prompt::prompt_app;
 pub use publish::{Admission, Candidate, Publication, PublishedLine, needed, publish};
+pub use resolution::{Question, ResolveError, resolve};
 pub use settings::{
     BaseUrl, BuildArgs, DataArgs, FetchArgs, LimitArgs, ListenArgs, PromptArgs, PromptListen, PromptSettings,
     PromptUrl, ProviderArgs, ServeSettings, ToolchainArgs, log_filter, terminal_kind, wants_colour,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use pkgsrv_index::{Abi, Digest, WheelFilename};
+use pkgsrv_index::{Abi, ContentCoding, Digest, FileEntry, Twin, WheelFilename};
 
 use crate::ServerError;
 
@@ -101,6 +101,22 @@ pub enum StoredObject {
         /// Its filename.
         filename: WheelFilename,
     },
+    /// The stored twin of a wheel.
+    Twin {
+        /// SHA-256 of the twin.
+        sha256: Digest,
+        /// The wheel's filename.
+        filename: WheelFilename,
+    },
+    /// An encoding of a twin that was made ahead.
+    EncodedTwin {
+        /// SHA-256 of the twin, not encoded.
+        sha256: Digest,
+        /// The wheel's filename.
+        filename: WheelFilename,
+        /// The encoding.
+        coding: ContentCoding,
+    },
     /// The METADATA file of a wheel.
     Metadata {
         /// SHA-256 of the wheel.
@@ -167,7 +183,8 @@ impl StoredObject {
     /// The path below the store's root and the address below the server's.
     pub fn path(&self) -> String {
         match self {
-            Self::Wheel { sha256, filename } => format!("blobs/{sha256}/{filename}"),
+            Self::Wheel { sha256, filename } | Self::Twin { sha256, filename } => format!("blobs/{sha256}/{filename}"),
+            Self::EncodedTwin { sha256, filename, coding } => format!("blobs/{sha256}/{filename}{}", coding.ending()),
             Self::Metadata { sha256, filename } => format!("blobs/{sha256}/{filename}.metadata"),
             Self::Admission { sha256 } => format!("admissions/{sha256}.json"),
             Self::Document { sha256 } => format!("documents/{sha256}.json"),
@@ -186,7 +203,7 @@ impl StoredObject {
     /// The value of `Content-Type`.
     pub const fn content_type(&self) -> &'static str {
         match self {
-            Self::Wheel { .. } => "application/octet-stream",
+            Self::Wheel { .. } | Self::Twin { .. } | Self::EncodedTwin { .. } => "application/octet-stream",
             Self::Metadata { .. } => "text/plain; charset=utf-8",
             Self::Admission { .. }
             | Self::Document { .. }
@@ -198,11 +215,21 @@ impl StoredObject {
         }
     }
 
+    /// The value of `Content-Encoding`, for a client that asks for the address of a twin and takes it.
+    pub const fn content_encoding(&self) -> Option<&'static str> {
+        match self {
+            Self::EncodedTwin { coding, .. } => Some(coding.name()),
+            _ => None,
+        }
+    }
+
     /// How long it may be kept.
     pub const fn cache_policy(&self) -> CachePolicy {
         match self {
             Self::Wheel { .. } | Self::Metadata { .. } => CachePolicy::Immutable,
-            Self::Admission { .. }
+            Self::Twin { .. }
+            | Self::EncodedTwin { .. }
+            | Self::Admission { .. }
             | Self::Document { .. }
             | Self::Index { .. }
             | Self::Repodata { .. }
@@ -216,10 +243,13 @@ impl StoredObject {
     pub fn etag(&self) -> Option<String> {
         match self {
             Self::Wheel { sha256, .. }
+            | Self::Twin { sha256, .. }
             | Self::Admission { sha256 }
             | Self::Document { sha256 }
             | Self::Index { sha256, .. }
             | Self::Repodata { sha256, .. } => Some(format!("\"{sha256}\"")),
+            // Another body than the twin's, with ranges of its own.
+            Self::EncodedTwin { sha256, coding, .. } => Some(format!("\"{sha256}-{}\"", coding.name())),
             // Named by the wheel's digest, so it needs a mark of its own.
             Self::Metadata { sha256, .. } => Some(format!("\"{sha256}-metadata\"")),
             // Named by the head's digest.
@@ -228,6 +258,26 @@ impl StoredObject {
             Self::Head { .. } => None,
         }
     }
+}
+
+/// The objects that belong to one file of an index alone: the wheel, its METADATA, its twin and the twin's encodings.
+/// Reports and documents are named by what is in them, and others may name the same.
+pub(crate) fn objects_of(entry: &FileEntry) -> Vec<StoredObject> {
+    let filename = || entry.filename.clone();
+    let mut objects = vec![
+        StoredObject::Wheel { sha256: entry.sha256, filename: filename() },
+        StoredObject::Metadata { sha256: entry.sha256, filename: filename() },
+    ];
+    if let Some(Twin { sha256, encodings, .. }) = &entry.twin {
+        objects.push(StoredObject::Twin { sha256: *sha256, filename: filename() });
+        let encoded = |coding: &ContentCoding| StoredObject::EncodedTwin {
+            sha256: *sha256,
+            filename: filename(),
+            coding: *coding,
+        };
+        objects.extend(encodings.keys().map(encoded));
+    }
+    objects
 }
 
 #[cfg(test)]
@@ -243,6 +293,11 @@ mod tests {
         let hex = "ab".repeat(32);
         for (object, path) in [
             (StoredObject::Wheel { sha256, filename: filename.clone() }, format!("blobs/{hex}/a-1.0-py3-none-any.whl")),
+            (StoredObject::Twin { sha256, filename: filename.clone() }, format!("blobs/{hex}/a-1.0-py3-none-any.whl")),
+            (
+                StoredObject::EncodedTwin { sha256, filename: filename.clone(), coding: ContentCoding::Zstd },
+                format!("blobs/{hex}/a-1.0-py3-none-any.whl.zst"),
+            ),
             (StoredObject::Metadata { sha256, filename }, format!("blobs/{hex}/a-1.0-py3-none-any.whl.metadata")),
             (StoredObject::Document { sha256 }, format!("documents/{hex}.json")),
             (StoredObject::Index { channel: main.clone(), abi, sha256 }, format!("index/2026_0/{hex}.json")),

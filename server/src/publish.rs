@@ -1,6 +1,7 @@
 //! Publishing: all checks first, then blobs, then indexes, and the head as the last write.
 
 mod candidates;
+mod twins;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
@@ -8,6 +9,7 @@ use std::time::SystemTime;
 use pkgsrv_index::{Abi, FileEntry, Inserted, PackageName, Project, Release, UploadTime, WheelFilename};
 
 use self::candidates::Admitted;
+use self::twins::Twins;
 use crate::changes::{Plan, refuse_closed, time_of};
 use crate::channel::{Line, read_line};
 use crate::store::{PublishLock, digest_of};
@@ -57,8 +59,8 @@ pub struct Publication<'a> {
 }
 
 impl<'a> Publication<'a> {
-    /// Checks and plans what [`publish`] does. Admission takes seconds, and nobody waits for it: it is asked before the
-    /// lock is taken, and again only for what another publish has changed meanwhile.
+    /// Checks and plans what [`publish`] does. Admission and encodings take seconds, and nobody waits for them: they are
+    /// asked for before the lock is taken, and again only for what another publish has changed meanwhile.
     pub fn prepare(
         store: &'a Store,
         channel: &ChannelName,
@@ -72,21 +74,29 @@ impl<'a> Publication<'a> {
         let time = time_of(now);
         let names: BTreeSet<&PackageName> = checked.iter().map(|upload| upload.filename.name()).collect();
         let next = |abi: &Abi| NextLine::read(store, channel, *abi, &checked, &time);
-        let mut admitted = Admitted::default();
+        let (mut admitted, mut twins) = (Admitted::default(), Twins::default());
         loop {
             refuse_closed(store, channel, &names)?;
             for abi in &abis {
                 admitted.ask(&next(abi)?, &checked, admit)?;
             }
+            // After admission: what is refused needs none.
+            for abi in &abis {
+                twins.make(store, &next(abi)?.added(&checked))?;
+            }
             let lock = store.lock()?;
             refuse_closed(store, channel, &names)?;
             let mut lines: Vec<NextLine> = abis.iter().map(next).collect::<Result<_, _>>()?;
-            if !all_covered(&admitted, &lines, &checked)? {
+            let twins_cover = lines.iter().all(|line| twins.cover(&line.result.added));
+            if !twins_cover || !all_covered(&admitted, &lines, &checked)? {
                 continue;
             }
             let mut plan = Plan::default();
             for line in &mut lines {
-                plan_line(&mut plan, line, &checked, &admitted, now)?;
+                plan_line(&mut plan, line, &checked, (&admitted, &twins), now)?;
+            }
+            for (object, bytes) in twins.into_objects() {
+                plan.add_blob(object, bytes);
             }
             return Ok(Self { store, lock, plan, lines: lines.into_iter().map(|line| line.result).collect() });
         }
@@ -184,13 +194,18 @@ impl NextLine {
             None => Ok(self.line.project(filename.name())?.get(filename.as_str()).cloned()),
         }
     }
+
+    /// Those of these that are new to the line.
+    fn added<'u, 'a>(&self, uploads: &'u [CheckedUpload<'a>]) -> Vec<&'u CheckedUpload<'a>> {
+        uploads.iter().filter(|upload| self.result.added.contains(upload.filename)).collect()
+    }
 }
 
 fn plan_line<'a>(
     plan: &mut Plan<'a>,
     line: &mut NextLine,
     uploads: &[CheckedUpload<'a>],
-    admitted: &Admitted,
+    (admitted, twins): (&Admitted, &Twins),
     now: SystemTime,
 ) -> Result<(), ServerError> {
     let NextLine { line, projects, result } = line;
@@ -203,6 +218,10 @@ fn plan_line<'a>(
         for bytes in upload.documents.values() {
             plan.add_blob(StoredObject::Document { sha256: digest_of(bytes) }, bytes);
         }
+    }
+    for filename in &result.added {
+        let (Some(twin), Some(project)) = (twins.of(filename), projects.get_mut(filename.name())) else { continue };
+        project.set_twin(filename.as_str(), twin.entry());
     }
     for filename in &result.added {
         let Some(report) = admitted.report(line.abi(), filename) else { continue };

@@ -7,6 +7,7 @@ mod home;
 mod lockfile;
 mod packages;
 mod repodata;
+mod resolve;
 mod simple;
 
 use std::str::FromStr;
@@ -24,7 +25,7 @@ use crate::http::App;
 use crate::http::blocking;
 use crate::http::error::HttpError;
 use crate::object::CachePolicy;
-use crate::views::{Snapshot, View};
+use crate::views::{AtHand, Snapshot, View};
 use crate::{BaseUrl, ChannelName};
 
 /// Every address of the server.
@@ -66,6 +67,7 @@ fn channel(prefix: &str) -> Router<Arc<App>> {
         .route(&at("/pyodide/{abi}/pyodide-lock.json"), get(lockfile::lockfile))
         .route(&at("/repodata/{abi}/{object}"), get(repodata::object))
         .route(&at("/repodata/{abi}/heads/{object}"), get(repodata::past_head))
+        .route(&at("/resolve"), get(resolve::lock))
 }
 
 /// For addresses that are not there.
@@ -175,9 +177,17 @@ impl Asked {
             _ => CachePolicy::Page,
         };
         let snapshot = self.snapshot(app).await?;
-        let page = match snapshot.kept(&view) {
-            Some(page) => Some(page),
-            None => blocking(move || snapshot.make(view)).await?,
+        let page = match app.large.at_hand(&snapshot, &view) {
+            AtHand::Current(page) => Some(page),
+            AtHand::Earlier(page) => {
+                let app = Arc::clone(app);
+                tokio::spawn(blocking(move || app.large.renew(&snapshot, view)));
+                Some(page)
+            }
+            AtHand::Nothing => {
+                let app = Arc::clone(app);
+                blocking(move || app.large.make(&snapshot, view)).await?
+            }
         };
         match page {
             Some(page) => Ok(page.respond(&self.headers, policy).await),

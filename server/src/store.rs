@@ -82,6 +82,11 @@ impl Store {
         }
     }
 
+    /// The size of an object in bytes, `None` if there is none.
+    pub fn size(&self, object: &StoredObject) -> Option<u64> {
+        fs::metadata(self.file(object)).ok().filter(fs::Metadata::is_file).map(|there| there.len())
+    }
+
     /// Waits until no one else publishes. What an interrupted publish left half-written is removed.
     pub fn lock(&self) -> Result<PublishLock, ServerError> {
         let path = self.root.join("publish.lock");

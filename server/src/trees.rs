@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pkgsrv_index::tree::{Changes, NodeRef, WrittenNode, change};
-use pkgsrv_index::{Digest, PackageName, Project, Release, TreeRoots, newest};
+use pkgsrv_index::tree::{Changes, LeafLimits, NodeRef, WrittenNode, change};
+use pkgsrv_index::{Digest, PackageName, Project, Release, TreeRoots, preferred_release};
 
 use crate::ServerError;
 use crate::channel::Line;
@@ -36,9 +36,11 @@ pub(crate) fn changed(line: &Line, projects: &BTreeMap<PackageName, Project>) ->
         .map(|(name, project)| (name.clone(), present(project.releases(line.abi()), Vec::is_empty)))
         .collect();
     let modules = changed_modules(line, &releases)?;
-    let index = change(roots.index.as_ref(), files, &mut |node| line.index_node(node))?;
-    let repodata = change(roots.repodata.as_ref(), releases, &mut |node: &NodeRef| line.shared_node(node))?;
-    let modules = change(roots.modules.as_ref(), modules, &mut |node: &NodeRef| line.shared_node(node))?;
+    let index = change(roots.index.as_ref(), LeafLimits::INDEX, files, &mut |node| line.index_node(node))?;
+    let repodata =
+        change(roots.repodata.as_ref(), LeafLimits::SHARED, releases, &mut |node: &NodeRef| line.shared_node(node))?;
+    let modules =
+        change(roots.modules.as_ref(), LeafLimits::SHARED, modules, &mut |node: &NodeRef| line.shared_node(node))?;
     Ok(NewTrees {
         roots: TreeRoots { index: index.root, repodata: repodata.root, modules: modules.root },
         index: index.written,
@@ -74,5 +76,5 @@ fn changed_modules(
 
 /// What the release that people get brings to import.
 fn modules(releases: Option<&[Release]>) -> BTreeSet<String> {
-    releases.and_then(newest).map(|release| release.imports.iter().cloned().collect()).unwrap_or_default()
+    releases.and_then(preferred_release).map(|release| release.imports.iter().cloned().collect()).unwrap_or_default()
 }

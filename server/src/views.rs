@@ -1,5 +1,7 @@
 //! A channel's views, made when first asked for and kept until the channel changes.
 
+mod large;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +14,11 @@ use crate::http::page::{Page, Vary};
 use crate::package_page::Listed;
 use crate::settings::BaseUrl;
 use crate::{ChannelName, ServerError, Store, StoredObject};
+
+pub(crate) use large::{AtHand, LargeViews};
+
+/// Of more projects than this the page for people tells only the number.
+const MOST_LISTED: u64 = 2000;
 
 /// Pages hold the address that a request asks for, which is a client's choice; past this many, all
 /// are dropped and made again as needed.
@@ -46,6 +53,8 @@ pub(crate) struct Snapshot {
     store: Store,
     lines: BTreeMap<Abi, (HeadStamp, Arc<Line>)>,
     pages: Mutex<HashMap<View, Arc<Page>>>,
+    /// Held while a view of all of a large channel is made.
+    whole: Mutex<()>,
 }
 
 /// The newest snapshot of each channel that was asked for and exists.
@@ -119,7 +128,13 @@ impl Channels {
             };
             lines.insert(*abi, line);
         }
-        Ok(Snapshot { channel: channel.clone(), store: self.store.clone(), lines, pages: Mutex::default() })
+        Ok(Snapshot {
+            channel: channel.clone(),
+            store: self.store.clone(),
+            lines,
+            pages: Mutex::default(),
+            whole: Mutex::default(),
+        })
     }
 }
 
@@ -140,7 +155,8 @@ impl Snapshot {
         Ok(Some(page))
     }
 
-    fn line(&self, abi: Abi) -> Option<&Line> {
+    /// One line.
+    pub(crate) fn line(&self, abi: Abi) -> Option<&Line> {
         self.lines.get(&abi).map(|(_, line)| &**line)
     }
 
@@ -199,8 +215,11 @@ impl Snapshot {
             View::Package { name } => self.package(name)?,
             View::Admission { filename, format } => self.admission(filename, *format)?,
             View::Home { base } => {
-                let names: Vec<String> = self.names(None)?.iter().map(ToString::to_string).collect();
-                let html = crate::home::page(base, &self.channel, Abi::preferred(), &names);
+                let count: u64 =
+                    self.lines(None).filter_map(|line| line.trees().repodata).map(|root| root.entries).sum();
+                let names = if count > MOST_LISTED { BTreeSet::new() } else { self.names(None)? };
+                let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+                let html = crate::home::page(base, &self.channel, Abi::preferred(), &names, count);
                 // At `/`, who asks for HTML by name may be sent on.
                 Some(Page::new("text/html; charset=utf-8", Vary::TypeAndEncoding, html))
             }

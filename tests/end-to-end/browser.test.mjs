@@ -7,9 +7,13 @@ import { assertNumpy, expectedNumpy, numpyCode } from "../support/numpy.mjs";
 import { startServer } from "../support/program.mjs";
 import { abi, runtimeVersion } from "../support/settings.mjs";
 
-let server, browser, expected, argument;
+let server, browser, expected, argument, uploaded, twin;
 before(async () => {
   server = await startServer();
+  const json = async (path, accept) => (await fetch(`${server.base}${path}`, { headers: { accept } })).json();
+  const page = await json("/simple/numpy/", "application/vnd.pypi.simple.v1+json");
+  uploaded = { sha256: page.files[0].hashes.sha256, size: page.files[0].size };
+  twin = (await json(`/pyodide/${abi}/pyodide-lock.json`, "*/*")).packages.numpy.sha256;
   browser = await startBrowser();
   expected = expectedNumpy();
   argument = { base: server.base, abi, runtime: runtimeVersion, packages: ["numpy"], code: numpyCode };
@@ -19,20 +23,44 @@ after(async () => {
   await server?.stop();
 });
 
+/** How numpy's wheel came to the last page: the digest in its address, its encoding, its bytes on the wire. */
+function sent() {
+  const wheels = browser.responses.filter(({ url }) => /\/blobs\/.*\/numpy-.*\.whl$/.test(url));
+  return wheels.map(({ url, status, headers }) => ({
+    status,
+    sha256: url.split("/").at(-2),
+    encoding: headers["content-encoding"],
+    length: Number(headers["content-length"]),
+  }));
+}
+
+/** That it was the stored twin, in brotli, and less than two thirds of what was uploaded. */
+function assertTwinWasSent() {
+  assert.notEqual(twin, uploaded.sha256);
+  const [{ length, ...wheel }, ...others] = sent();
+  assert.deepEqual([wheel, others], [{ status: 200, sha256: twin, encoding: "br" }, []]);
+  assert.ok(length <= 0.65 * uploaded.size, `${length} of ${uploaded.size} bytes`);
+}
+
 test("numpy by our loader in a page", async () => {
   assertNumpy(await browser.inPage(withLoader, argument), expected);
+  assertTwinWasSent();
 });
 
 test("numpy by our loader in a module worker", async () => {
   assertNumpy(await browser.inWorker(withLoader, argument), expected);
+  assertTwinWasSent();
 });
 
 test("numpy by an unmodified loadPackage with our lockfile", async () => {
   assertNumpy(await browser.inPage(withLoadPackage, argument), expected);
+  assertTwinWasSent();
 });
 
 test("numpy by an unmodified micropip.install with our index", async () => {
   assertNumpy(await browser.inPage(withMicropip, argument), expected);
+  const { sha256, size } = uploaded;
+  assert.deepEqual(sent(), [{ status: 200, sha256, encoding: undefined, length: size }]);
 });
 
 test("the snippets that the server prints work as they are", async () => {

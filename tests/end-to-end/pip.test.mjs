@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { startServer } from "../support/program.mjs";
+import { abi } from "../support/settings.mjs";
 
 const target = ["--platform", "pyemscripten_2026_0_wasm32", "--python-version", "3.14", "--only-binary=:all:"];
 
@@ -38,4 +39,21 @@ test("pip downloads numpy for the target platform, the bytes that the index name
   const [file] = (await page.json()).files;
   const sha256 = createHash("sha256").update(readFileSync(join(directory, name))).digest("hex");
   assert.deepEqual([file.filename, file.hashes], [name, { sha256 }]);
+});
+
+test("pip takes a stored twin too, and unpacks the same files", async () => {
+  const lockAddress = `${server.base}/pyodide/${abi}/pyodide-lock.json`;
+  const { file_name } = (await (await fetch(lockAddress)).json()).packages.markupsafe;
+  const installed = (wanted, name) => {
+    const into = join(directory, name);
+    pip("install", wanted, ...target, "--no-deps", "--no-compile", "--target", into);
+    const files = readdirSync(into, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    // Where it came from is told of addresses only.
+    const own = files.filter(({ name }) => !["direct_url.json", "RECORD", "REQUESTED"].includes(name));
+    const path = ({ parentPath, name }) => join(parentPath, name).slice(into.length);
+    return own.map((entry) => [path(entry), readFileSync(join(entry.parentPath, entry.name), "base64")]).sort();
+  };
+  const wheel = installed("markupsafe", "wheel");
+  assert.ok(wheel.length > 5, wheel.join());
+  assert.deepEqual(installed(new URL(file_name, lockAddress).href, "twin"), wheel);
 });

@@ -43,7 +43,7 @@ async function core(prompt) {
 
   const numpy = await prompt.run("import numpy");
   assert.equal(numpy.status, "ok");
-  assert.match(numpy.notes.join(), /^Installed numpy 2\.4\.6 · 3\.3 MB in [\d.]+ s$/);
+  assert.match(numpy.notes.join(), /^Installed numpy 2\.4\.6 · 12\.4 MB in [\d.]+ s$/);
   const { result } = await prompt.run(numpyCode);
   const json = execFileSync("python3", ["-c", "import ast, sys; print(ast.literal_eval(sys.stdin.read()))"], { input: result, encoding: "utf8" });
   assertNumpy(json, expectedNumpy());
@@ -330,7 +330,7 @@ test("progress is seen in stages and bytes: at the start, and at an installation
   const seen = await prompt.evaluate(() => [...globalThis.seen]);
   for (const pattern of [
     /^Fetching the interpreter · [\d.]+( kB)? of 12\.1 MB$/,
-    /^numpy: downloading · [\d.]+( kB)? of 3\.3 MB$/,
+    /^numpy: downloading · [\d.]+( kB)? of 12\.4 MB$/,
     /^numpy: unpacking · [\d.]+( kB)? of [\d.]+ MB$/,
     /^numpy: compiling · \d+ of 13 modules$/,
   ]) {

@@ -31,9 +31,15 @@ export async function startBrowser() {
   const origin = `http://127.0.0.1:${server.address().port}`;
   const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: flags });
   return {
+    /** Answers that the last page got, as they came over the wire: address, status, headers. */
+    responses: [],
     /** Runs a function in a fresh page; what it returns must be JSON. */
     async inPage(run, argument) {
       const context = await browser.newContext();
+      const responses = (this.responses = []);
+      context.on("response", (response) => {
+        responses.push({ url: response.url(), status: response.status(), headers: response.headers() });
+      });
       try {
         const tab = await context.newPage();
         await tab.goto(origin);

@@ -7,7 +7,10 @@ export interface Fetching {
   signal: AbortSignal;
 }
 
-/** Something to fetch whose bytes are known in advance. */
+/**
+ * Something to fetch whose bytes are known in advance. Digest and size are of what comes out of the body, which may come
+ * in an encoding: `fetch` asks for those that it decodes, and a `Content-Length` is that of the encoded bytes.
+ */
 export interface Expected {
   url: string;
   sha256: string;
@@ -27,7 +30,7 @@ export async function fetchBytes(url: string, fetching: Fetching, cache: Request
 /**
  * Fetches bytes and checks size and SHA-256.
  *
- * @param onBytes called with the number of bytes that have just arrived
+ * @param onBytes called with the number of bytes that have just arrived, decoded
  */
 export async function fetchVerified(
   expected: Expected,

@@ -66,7 +66,7 @@ export interface InstalledPackage {
   readonly url: string;
   /** SHA-256 of the wheel in hexadecimal. */
   readonly sha256: string;
-  /** Size of the wheel in bytes. */
+  /** Size of the wheel in bytes; on the way it may have been less. */
   readonly size: number;
   /** Top-level import names. */
   readonly imports: readonly string[];

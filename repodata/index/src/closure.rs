@@ -1,22 +1,15 @@
 //! Which releases to install so that everything wanted and everything needed is there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
-use pep440_rs::{Operator, Version, VersionSpecifiers};
+use pep440_rs::Version;
 
-use crate::{ExtraName, PackageName, Release, Releases, Requirement};
-
-/// A release chosen by [`closure`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Selected {
-    /// The project.
-    pub name: PackageName,
-    /// The release to install.
-    pub release: Release,
-    /// Whether it was asked for by name, and not only needed by something.
-    pub requested: bool,
-}
+use crate::project_error::listed;
+use crate::selection::{dependencies_first, names_prerelease, newest, pins};
+use crate::{
+    Demand, DemandedBy, ExtraName, Offered, PackageName, ProjectError, Release, Releases, Requirement, Selected,
+    nearest,
+};
 
 /// What [`closure`] has found with the releases that are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,51 +20,12 @@ pub enum Closure {
     Needs(BTreeSet<PackageName>),
 }
 
-/// Who asked for a project, and for which versions of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Demand {
-    /// The release that needs it, as `name version`; `None` for the request itself.
-    pub by: Option<String>,
-    /// What was asked for.
-    pub requirement: Requirement,
-}
-
 /// Why no set of releases was found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClosureError {
-    /// A project that the repodata does not have.
-    #[error("unknown package `{name}`{}{}", needed_by(by.as_deref()), did_you_mean(nearest))]
-    UnknownPackage {
-        /// The name asked for.
-        name: PackageName,
-        /// The release that needs it, `None` for the request itself.
-        by: Option<String>,
-        /// Up to three names that are spelled much alike, nearest first.
-        nearest: Vec<PackageName>,
-    },
-    /// No release satisfies everyone who asks.
-    #[error("no version of `{name}` fits {}; available: {}", listed(demands), listed(available))]
-    NoVersionFits {
-        /// The project.
-        name: PackageName,
-        /// Everyone who asks for it.
-        demands: Vec<Demand>,
-        /// The versions there are, newest first, yanked ones included.
-        available: Vec<Version>,
-    },
-    /// Something already installed stands in the way.
-    #[error(
-        "`{name}` {installed} is already installed, which does not fit {}; restart the interpreter or ask for versions that go together",
-        listed(demands)
-    )]
-    InstalledConflict {
-        /// The project.
-        name: PackageName,
-        /// The version in the interpreter.
-        installed: Version,
-        /// Those who ask for another one.
-        demands: Vec<Demand>,
-    },
+    /// One project stands in the way.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
     /// Newest releases of several projects exclude each other; trying older ones is not attempted.
     #[error(
         "the newest releases that fit `{name}` exclude each other: {}; ask for an exact version of one of them",
@@ -83,32 +37,6 @@ pub enum ClosureError {
         /// Everyone who asks for it.
         demands: Vec<Demand>,
     },
-}
-
-impl fmt::Display for Demand {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`", self.requirement)?;
-        match &self.by {
-            Some(by) => write!(f, " (needed by {by})"),
-            None => f.write_str(" (requested)"),
-        }
-    }
-}
-
-fn listed(items: &[impl fmt::Display]) -> String {
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-fn needed_by(by: Option<&str>) -> String {
-    by.map(|by| format!(", needed by {by}")).unwrap_or_default()
-}
-
-fn did_you_mean(nearest: &[PackageName]) -> String {
-    if nearest.is_empty() {
-        return String::new();
-    }
-    let names: Vec<String> = nearest.iter().map(|name| format!("`{name}`")).collect();
-    format!("; did you mean {}?", names.join(" or "))
 }
 
 /// Chooses releases for everything wanted and everything that needs, dependencies first.
@@ -162,8 +90,12 @@ impl<'a> Search<'a> {
     /// Walks from what is wanted through what is chosen so far.
     fn demands(&self) -> Demands {
         let mut demands = Demands::new();
-        let mut queue: Vec<Demand> =
-            self.wanted.iter().rev().map(|requirement| Demand { by: None, requirement: requirement.clone() }).collect();
+        let mut queue: Vec<Demand> = self
+            .wanted
+            .iter()
+            .rev()
+            .map(|requirement| Demand { by: DemandedBy::Request, requirement: requirement.clone() })
+            .collect();
         while let Some(demand) = queue.pop() {
             let name = demand.requirement.name.clone();
             let is_new = !demands.contains_key(&name);
@@ -177,7 +109,7 @@ impl<'a> Search<'a> {
             let own = if is_new && !self.installed.contains_key(&name) { release.depends.as_slice() } else { &[] };
             let for_extras = new_extras.iter().filter_map(|extra| release.extras.get(extra));
             for requirement in own.iter().chain(for_extras.flatten()).rev() {
-                queue.push(Demand { by: Some(by.clone()), requirement: requirement.clone() });
+                queue.push(Demand { by: DemandedBy::Releases(by.clone()), requirement: requirement.clone() });
             }
         }
         for asked in demands.values_mut() {
@@ -204,11 +136,12 @@ impl<'a> Search<'a> {
                 if conflicts.is_empty() {
                     continue;
                 }
-                return Err(ClosureError::InstalledConflict {
+                return Err(ProjectError::InstalledConflict {
                     name: name.clone(),
                     installed: version.clone(),
                     demands: conflicts,
-                });
+                }
+                .into());
             }
             if let Some(release) = self.chosen.get(name) {
                 if fits(&asked.demands, &release.version) {
@@ -238,11 +171,12 @@ impl<'a> Search<'a> {
         demands: &[Demand],
     ) -> Result<&'a Release, ClosureError> {
         let Some(releases) = releases else {
-            return Err(ClosureError::UnknownPackage {
+            return Err(ProjectError::UnknownPackage {
                 name: name.clone(),
-                by: demands.first().and_then(|demand| demand.by.clone()),
+                by: demands.first().map_or(DemandedBy::Request, |demand| demand.by.clone()),
                 nearest: nearest(name, self.releases.names()),
-            });
+            }
+            .into());
         };
         let fitting: Vec<&Release> = releases.iter().filter(|release| fits(demands, &release.version)).collect();
         let untried: Vec<&Release> = fitting
@@ -254,62 +188,25 @@ impl<'a> Search<'a> {
             if best(&fitting, demands).is_some() {
                 return ClosureError::Unsettled { name: name.clone(), demands: demands.to_vec() };
             }
-            ClosureError::NoVersionFits {
-                name: name.clone(),
-                demands: demands.to_vec(),
-                available: releases.iter().map(|release| release.version.clone()).collect(),
-            }
+            let available = releases.iter().map(Offered::of).collect();
+            ProjectError::NoVersionFits { name: name.clone(), demands: demands.to_vec(), available }.into()
         })
     }
 
-    /// What is chosen and still asked for, dependencies first, otherwise by name.
+    /// What is chosen and still asked for.
     fn in_order(&self, demands: &Demands) -> Vec<Selected> {
         let requested: BTreeSet<&PackageName> = self.wanted.iter().map(|requirement| &requirement.name).collect();
-        let mut seen = BTreeSet::new();
-        let mut order = Vec::new();
-        // An explicit stack: the depth of a dependency chain is an outsider's choice.
-        for root in demands.keys() {
-            let mut stack = vec![(root, false)];
-            while let Some((name, is_done)) = stack.pop() {
-                let Some(release) = self.chosen.get(name) else { continue };
-                if is_done {
-                    order.push(Selected {
-                        name: name.clone(),
-                        release: (*release).clone(),
-                        requested: requested.contains(name),
-                    });
-                    continue;
-                }
-                if !seen.insert(name) {
-                    continue;
-                }
-                stack.push((name, true));
-                let needed = needed(release, demands.get(name));
-                let needed: BTreeSet<&PackageName> = needed.filter(|needed| demands.contains_key(needed)).collect();
-                stack.extend(needed.into_iter().rev().map(|needed| (needed, false)));
-            }
-        }
-        order
+        let selected = demands.iter().filter_map(|(name, asked)| {
+            let release = *self.chosen.get(name)?;
+            let needs = needed(release, asked).filter(|needed| *needed != name).cloned().collect();
+            Some(Selected { name: name.clone(), release: release.clone(), requested: requested.contains(name), needs })
+        });
+        dependencies_first(selected.collect())
     }
 }
 
-/// Up to three of these names that are spelled much like `name`, nearest first.
-pub fn nearest<'n>(name: &PackageName, names: impl Iterator<Item = &'n PackageName>) -> Vec<PackageName> {
-    const MOST: usize = 3;
-    let limit = (name.as_str().len() / 3).max(1);
-    let mut near: Vec<(usize, &PackageName)> = names
-        // The distance is at least the difference in length, which is cheaper to know.
-        .filter(|known| known.as_str().len().abs_diff(name.as_str().len()) <= limit)
-        .map(|known| (strsim::osa_distance(known.as_str(), name.as_str()), known))
-        .filter(|(distance, _)| *distance <= limit)
-        .collect();
-    near.sort();
-    near.into_iter().take(MOST).map(|(_, known)| known.clone()).collect()
-}
-
-fn needed<'r>(release: &'r Release, asked: Option<&'r Asked>) -> impl Iterator<Item = &'r PackageName> {
-    let extras = asked.into_iter().flat_map(|asked| &asked.extras);
-    let for_extras = extras.filter_map(|extra| release.extras.get(extra)).flatten();
+fn needed<'r>(release: &'r Release, asked: &'r Asked) -> impl Iterator<Item = &'r PackageName> {
+    let for_extras = asked.extras.iter().filter_map(|extra| release.extras.get(extra)).flatten();
     release.depends.iter().chain(for_extras).map(|requirement| &requirement.name)
 }
 
@@ -317,26 +214,9 @@ fn fits(demands: &[Demand], version: &Version) -> bool {
     demands.iter().all(|demand| demand.requirement.specifiers.contains(version))
 }
 
-/// The newest, in the order of preference that PEP 440 and PEP 592 ask for.
+/// The newest of those that fit.
 fn best<'r>(fitting: &[&'r Release], demands: &[Demand]) -> Option<&'r Release> {
     let specifiers = || demands.iter().map(|demand| &demand.requirement.specifiers);
-    let named_prerelease = specifiers().any(names_prerelease);
-    let pinned = specifiers().any(pins);
-    let usable = |yanked: bool, prerelease: bool| {
-        fitting
-            .iter()
-            .copied()
-            .find(|release| (yanked || release.yanked.is_none()) && (prerelease || !release.version.any_prerelease()))
-    };
-    usable(false, named_prerelease)
-        .or_else(|| usable(false, true))
-        .or_else(|| if pinned { usable(true, true) } else { None })
-}
-
-fn names_prerelease(specifiers: &VersionSpecifiers) -> bool {
-    specifiers.iter().any(|specifier| specifier.any_prerelease() && *specifier.operator() != Operator::NotEqual)
-}
-
-fn pins(specifiers: &VersionSpecifiers) -> bool {
-    specifiers.iter().any(|specifier| matches!(specifier.operator(), Operator::Equal | Operator::ExactEqual))
+    let releases = fitting.iter().map(|release| (*release, &release.version, release.yanked.is_some()));
+    newest(releases, specifiers().any(names_prerelease), specifiers().any(pins))
 }

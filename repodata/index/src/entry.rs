@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{IndexError, excerpt};
 use crate::text_form::serde_as_text;
-use crate::{Abi, Digest, DocumentKind, ExtraName, PackageName, Requirement, WheelFilename};
+use crate::{Abi, Digest, DocumentKind, ExtraName, PackageName, Requirement, Twin, WheelFilename};
 
 /// One wheel of a channel's line. Dependencies are already evaluated for the line's ABI.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,10 +20,13 @@ pub struct FileEntry {
     pub name: PackageName,
     /// The version.
     pub version: Version,
-    /// SHA-256 of the wheel, the first half of its address.
+    /// SHA-256 of the wheel as it was uploaded, the first half of its address.
     pub sha256: Digest,
-    /// Size of the wheel, bytes.
+    /// Size of the wheel as it was uploaded, bytes.
     pub size: u64,
+    /// Its stored twin; files that were published before there were any have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub twin: Option<Twin>,
     /// SHA-256 of the METADATA file, which is also served beside the wheel.
     pub metadata_sha256: Digest,
     /// SHA-256 of the report of its admission, if there is one.

@@ -5,6 +5,7 @@
 //!   picks releases.
 //! * [`PyodideLock`] and [`simple`] are the views for the runtime's own package loader and for
 //!   installers.
+//! * [`EnvironmentLock`] is a frozen answer of the solver.
 //!
 //! Everything here is pure: bytes and values in, bytes and values out. No files, network, clock or
 //! environment, so the same code answers in the server and inside the browser. Every map is sorted
@@ -17,6 +18,7 @@ mod closure;
 mod digest;
 mod document;
 mod entry;
+mod environment_lock;
 mod error;
 mod format;
 mod head;
@@ -25,23 +27,27 @@ mod head_signature;
 mod markers;
 mod name;
 mod project;
+mod project_error;
 mod project_status;
 mod pyodide_lock;
 mod releases;
 mod repodata;
 mod requirement;
+mod selection;
 pub mod simple;
 mod tag;
 mod text_form;
 pub mod tree;
+mod twin;
 mod wheel_filename;
 
 pub use abi::{Abi, AbiFacts};
 pub use channel_index::ChannelIndex;
-pub use closure::{Closure, ClosureError, Demand, Selected, closure, nearest};
+pub use closure::{Closure, ClosureError, closure};
 pub use digest::Digest;
 pub use document::DocumentKind;
 pub use entry::{FileEntry, UploadTime};
+pub use environment_lock::{EnvironmentLock, LockedFrom, LockedRelease};
 pub use error::IndexError;
 pub use format::FORMAT;
 pub use head::{Head, ObjectRef, StoredHead, TreeRoots, WholeHead};
@@ -49,12 +55,15 @@ pub use head_signature::{HeadSignature, HeadSignatures, SIGNATURE_DOMAIN};
 #[cfg(feature = "markers")]
 pub use markers::{Dependencies, evaluate};
 pub use name::{ExtraName, PackageName};
-pub use pep440_rs::{Version, VersionSpecifiers};
+pub use pep440_rs::{Operator, Version, VersionSpecifiers};
 pub use project::{Inserted, Project};
+pub use project_error::{Demand, DemandedBy, MOST_OFFERED, Offered, ProjectError, listed_first, nearest};
 pub use project_status::{ProjectStatus, Status};
 pub use pyodide_lock::{LockInfo, LockedPackage, PyodideLock};
 pub use releases::Releases;
-pub use repodata::{Release, RepodataNode, RuntimeInfo, newest, read_repodata};
+pub use repodata::{Release, RepodataNode, RuntimeInfo, preferred_release, read_repodata};
 pub use requirement::Requirement;
+pub use selection::{Selected, dependencies_first, names_prerelease, newest, pins};
 pub use tag::{Tag, TagRank};
+pub use twin::{ContentCoding, Twin};
 pub use wheel_filename::{BuildTag, WheelFilename};

@@ -1,10 +1,13 @@
 //! Environment markers, evaluated once when a wheel is published.
 
+mod marker;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
-use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder, MarkerTree, VerbatimUrl};
+use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder};
 
+use self::marker::Marker;
 use crate::error::{IndexError, excerpt};
 use crate::requirement::first_line;
 use crate::{Abi, ExtraName, Requirement};
@@ -36,13 +39,16 @@ pub fn evaluate<'a>(
     };
     for line in requires_dist {
         let (requirement, marker) = split(line)?;
-        if marker.evaluate(&environment, &[]) {
+        let holds = |extras: &[pep508_rs::ExtraName]| {
+            marker.as_ref().and_then(|marker| marker.holds(&environment, extras)).unwrap_or(true)
+        };
+        if holds(&[]) {
             result.depends.push(requirement);
             continue;
         }
         for (extra, needed) in &mut result.extras {
             let Ok(extra) = pep508_rs::ExtraName::from_str(extra.as_str()) else { continue };
-            if marker.evaluate(&environment, &[extra]) {
+            if holds(&[extra]) {
                 needed.push(requirement.clone());
             }
         }
@@ -56,14 +62,14 @@ pub fn evaluate<'a>(
 
 /// The requirement and its marker. The marker library's own requirement parser is not used: it
 /// expands environment variables and paths in addresses.
-fn split(line: &str) -> Result<(Requirement, MarkerTree), IndexError> {
-    let Some((requirement, marker)) = line.split_once(';') else {
-        return Ok((line.parse()?, MarkerTree::TRUE));
-    };
+fn split(line: &str) -> Result<(Requirement, Option<Marker>), IndexError> {
+    let Some((requirement, marker)) = line.split_once(';') else { return Ok((line.parse()?, None)) };
     let requirement = requirement.parse()?;
-    let marker = MarkerTree::parse_str::<VerbatimUrl>(marker.trim())
-        .map_err(|error| IndexError::InvalidMarker { found: excerpt(line), reason: first_line(&error.to_string()) })?;
-    Ok((requirement, marker))
+    let marker = Marker::parse(marker.trim()).map_err(|reason| IndexError::InvalidMarker {
+        found: excerpt(line),
+        reason: excerpt(first_line(&reason).trim()),
+    })?;
+    Ok((requirement, Some(marker)))
 }
 
 fn environment(abi: Abi) -> MarkerEnvironment {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Abi, Digest, FileEntry, IndexError, PackageName, ProjectStatus, Status, Version, WheelFilename};
+use crate::{Abi, Digest, FileEntry, IndexError, PackageName, ProjectStatus, Status, Twin, Version, WheelFilename};
 
 /// One project in one line. In the store it is an entry of the line's index tree.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -117,6 +117,13 @@ impl Project {
     pub fn set_admission(&mut self, filename: &str, report: Digest) {
         if let Some(entry) = self.files.get_mut(filename) {
             entry.admission_sha256 = Some(report);
+        }
+    }
+
+    /// Names the stored twin of a file; nothing happens if there is no such file.
+    pub fn set_twin(&mut self, filename: &str, twin: Twin) {
+        if let Some(entry) = self.files.get_mut(filename) {
+            entry.twin = Some(twin);
         }
     }
 

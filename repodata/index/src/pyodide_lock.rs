@@ -46,7 +46,7 @@ pub struct LockedPackage {
     pub name: PackageName,
     /// `package`.
     pub package_type: &'static str,
-    /// SHA-256 of the wheel.
+    /// SHA-256 of the wheel to fetch, decoded: the stored twin of the published one, if it has one.
     pub sha256: Digest,
     /// Always false: tests stay in the wheel they came in.
     pub unvendored_tests: bool,
@@ -55,7 +55,7 @@ pub struct LockedPackage {
 }
 
 impl PyodideLock {
-    /// Locks one release of each project, as [`crate::newest`] chooses it. `blobs` is the address of the blobs, ending
+    /// Locks one release of each project, as [`crate::preferred_release`] chooses it. `blobs` is the address of the blobs, ending
     /// in `/`: absolute, or relative to the directory that the lockfile is served from.
     pub fn new(abi: Abi, newest: &BTreeMap<PackageName, Release>, blobs: &str) -> Self {
         let facts = abi.facts();

@@ -7,6 +7,7 @@ use pep440_rs::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::format::{WHOLE_FORMAT, format_of, from_json_of};
+use crate::selection::newest;
 use crate::tree::Node;
 use crate::{Abi, Digest, ExtraName, FileEntry, IndexError, PackageName, Project, Requirement, WheelFilename};
 
@@ -40,9 +41,9 @@ pub struct Release {
     pub version: Version,
     /// The wheel's filename.
     pub filename: WheelFilename,
-    /// SHA-256 of the wheel.
+    /// SHA-256 of the wheel to fetch, decoded: the stored twin of the published one, if it has one.
     pub sha256: Digest,
-    /// Size of the wheel, bytes.
+    /// Size of the wheel to fetch, decoded, bytes. On the wire it may be less.
     pub size: u64,
     /// What it needs.
     pub depends: Vec<Requirement>,
@@ -102,18 +103,18 @@ impl Project {
 }
 
 /// The release that those get who do not ask for a version: final ones before pre-releases, no yanked one.
-pub fn newest(releases: &[Release]) -> Option<&Release> {
-    let usable = || releases.iter().filter(|release| release.yanked.is_none());
-    usable().find(|release| !release.version.any_prerelease()).or_else(|| usable().next())
+pub fn preferred_release(releases: &[Release]) -> Option<&Release> {
+    newest(releases.iter().map(|release| (release, &release.version, release.yanked.is_some())), false, false)
 }
 
 impl Release {
     fn from_entry(entry: &FileEntry) -> Self {
+        let (sha256, size) = entry.fetched();
         Self {
             version: entry.version.clone(),
             filename: entry.filename.clone(),
-            sha256: entry.sha256,
-            size: entry.size,
+            sha256,
+            size,
             depends: entry.depends.clone(),
             extras: entry.extras.clone(),
             imports: entry.imports.clone(),

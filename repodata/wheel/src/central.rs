@@ -4,12 +4,12 @@ use crate::bytes::Cursor;
 use crate::end::Directory;
 use crate::{Limits, WheelError, extra, path};
 
-const SIGNATURE: u32 = 0x0201_4B50;
+pub(crate) const SIGNATURE: u32 = 0x0201_4B50;
 /// Fixed part of a header in bytes.
 const HEADER_SIZE: u64 = 46;
 
 pub(crate) const FLAG_DESCRIPTOR: u16 = 1 << 3;
-const FLAG_UTF8: u16 = 1 << 11;
+pub(crate) const FLAG_UTF8: u16 = 1 << 11;
 /// Descriptor, UTF-8, and the two bits in which deflate notes its level.
 const FLAGS_KNOWN: u16 = FLAG_DESCRIPTOR | FLAG_UTF8 | 0b110;
 
@@ -17,7 +17,7 @@ pub(crate) const STORED: u16 = 0;
 pub(crate) const DEFLATE: u16 = 8;
 
 const TYPE_MASK: u32 = 0o170_000;
-const TYPE_FILE: u32 = 0o100_000;
+pub(crate) const TYPE_FILE: u32 = 0o100_000;
 const TYPE_DIRECTORY: u32 = 0o040_000;
 
 /// One header of the central directory.

@@ -3,7 +3,7 @@
 use crate::WheelError;
 use crate::bytes::Cursor;
 
-const END_SIGNATURE: u32 = 0x0605_4B50;
+pub(crate) const END_SIGNATURE: u32 = 0x0605_4B50;
 const END_SIZE: usize = 22;
 const LOCATOR_SIGNATURE: u32 = 0x0706_4B50;
 const LOCATOR_SIZE: usize = 20;

@@ -7,7 +7,7 @@ use crate::bytes::Cursor;
 use crate::central::{FLAG_DESCRIPTOR, Header};
 use crate::{WheelError, extra};
 
-const SIGNATURE: u32 = 0x0403_4B50;
+pub(crate) const SIGNATURE: u32 = 0x0403_4B50;
 const DESCRIPTOR_SIGNATURE: u32 = 0x0807_4B50;
 
 /// Where an entry's compressed bytes are, and where the next local header must begin.

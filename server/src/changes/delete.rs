@@ -5,11 +5,13 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::SystemTime;
 
-use pkgsrv_index::{Abi, Digest, PackageName, Project, WheelFilename};
+use pkgsrv_index::{Abi, Digest, FileEntry, PackageName, WheelFilename};
 
 use super::purge::{Purged, purge};
 use super::{ChangedLine, Projects, ReleaseName, change_lines, published_lines, require_found};
-use crate::{ChannelName, ServerError, Store};
+use crate::channel::{Line, read_line_at};
+use crate::object::objects_of;
+use crate::{ChannelName, ServerError, Store, StoredObject};
 
 /// What to delete.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +22,40 @@ pub enum Target {
     Release(ReleaseName),
     /// One file.
     File(WheelFilename),
+}
+
+/// A file to delete.
+#[derive(Debug)]
+pub(super) struct MeantFile {
+    pub(super) filename: WheelFilename,
+    pub(super) sha256: Digest,
+    /// What the line says of it; nothing if it was deleted before.
+    entry: Option<FileEntry>,
+}
+
+impl MeantFile {
+    /// Its own objects. Those of one that was deleted before are what an earlier head says of it.
+    pub(super) fn objects(&self, lines: &[Line]) -> Result<Vec<StoredObject>, ServerError> {
+        if let Some(entry) = &self.entry {
+            return Ok(objects_of(entry));
+        }
+        for line in lines {
+            for serial in (1..line.serial()).rev() {
+                if line.past_head(serial)?.is_none() {
+                    break;
+                }
+                let project = read_line_at(line, serial)?.project(self.filename.name())?;
+                if let Some(entry) = project.get(self.filename.as_str()).filter(|entry| entry.sha256 == self.sha256) {
+                    return Ok(objects_of(entry));
+                }
+            }
+        }
+        let (sha256, filename) = (self.sha256, self.filename.clone());
+        Ok(vec![
+            StoredObject::Wheel { sha256, filename: filename.clone() },
+            StoredObject::Metadata { sha256, filename },
+        ])
+    }
 }
 
 /// What a deletion did.
@@ -48,11 +84,19 @@ impl Target {
         }
     }
 
-    /// The files that are meant, also those that were deleted before.
-    fn files(&self, project: &Project) -> Vec<(WheelFilename, Digest)> {
-        let there = project.files().map(|entry| (entry.filename.clone(), entry.sha256));
-        let deleted = project.deleted().filter_map(|(filename, sha256)| Some((filename.parse().ok()?, sha256)));
-        there.chain(deleted).filter(|(filename, _)| self.covers(filename)).collect()
+    /// The files of a line that are meant, also those that were deleted before.
+    fn files(&self, line: &Line) -> Result<Vec<MeantFile>, ServerError> {
+        let project = line.project(self.name())?;
+        let there = project.files().map(|entry| MeantFile {
+            filename: entry.filename.clone(),
+            sha256: entry.sha256,
+            entry: Some(entry.clone()),
+        });
+        let deleted = project.deleted().filter_map(|(filename, sha256)| {
+            let filename = filename.parse().ok()?;
+            Some(MeantFile { filename, sha256, entry: None })
+        });
+        Ok(there.chain(deleted).filter(|file| self.covers(&file.filename)).collect())
     }
 }
 
@@ -96,18 +140,22 @@ pub fn delete(
     let lines = published_lines(store, channel, abi)?;
     let mut files = Vec::new();
     for line in &lines {
-        files.extend(target.files(&line.project(target.name())?));
+        files.extend(target.files(line)?);
     }
-    files.sort_by(|one, other| one.0.as_str().cmp(other.0.as_str()));
-    files.dedup();
+    // Of a file that several lines have, one that still has it tells the most.
+    files.sort_by(|one, other| {
+        let key = |file: &MeantFile| (file.filename.to_string(), file.sha256, file.entry.is_none());
+        key(one).cmp(&key(other))
+    });
+    files.dedup_by(|one, other| (&one.filename, one.sha256) == (&other.filename, other.sha256));
     require_found(!files.is_empty(), target, channel)?;
-    let lines = change_lines(store, &lock, &lines, now, |line| {
+    let changed = change_lines(store, &lock, &lines, now, |line| {
         let mut project = line.project(target.name())?;
-        for (filename, _) in &files {
-            project.delete(filename.as_str());
+        for file in &files {
+            project.delete(file.filename.as_str());
         }
         Ok(Projects::from([(target.name().clone(), project)]))
     })?;
-    let purged = if with_bytes { purge(store, &lock, &files)? } else { Vec::new() };
-    Ok(Deletion { lines, purged })
+    let purged = if with_bytes { purge(store, &lock, &lines, &files)? } else { Vec::new() };
+    Ok(Deletion { lines: changed, purged })
 }

@@ -1,9 +1,13 @@
 //! Removing the bytes of deleted wheels, once nothing current names them.
 
+use std::collections::BTreeSet;
+
 use pkgsrv_index::{Abi, Digest, WheelFilename};
 use serde::Serialize;
 
-use crate::channel::read_line;
+use super::delete::MeantFile;
+use crate::channel::{Line, read_line};
+use crate::object::objects_of;
 use crate::store::PublishLock;
 use crate::{ChannelName, ServerError, Store, StoredObject};
 
@@ -30,52 +34,53 @@ pub struct KeptFor {
     pub abi: Abi,
 }
 
-/// Removes the blobs of these wheels that no current line of any channel names. Heads of the past that name one can
-/// not be rolled back to any more.
+/// Removes the blobs of these wheels, which `lines` had before, as far as no current line of any channel names them.
+/// Heads of the past that name one can not be rolled back to any more.
 pub(super) fn purge(
     store: &Store,
     lock: &PublishLock,
-    files: &[(WheelFilename, Digest)],
+    lines: &[Line],
+    files: &[MeantFile],
 ) -> Result<Vec<Purged>, ServerError> {
     let channels = store.channels()?;
     let mut purged = Vec::new();
-    for (filename, sha256) in files {
-        let kept_for = naming(store, &channels, filename, *sha256)?;
+    for file in files {
+        let Named { kept_for, objects: named } = named(store, &channels, file)?;
         let mut removed = Vec::new();
         if kept_for.is_empty() {
-            for object in blobs(filename, *sha256) {
-                if store.remove(lock, &object)? {
+            let objects = file.objects(lines)?;
+            // Another wheel of this name may have the same twin.
+            for object in objects.iter().filter(|object| !named.contains(&object.path())) {
+                if store.remove(lock, object)? {
                     removed.push(object.path());
                 }
             }
         }
-        purged.push(Purged { filename: filename.clone(), sha256: *sha256, removed, kept_for });
+        purged.push(Purged { filename: file.filename.clone(), sha256: file.sha256, removed, kept_for });
     }
     Ok(purged)
 }
 
-/// The objects that are of this wheel alone.
-fn blobs(filename: &WheelFilename, sha256: Digest) -> [StoredObject; 2] {
-    [
-        StoredObject::Wheel { sha256, filename: filename.clone() },
-        StoredObject::Metadata { sha256, filename: filename.clone() },
-    ]
+/// What current lines name under a filename.
+#[derive(Default)]
+struct Named {
+    /// The lines that name the very wheel.
+    kept_for: Vec<KeptFor>,
+    /// Paths of all objects.
+    objects: BTreeSet<String>,
 }
 
-fn naming(
-    store: &Store,
-    channels: &[ChannelName],
-    filename: &WheelFilename,
-    sha256: Digest,
-) -> Result<Vec<KeptFor>, ServerError> {
-    let mut lines = Vec::new();
+fn named(store: &Store, channels: &[ChannelName], file: &MeantFile) -> Result<Named, ServerError> {
+    let mut named = Named::default();
     for channel in channels {
         for abi in Abi::known() {
-            let project = read_line(store, channel, abi)?.project(filename.name())?;
-            if project.get(filename.as_str()).is_some_and(|entry| entry.sha256 == sha256) {
-                lines.push(KeptFor { channel: channel.to_string(), abi });
+            let project = read_line(store, channel, abi)?.project(file.filename.name())?;
+            let Some(entry) = project.get(file.filename.as_str()) else { continue };
+            named.objects.extend(objects_of(entry).iter().map(StoredObject::path));
+            if entry.sha256 == file.sha256 {
+                named.kept_for.push(KeptFor { channel: channel.to_string(), abi });
             }
         }
     }
-    Ok(lines)
+    Ok(named)
 }

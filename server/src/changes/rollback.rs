@@ -6,7 +6,8 @@ use pkgsrv_index::{Abi, Project};
 
 use super::{ChangedLine, Projects, change_lines, published_lines};
 use crate::channel::{Line, read_line_at};
-use crate::{ChannelName, ServerError, Store, StoredObject};
+use crate::object::objects_of;
+use crate::{ChannelName, ServerError, Store};
 
 /// Gives the lines of a channel new heads with what they had at a serial; without one, with what they had before their
 /// last change. A line that never changed stays as it is. Files that go are not forgotten: their names stay taken.
@@ -63,10 +64,7 @@ fn keep_names(now: &Project, then: &mut Project) {
 /// An index names only what is stored.
 fn require_bytes(store: &Store, earlier: &Line, now: &Project, then: &Project) -> Result<(), ServerError> {
     for entry in then.files().filter(|entry| now.get(entry.filename.as_str()).is_none()) {
-        let (sha256, filename) = (entry.sha256, entry.filename.clone());
-        let wheel = StoredObject::Wheel { sha256, filename: filename.clone() };
-        let metadata = StoredObject::Metadata { sha256, filename };
-        if !store.file(&wheel).is_file() || !store.file(&metadata).is_file() {
+        if !objects_of(entry).iter().all(|object| store.file(object).is_file()) {
             return Err(ServerError::PurgedSince {
                 filename: entry.filename.to_string(),
                 channel: earlier.channel().to_string(),

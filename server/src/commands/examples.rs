@@ -178,6 +178,13 @@ const TABLE: &[Examples] = &[
         ],
     ),
     (
+        "resolve",
+        &[
+            ("pkgsrv resolve pandas", "what would be installed, dependencies first"),
+            ("pkgsrv resolve pandas --constraint \"numpy<2.4\" --json", "the lock, for a script"),
+        ],
+    ),
+    (
         "serve",
         &[
             ("pkgsrv serve", "at http://127.0.0.1:8417/"),

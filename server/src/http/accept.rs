@@ -1,6 +1,9 @@
 //! Reading `Accept` and `Accept-Encoding` ([RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#section-12.4)).
 
+use std::cmp::Reverse;
+
 use axum::http::{HeaderMap, HeaderName, header};
+use pkgsrv_index::ContentCoding;
 
 /// Weights are counted in thousandths, which is as fine as the grammar allows.
 const FULL: u16 = 1000;
@@ -67,6 +70,12 @@ pub(crate) fn asks_for_html(headers: &HeaderMap) -> bool {
     weighted(headers, &header::ACCEPT).iter().any(|(range, weight)| range == "text/html" && *weight > 0)
 }
 
+/// Whether the client asks for JSON by name, as programs do that mean to read errors.
+pub(crate) fn asks_for_json(headers: &HeaderMap) -> bool {
+    let is_json = |range: &str| range == "application/json" || range == "application/problem+json";
+    weighted(headers, &header::ACCEPT).iter().any(|(range, weight)| is_json(range) && *weight > 0)
+}
+
 /// Encodings that a body can be sent in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encoding {
@@ -78,17 +87,46 @@ pub(crate) enum Encoding {
 /// The best encoding for these request headers.
 pub(crate) fn encoding(headers: &HeaderMap) -> Encoding {
     let accepted = weighted(headers, &header::ACCEPT_ENCODING);
-    let weight = |name: &str| {
-        let find = |name: &str| accepted.iter().find(|(asked, _)| asked == name).map(|(_, weight)| *weight);
-        find(name).or_else(|| find("*")).unwrap_or(0)
-    };
-    let (brotli, gzip) = (weight("br"), weight("gzip"));
+    let weight = |coding: ContentCoding| weight_of(&accepted, coding.name()).unwrap_or(0);
+    let (brotli, gzip) = (weight(ContentCoding::Br), weight(ContentCoding::Gzip));
     if brotli > 0 && brotli >= gzip {
         Encoding::Brotli
     } else if gzip > 0 {
         Encoding::Gzip
     } else {
         Encoding::Identity
+    }
+}
+
+/// The weight of a coding: its own, or that of the wildcard; `None` if neither is named.
+fn weight_of(accepted: &[(String, u16)], coding: &str) -> Option<u16> {
+    let find = |name: &str| accepted.iter().find(|(asked, _)| asked == name).map(|(_, weight)| *weight);
+    find(coding).or_else(|| find("*"))
+}
+
+/// Which of a file's encodings to send, by their sizes in bytes, or the file as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chosen {
+    /// This encoding.
+    Encoded(ContentCoding),
+    /// The file as it is, which everyone takes who does not say otherwise.
+    Identity,
+    /// The client takes none of them and not the file as it is either.
+    Nothing,
+}
+
+/// The encoding that the client wants most; of those that it wants alike, the smallest.
+pub(crate) fn choose(headers: &HeaderMap, encodings: &[(ContentCoding, u64)]) -> Chosen {
+    let accepted = weighted(headers, &header::ACCEPT_ENCODING);
+    // The wildcard may refuse the file as it is; it does not ask for it.
+    let identity = weight_of(&accepted, "identity");
+    let named = accepted.iter().find(|(asked, _)| asked == "identity").map_or(0, |(_, weight)| *weight);
+    let weight = |coding: ContentCoding| weight_of(&accepted, coding.name()).unwrap_or(0);
+    let wanted = encodings.iter().map(|(coding, size)| (weight(*coding), Reverse(*size), *coding));
+    match wanted.filter(|(weight, ..)| *weight > 0 && *weight >= named).max() {
+        Some((_, _, coding)) => Chosen::Encoded(coding),
+        None if identity == Some(0) => Chosen::Nothing,
+        None => Chosen::Identity,
     }
 }
 
@@ -173,6 +211,19 @@ mod tests {
     }
 
     #[test]
+    fn programs() {
+        for (value, expected) in [
+            ("application/json", true),
+            ("text/html;q=0.5, application/problem+json", true),
+            ("application/json;q=0, */*", false),
+            ("*/*", false),
+            ("application/vnd.pypi.simple.v1+json, */*;q=0.01", false),
+        ] {
+            assert_eq!(asks_for_json(&headers(&header::ACCEPT, &[value])), expected, "{value}");
+        }
+    }
+
+    #[test]
     fn encodings() {
         for (values, expected) in [
             (&[][..], Encoding::Identity),
@@ -185,5 +236,45 @@ mod tests {
         ] {
             assert_eq!(encoding(&headers(&header::ACCEPT_ENCODING, values)), expected, "{values:?}");
         }
+    }
+    #[test]
+    fn encodings_made_ahead() {
+        use Chosen::{Encoded, Identity, Nothing};
+        use ContentCoding::{Br, Gzip, Zstd};
+        let all = [(Br, 60), (Gzip, 90), (Zstd, 70)];
+        for (values, expected) in [
+            (&[][..], Identity),
+            (&[""], Identity),
+            // Chromium, Firefox over plain HTTP, Node, uv.
+            (&["gzip, deflate, br, zstd"], Encoded(Br)),
+            (&["gzip, deflate"], Encoded(Gzip)),
+            (&["br, gzip, deflate"], Encoded(Br)),
+            (&["identity"], Identity),
+            (&["zstd"], Encoded(Zstd)),
+            (&["gzip", "BR"], Encoded(Br)),
+            (&["br;q=0.5, zstd;q=0.7, gzip"], Encoded(Gzip)),
+            (&["br;q=0.5, zstd;q=0.7"], Encoded(Zstd)),
+            (&["br;q=0.001"], Encoded(Br)),
+            (&["*"], Encoded(Br)),
+            (&["br;q=0, *"], Encoded(Zstd)),
+            (&["*;q=0.1, gzip;q=0.2"], Encoded(Gzip)),
+            (&["identity, br;q=0.5"], Identity),
+            (&["identity, br"], Encoded(Br)),
+            (&["identity;q=0.5, br;q=0.4, gzip;q=0.6"], Encoded(Gzip)),
+            (&["deflate"], Identity),
+            (&["br;q=0"], Identity),
+            (&["br;q=2"], Identity),
+            (&["identity;q=0"], Nothing),
+            (&["identity;q=0, gzip;q=0.1"], Encoded(Gzip)),
+            (&["*;q=0"], Nothing),
+            (&["*;q=0, identity;q=0.1"], Identity),
+            (&["*;q=0, zstd"], Encoded(Zstd)),
+        ] {
+            assert_eq!(choose(&headers(&header::ACCEPT_ENCODING, values), &all), expected, "{values:?}");
+        }
+        let smaller_zstd = [(Br, 60), (Zstd, 59)];
+        let chromium = headers(&header::ACCEPT_ENCODING, &["gzip, deflate, br, zstd"]);
+        assert_eq!(choose(&chromium, &smaller_zstd), Encoded(Zstd));
+        assert_eq!(choose(&chromium, &[]), Identity);
     }
 }

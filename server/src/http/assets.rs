@@ -97,7 +97,8 @@ impl Assets {
             Asset::Kept(page) => Ok(page.respond(request, policy).await),
             Asset::OnDisk((inode, length, seconds, nanoseconds)) => {
                 let etag = Some(format!("\"{inode:x}-{length:x}-{seconds:x}-{nanoseconds:x}\""));
-                let about = FileHeaders { content_type: content_type(&file).0, policy, etag };
+                let content_type = content_type(&file).0;
+                let about = FileHeaders { content_type, policy, etag, encoding: None, vary: Vary::Nothing };
                 Ok(stream::file(&file, about, method, request).await)
             }
         }

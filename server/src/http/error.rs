@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::problem::Problem;
 use crate::ServerError;
 use crate::object::CachePolicy;
 
@@ -14,12 +15,18 @@ pub(crate) enum HttpError {
     NotFound(String),
     /// Nothing that the client takes can be offered.
     NotAcceptable,
+    /// The client takes no encoding that there is, and refuses the file as it is.
+    NoEncodingFits,
+    /// A range that a file of this many bytes does not have.
+    NoSuchRange(u64),
     /// Something else than reading was asked for.
     MethodNotAllowed,
     /// The request names no host that addresses could be made from.
     BadHost,
     /// The request names a host that this server is not.
     OtherHost(String),
+    /// What is asked for cannot be answered, for a reason with a code of its own.
+    Refused(Problem),
     /// A fault of this server.
     Internal(Box<ServerError>),
 }
@@ -30,31 +37,62 @@ impl HttpError {
         Self::NotFound("nothing is at this address".to_owned())
     }
 
-    fn status_and_text(&self) -> (StatusCode, String) {
-        match self {
-            Self::NotFound(text) => (StatusCode::NOT_FOUND, text.clone()),
+    fn problem(&self) -> Problem {
+        let (status, code, title, detail) = match self {
+            Self::NotFound(text) => (StatusCode::NOT_FOUND, "not_found", "Nothing is there", text.clone()),
             Self::NotAcceptable => (
                 StatusCode::NOT_ACCEPTABLE,
+                "not_acceptable",
+                "No representation that the client takes",
                 "this page is available as application/vnd.pypi.simple.v1+json, \
                  application/vnd.pypi.simple.v1+html and text/html, and the Accept header takes none of them"
                     .to_owned(),
             ),
-            Self::MethodNotAllowed => {
-                (StatusCode::METHOD_NOT_ALLOWED, "this address can be read with GET and HEAD only".to_owned())
-            }
-            Self::BadHost => (StatusCode::BAD_REQUEST, "the Host header is missing or malformed".to_owned()),
+            Self::NoEncodingFits => (
+                StatusCode::NOT_ACCEPTABLE,
+                "no_encoding_fits",
+                "No encoding that the client takes",
+                "this file is available as it is and, where that is smaller, as br, gzip or zstd, and the \
+                 Accept-Encoding header takes none of them"
+                    .to_owned(),
+            ),
+            Self::NoSuchRange(length) => (
+                StatusCode::RANGE_NOT_SATISFIABLE,
+                "no_such_range",
+                "A range that the file does not have",
+                format!("the range lies behind the file's {length} bytes"),
+            ),
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "Another method than the address knows",
+                "this address can be read with GET and HEAD only".to_owned(),
+            ),
+            Self::BadHost => (
+                StatusCode::BAD_REQUEST,
+                "bad_host",
+                "No usable Host header",
+                "the Host header is missing or malformed".to_owned(),
+            ),
             Self::OtherHost(host) => (
                 StatusCode::MISDIRECTED_REQUEST,
+                "other_host",
+                "Another host than this server's",
                 format!(
                     "this server answers for localhost and loopback addresses, not for `{host}`; if browsers are to \
                      reach it by that name, start it with --base-url and --prompt-url"
                 ),
             ),
+            Self::Refused(problem) => return problem.clone(),
             // Paths of this machine are for its log.
-            Self::Internal(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "this server cannot read its store; its log says more".to_owned())
-            }
-        }
+            Self::Internal(_) => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "A fault of this server",
+                "this server cannot read its store; its log says more".to_owned(),
+            ),
+        };
+        Problem { status, code, title, detail }
     }
 }
 
@@ -70,15 +108,22 @@ impl IntoResponse for HttpError {
             let source = std::error::Error::source(error).map(ToString::to_string);
             tracing::error!(%error, source, "a request failed");
         }
-        let (status, text) = self.status_and_text();
-        let mut response = Response::new(Body::from(format!("{text}\n")));
+        let problem = self.problem();
+        let status = problem.status;
+        let mut response = Response::new(Body::from(format!("{}\n", problem.detail)));
         *response.status_mut() = status;
+        response.extensions_mut().insert(problem);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(CachePolicy::Never.header()));
-        if status == StatusCode::NOT_ACCEPTABLE {
-            headers.insert(header::VARY, HeaderValue::from_static("Accept"));
-        }
+        match self {
+            Self::NotAcceptable => headers.insert(header::VARY, HeaderValue::from_static("Accept")),
+            Self::NoEncodingFits => headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding")),
+            Self::NoSuchRange(length) => HeaderValue::from_str(&format!("bytes */{length}"))
+                .ok()
+                .and_then(|value| headers.insert(header::CONTENT_RANGE, value)),
+            _ => None,
+        };
         response
     }
 }

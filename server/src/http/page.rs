@@ -42,6 +42,17 @@ pub(crate) enum Vary {
     TypeAndEncoding,
 }
 
+impl Vary {
+    /// The value of the header.
+    pub(crate) const fn header(self) -> Option<&'static str> {
+        match self {
+            Self::Nothing => None,
+            Self::Encoding => Some("Accept-Encoding"),
+            Self::TypeAndEncoding => Some("Accept, Accept-Encoding"),
+        }
+    }
+}
+
 impl Page {
     pub(crate) fn new(content_type: &'static str, vary: Vary, body: impl Into<Bytes>) -> Self {
         let identity = body.into();
@@ -86,11 +97,7 @@ impl Page {
         if let Ok(etag) = HeaderValue::from_str(&etag) {
             headers.insert(header::ETAG, etag);
         }
-        match self.vary {
-            Vary::Nothing => None,
-            Vary::Encoding => headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding")),
-            Vary::TypeAndEncoding => headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding")),
-        };
+        self.vary.header().map(|names| headers.insert(header::VARY, HeaderValue::from_static(names)));
         response
     }
 

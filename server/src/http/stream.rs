@@ -9,7 +9,9 @@ use tower::ServiceExt;
 use tower_http::services::ServeFile;
 
 use super::error::HttpError;
-use super::page::{is_known, not_modified};
+use super::page::{Vary, is_known, not_modified};
+use super::range::{Wanted, is_asked, wanted};
+use crate::StoredObject;
 use crate::object::CachePolicy;
 
 /// What is sent with a file.
@@ -18,10 +20,27 @@ pub(crate) struct FileHeaders {
     pub(crate) policy: CachePolicy,
     /// The entity tag, quotes included.
     pub(crate) etag: Option<String>,
+    /// The encoding that the file itself has.
+    pub(crate) encoding: Option<&'static str>,
+    /// What the file was chosen by.
+    pub(crate) vary: Vary,
 }
 
-/// A file as the response to a request. The body is never encoded, so a range of it is a range of
-/// the file.
+impl FileHeaders {
+    /// Those of a stored object.
+    pub(crate) fn of(object: &StoredObject, vary: Vary) -> Self {
+        Self {
+            content_type: object.content_type(),
+            policy: object.cache_policy(),
+            etag: object.etag(),
+            encoding: object.content_encoding(),
+            vary,
+        }
+    }
+}
+
+/// A file as the response to a request. The body is not encoded on the way, so a range of it is a range of the file,
+/// which may have an encoding of its own.
 pub(crate) async fn file(path: &Path, about: FileHeaders, method: &Method, request: &HeaderMap) -> Response {
     let etag = about.etag.as_deref().unwrap_or_default();
     let answer = if !etag.is_empty() && is_known(request, etag) {
@@ -34,14 +53,16 @@ pub(crate) async fn file(path: &Path, about: FileHeaders, method: &Method, reque
         Ok(response) => response,
         Err(error) => return error.into_response(),
     };
+    let is_not_modified = response.status() == StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
     // When a file came to lie on this disk says nothing; the entity tag says all.
     headers.remove(header::LAST_MODIFIED);
     headers.remove(header::VARY);
-    if response.status() != StatusCode::NOT_MODIFIED {
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(about.content_type));
+    if !is_not_modified {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(about.content_type));
+        about.encoding.map(|coding| headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding)));
     }
-    let headers = response.headers_mut();
+    about.vary.header().map(|names| headers.insert(header::VARY, HeaderValue::from_static(names)));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(about.policy.header()));
     if let Some(etag) = about.etag.as_deref().and_then(|etag| HeaderValue::from_str(etag).ok()) {
         headers.insert(header::ETAG, etag);
@@ -52,10 +73,18 @@ pub(crate) async fn file(path: &Path, about: FileHeaders, method: &Method, reque
 async fn read(path: &Path, etag: &str, method: &Method, request: &HeaderMap) -> Result<Response, HttpError> {
     let mut inner = Request::new(Body::empty());
     *inner.method_mut() = method.clone();
-    if let Some(range) = wanted_range(request, etag) {
-        inner.headers_mut().insert(header::RANGE, range.clone());
+    if is_asked(method, request, etag) {
+        let length = tokio::fs::metadata(path).await.map_err(|_| missing())?.len();
+        match wanted(method, request, etag, length) {
+            Wanted::Whole => {}
+            Wanted::Part(part) => {
+                let range = HeaderValue::from_str(&format!("bytes={}-{}", part.start(), part.end()));
+                inner.headers_mut().extend(range.ok().map(|range| (header::RANGE, range)));
+            }
+            Wanted::Nothing => return Err(HttpError::NoSuchRange(length)),
+        }
     }
-    let service = ServeFile::new(path).with_buf_chunk_size(256 * 1024).ignore_multi_range_requests(true);
+    let service = ServeFile::new(path).with_buf_chunk_size(256 * 1024);
     let response = match service.oneshot(inner).await {
         Ok(response) => response.map(Body::new),
         Err(never) => match never {},
@@ -68,11 +97,4 @@ async fn read(path: &Path, etag: &str, method: &Method, request: &HeaderMap) -> 
 
 fn missing() -> HttpError {
     HttpError::NotFound("no such file is stored here".to_owned())
-}
-
-/// The range, unless the client holds part of another version.
-fn wanted_range<'h>(request: &'h HeaderMap, etag: &str) -> Option<&'h HeaderValue> {
-    let range = request.get(header::RANGE)?;
-    let other_version = request.get(header::IF_RANGE).is_some_and(|held| held.as_bytes() != etag.as_bytes());
-    (!other_version).then_some(range)
 }

@@ -1,11 +1,11 @@
 //! Which wheels of a publish ask for admission, in which company, and what was said.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
 use pkgsrv_builder::AdmissionReport;
-use pkgsrv_index::{
-    Abi, Closure, ClosureError, Digest, FileEntry, Project, Releases, UploadTime, WheelFilename, closure,
-};
+use pkgsrv_index::{Abi, Digest, FileEntry, PackageName, Project, Release, UploadTime, WheelFilename};
+use pkgsrv_solver::{Request, SolveError, solve_with};
 use pkgsrv_wheel::Wheel;
 
 use super::{NextLine, PublishedLine};
@@ -28,7 +28,7 @@ pub struct Candidate<'a> {
     pub wheel: &'a Wheel<'a>,
     /// What it needs to be imported, from the line as it will be: published already, or in the same publish. `Err`
     /// where that is not all there.
-    pub needed: Result<Vec<FileEntry>, ClosureError>,
+    pub needed: Result<Vec<FileEntry>, SolveError>,
 }
 
 /// What has been admitted so far. A wheel is admitted in its company: should what it needs be replaced meanwhile by
@@ -54,7 +54,7 @@ impl Admitted {
         admit: &Admission<'_>,
     ) -> Result<(), ServerError> {
         let abi = line.line.abi();
-        let mut needs = Needs::new(line);
+        let needs = Needs::new(line);
         for upload in uploads.iter().filter(|upload| line.result.added.contains(upload.filename)) {
             let Some(entry) = &line.file(upload.filename)? else { continue };
             let needed = needs.of(entry)?;
@@ -72,7 +72,7 @@ impl Admitted {
 
     /// Whether nothing of a line is left to be asked.
     pub(super) fn covers(&self, line: &NextLine, uploads: &[CheckedUpload<'_>]) -> Result<bool, ServerError> {
-        let mut needs = Needs::new(line);
+        let needs = Needs::new(line);
         for upload in uploads.iter().filter(|upload| line.result.added.contains(upload.filename)) {
             let Some(entry) = &line.file(upload.filename)? else { continue };
             let company = company(&needs.of(entry)?);
@@ -90,7 +90,7 @@ impl Admitted {
     }
 }
 
-fn company(needed: &Result<Vec<FileEntry>, ClosureError>) -> Company {
+fn company(needed: &Result<Vec<FileEntry>, SolveError>) -> Company {
     let digests = |entries: &Vec<FileEntry>| entries.iter().map(|entry| entry.sha256).collect();
     needed.as_ref().map(digests).map_err(ToString::to_string)
 }
@@ -98,30 +98,46 @@ fn company(needed: &Result<Vec<FileEntry>, ClosureError>) -> Company {
 /// Finds what wheels of a line need.
 struct Needs<'a> {
     line: &'a NextLine,
-    releases: Releases,
+    releases: RefCell<BTreeMap<PackageName, Vec<Release>>>,
 }
 
 impl<'a> Needs<'a> {
     fn new(line: &'a NextLine) -> Self {
-        Self { line, releases: Releases::default() }
+        Self { line, releases: RefCell::default() }
     }
 
-    fn of(&mut self, entry: &FileEntry) -> Result<Result<Vec<FileEntry>, ClosureError>, ServerError> {
-        let selected = loop {
-            match closure(&self.releases, &entry.depends, &BTreeMap::new()) {
-                Err(error) => return Ok(Err(error)),
-                Ok(Closure::Complete(selected)) => break selected,
-                Ok(Closure::Needs(names)) => {
-                    for name in names {
-                        let releases = self.line.releases(&name)?;
-                        self.releases.add(name, releases);
-                    }
-                }
-            }
+    fn of(&self, entry: &FileEntry) -> Result<Result<Vec<FileEntry>, SolveError>, ServerError> {
+        let selected = match solve_with(&Request::of(entry.depends.clone()), |name| self.bring(name)) {
+            Ok(selected) => selected,
+            Err(Unsolved::Store(error)) => return Err(error),
+            Err(Unsolved::Solve(error)) => return Ok(Err(error.with_names(self.releases.borrow().keys()))),
         };
         let others = selected.iter().filter(|needed| needed.name != entry.name);
         let files = others.filter_map(|needed| self.line.file(&needed.release.filename).transpose());
         files.collect::<Result<_, _>>().map(Ok)
+    }
+
+    fn bring(&self, name: &PackageName) -> Result<Vec<Release>, Unsolved> {
+        if let Some(releases) = self.releases.borrow().get(name) {
+            return Ok(releases.clone());
+        }
+        let releases = self.line.releases(name).map_err(Unsolved::Store)?.unwrap_or_default();
+        if !releases.is_empty() {
+            self.releases.borrow_mut().insert(name.clone(), releases.clone());
+        }
+        Ok(releases)
+    }
+}
+
+/// Why it is not known what a wheel needs.
+enum Unsolved {
+    Store(ServerError),
+    Solve(SolveError),
+}
+
+impl From<SolveError> for Unsolved {
+    fn from(error: SolveError) -> Self {
+        Self::Solve(error)
     }
 }
 
@@ -132,7 +148,7 @@ pub fn needed(
     channel: &ChannelName,
     abi: Abi,
     uploads: &[Upload],
-) -> Result<HashMap<WheelFilename, Result<Vec<FileEntry>, ClosureError>>, ServerError> {
+) -> Result<HashMap<WheelFilename, Result<Vec<FileEntry>, SolveError>>, ServerError> {
     let line = read_line(store, channel, abi)?;
     let checked: Vec<CheckedUpload<'_>> = uploads.iter().filter_map(|upload| CheckedUpload::new(upload).ok()).collect();
     let mut projects: BTreeMap<_, Project> = BTreeMap::new();
@@ -149,7 +165,7 @@ pub fn needed(
     }
     let result = PublishedLine { abi, serial: line.serial(), added: Vec::new(), already_there: Vec::new() };
     let line = NextLine { line, projects, result };
-    let mut needs = Needs::new(&line);
+    let needs = Needs::new(&line);
     let mut needed = HashMap::new();
     for upload in &checked {
         if let Some(entry) = line.file(upload.filename)? {

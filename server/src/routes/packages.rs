@@ -11,6 +11,7 @@ use super::simple::redirect;
 use crate::StoredObject;
 use crate::http::App;
 use crate::http::error::HttpError;
+use crate::http::page::Vary;
 use crate::http::stream::{self, FileHeaders};
 use crate::views::{ReportFormat, View};
 
@@ -59,6 +60,6 @@ async fn object(app: &App, asked: &Asked, named: fn(Digest) -> StoredObject) -> 
         .parse()
         .map_err(|error: IndexError| HttpError::NotFound(error.to_string()))?;
     let object = named(sha256);
-    let about = FileHeaders { content_type: object.content_type(), policy: object.cache_policy(), etag: object.etag() };
+    let about = FileHeaders::of(&object, Vary::Nothing);
     Ok(stream::file(&app.channels.store().file(&object), about, &asked.method, &asked.headers).await)
 }

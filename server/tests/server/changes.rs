@@ -10,6 +10,7 @@ use pkgsrv::{
     yank,
 };
 use pkgsrv_index::{Abi, Status};
+use pkgsrv_wheel::Wheel;
 
 use crate::fixture::{Fixture, get, noon_of_no_day, summary};
 use crate::wheels::{helper, native, wheel};
@@ -219,10 +220,31 @@ fn bytes_stay_as_long_as_a_line_names_them() {
     assert_eq!((first.removed.len(), first.kept_for[0].channel.as_str()), (0, "next"));
     assert!(fixture.store().file(&object).is_file());
     let second = purged("next");
-    assert_eq!(second.removed, [object.path(), format!("{}.metadata", object.path())]);
-    assert!(!fixture.store().file(&object).exists());
+    // The wheel, its METADATA, its twin and three encodings of that.
+    assert_eq!((second.removed.len(), &second.removed[0]), (6, &object.path()));
+    assert!(second.removed.iter().all(|path| !fixture.store().root().join(path).exists()));
     // What is gone is told as that.
     assert_eq!((purged("main").removed.len(), serial(&fixture, "main")), (0, 2));
+}
+
+/// Wheels may have other bytes and equal contents; of the second, the wheel itself is the twin of the first.
+#[test]
+fn an_object_that_another_wheel_needs_is_not_purged() {
+    let fixture = Fixture::published();
+    let upload = helper();
+    let bytes = Wheel::parse(upload.bytes.as_slice()).unwrap().stored_twin().unwrap().unwrap();
+    fixture.publish("next", &[Upload { bytes, ..upload }]).unwrap();
+    // Deleted first and purged later: what belongs to the wheel is looked up in the history.
+    delete_from(&fixture, "main", HELPER, false).unwrap();
+    let deletion = delete_from(&fixture, "main", HELPER, true).unwrap();
+    assert_eq!((deletion.purged[0].removed.len(), deletion.purged[0].kept_for.len()), (2, 0));
+    assert_eq!(files(&fixture, "next"), set(&[HELPER]));
+    let line = read_line(&fixture.store(), &channel("next"), Abi::preferred()).unwrap();
+    let entry = line.project(&"helper".parse().unwrap()).unwrap().get(HELPER).unwrap().clone();
+    let (sha256, filename) = (entry.sha256, entry.filename);
+    let wheel = fixture.store().read(&StoredObject::Wheel { sha256, filename }).unwrap().unwrap();
+    assert_eq!(pkgsrv::digest_of(&wheel), sha256);
+    assert_eq!(delete_from(&fixture, "next", HELPER, true).unwrap().purged[0].kept_for, []);
 }
 
 #[test]

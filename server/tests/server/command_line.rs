@@ -78,6 +78,16 @@ fn channels() {
 }
 
 #[test]
+fn resolve() {
+    let fixture = Fixture::published();
+    let run = |arguments: &[&str]| shown(&program(&fixture).args(arguments).output().unwrap(), &fixture);
+    assert_snapshot!("resolve", run(&["resolve", "native-code"]));
+    assert_snapshot!("resolve_json", run(&["resolve", "native-code>=1", "--constraint", "helper<2", "--json"]));
+    assert_snapshot!("resolve_no_solution", run(&["resolve", "native-code", "--constraint", "helper>=2"]));
+    assert_snapshot!("resolve_nothing_published", run(&["resolve", "helper", "--channel", "next"]));
+}
+
+#[test]
 fn serve() {
     let fixture = Fixture::published();
     let mut server = program(&fixture)

@@ -7,8 +7,11 @@ use serde_json::{Value, json};
 use crate::fixture::{Fixture, body, noon_of_no_day, request, send};
 use crate::wheels::wheel;
 
-/// A channel whose index and repodata are one document each (format 1), with the files that the fixture published.
-fn with_whole_documents() -> Fixture {
+type Entry = serde_json::Map<String, Value>;
+
+/// A channel whose index and repodata are one document each (format 1), with the files that the fixture published, whose
+/// entries are changed.
+pub fn with_whole_documents(change: impl Fn(&mut Entry)) -> Fixture {
     let fixture = Fixture::published();
     let (store, channel, abi) = (fixture.store(), ChannelName::main(), Abi::preferred());
     let line = read_line(&store, &channel, abi).unwrap();
@@ -23,12 +26,13 @@ fn with_whole_documents() -> Fixture {
     let repodata = |sha256| StoredObject::Repodata { channel: channel.clone(), abi, sha256 };
     let packages = node(repodata(trees.repodata.unwrap().sha256));
     node(repodata(trees.modules.unwrap().sha256));
-    let files: serde_json::Map<String, Value> = index["leaf"]
+    let mut files: serde_json::Map<String, Value> = index["leaf"]
         .as_object()
         .unwrap()
         .values()
         .flat_map(|project| project["files"].as_object().unwrap().clone())
         .collect();
+    files.values_mut().for_each(|entry| change(entry.as_object_mut().unwrap()));
     let index = json!({ "format": 1, "abi": abi, "files": files }).to_string();
     let runtime = json!({ "name": "pyodide", "version": "314.0.7", "python": "3.14.2" });
     let repodata = json!({
@@ -53,7 +57,7 @@ async fn get(fixture: &Fixture, path: &str) -> String {
 
 #[tokio::test]
 async fn a_channel_of_whole_documents_is_served_as_it_was() {
-    let (before, now) = (with_whole_documents(), Fixture::published());
+    let (before, now) = (with_whole_documents(|_| ()), Fixture::published());
     for path in [
         "/simple/",
         "/simple/helper/",
@@ -75,7 +79,7 @@ async fn a_channel_of_whole_documents_is_served_as_it_was() {
 
 #[tokio::test]
 async fn the_next_publish_makes_trees() {
-    let fixture = with_whole_documents();
+    let fixture = with_whole_documents(|_| ());
     let names: Vec<String> = read_line(&fixture.store(), &ChannelName::main(), Abi::preferred())
         .unwrap()
         .index()

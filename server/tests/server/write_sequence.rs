@@ -11,11 +11,12 @@ use pkgsrv::{
     delete, init_signing, promote, publish, read_line, refresh, rollback, yank,
 };
 use pkgsrv_builder::AdmissionReport;
-use pkgsrv_index::Abi;
+use pkgsrv_index::{Abi, ContentCoding};
 use tempfile::TempDir;
 
 use crate::fixture::{body, noon_of_no_day, request, send};
 use crate::reports;
+use crate::twins::decoded;
 use crate::wheels::{documented, helper, native, wheel};
 
 /// What was published when, for comparing with what readers find: channel and filenames.
@@ -52,7 +53,7 @@ fn recorded() -> (TempDir, Vec<DiskOperation>) {
     promote(&store, &next, &main, None, &[], now).unwrap();
     delete(&store, &next, None, &"fresh".parse().unwrap(), false, now).unwrap();
     let deletion = delete(&store, &main, None, &"second==1.0".parse().unwrap(), true, now).unwrap();
-    assert_eq!(deletion.purged[0].removed.len(), 2);
+    assert!(deletion.purged[0].removed.len() >= 2);
     rollback(&store, &next, None, None, now).unwrap();
     refresh(&store, &next, None, now).unwrap();
     drop(store);
@@ -148,12 +149,22 @@ pub fn whole(store: &Store, channel: &str) -> BTreeSet<String> {
             let (sha256, filename) = (entry.sha256, entry.filename.clone());
             let read = |object| store.read(&object).unwrap().expect("the index names an object that is not there");
             assert_eq!(pkgsrv::digest_of(&read(StoredObject::Wheel { sha256, filename: filename.clone() })), sha256);
-            let metadata = read(StoredObject::Metadata { sha256, filename });
+            let metadata = read(StoredObject::Metadata { sha256, filename: filename.clone() });
             assert_eq!(pkgsrv::digest_of(&metadata), entry.metadata_sha256);
+            let twin = entry.twin.as_ref().expect("every wheel here is smaller with one");
+            let (sha256, of_wheel) = (twin.sha256, sha256);
+            let bytes = read(StoredObject::Twin { sha256, filename: filename.clone() });
+            assert_eq!((pkgsrv::digest_of(&bytes), bytes.len() as u64), (sha256, twin.size));
+            assert_eq!(twin.encodings.keys().collect::<Vec<_>>(), ContentCoding::ALL.iter().collect::<Vec<_>>());
+            for (coding, size) in &twin.encodings {
+                let encoded = read(StoredObject::EncodedTwin { sha256, filename: filename.clone(), coding: *coding });
+                assert_eq!(encoded.len() as u64, *size);
+                assert!(decoded(*coding, &encoded) == bytes, "{coding:?} of {filename}");
+            }
             let admission = entry.admission_sha256.expect("every wheel here has a report");
             let report = read(StoredObject::Admission { sha256: admission });
             assert_eq!(pkgsrv::digest_of(&report), admission);
-            assert_eq!(AdmissionReport::from_bytes(&report).unwrap().sha256, sha256);
+            assert_eq!(AdmissionReport::from_bytes(&report).unwrap().sha256, of_wheel);
             for document in entry.documents.values() {
                 assert_eq!(pkgsrv::digest_of(&read(StoredObject::Document { sha256: *document })), *document);
             }
@@ -205,7 +216,11 @@ async fn served(data: &Path, channel: &str) -> BTreeSet<String> {
         let (status, lock) = get(&format!("{prefix}/pyodide/{abi}/pyodide-lock.json")).await;
         assert_eq!(status, 200);
         for (name, package) in json(&lock)["packages"].as_object().unwrap() {
-            let file = package["file_name"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+            let address = package["file_name"].as_str().unwrap();
+            let (status, wheel) = get(&address[address.find("/blobs/").unwrap()..]).await;
+            let sha256 = package["sha256"].as_str().unwrap();
+            assert_eq!((status, pkgsrv::digest_of(&wheel).to_string().as_str()), (200, sha256), "{address}");
+            let file = address.rsplit('/').next().unwrap().to_owned();
             assert!(in_simple.contains(&file), "{name}");
             for needed in package["depends"].as_array().unwrap() {
                 assert!(json(&lock)["packages"].get(needed.as_str().unwrap()).is_some(), "{name} needs {needed}");

@@ -1,6 +1,8 @@
 //! `cargo xtask bench NAME`: measured side by side with the peers in one run.
 
 mod build;
+mod row;
+mod serve;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -17,7 +19,7 @@ pub struct BenchArguments {
     /// Prints `{"rows": [{"name", "ratio", "bar"}]}` instead of a table; ratio = ours / theirs.
     #[arg(long)]
     json: bool,
-    /// Rounds; in each, ours and the peers are measured once [default: 5, for `build` 1]
+    /// Rounds; in each, ours and the peers are measured once [default: 5, for `build` 1, for `serve` 3]
     #[arg(long)]
     rounds: Option<u32>,
 }
@@ -28,6 +30,8 @@ enum Name {
     Load,
     /// From numpy's source to its wheel: the wrapper against plain `emcc` and pyodide-build; and the wrapper's own cost.
     Build,
+    /// Pages, wheels and publishing: against nginx, devpi and pypiserver, and in a channel of a million files.
+    Serve,
 }
 
 /// Measures and prints.
@@ -35,6 +39,7 @@ pub fn run_one(arguments: &BenchArguments) -> Result<()> {
     match arguments.name {
         Name::Load => load(arguments.json, arguments.rounds.unwrap_or(5)),
         Name::Build => build::run(arguments.json, arguments.rounds.unwrap_or(1)),
+        Name::Serve => serve::run(arguments.json, arguments.rounds.unwrap_or(3)),
     }
 }
 

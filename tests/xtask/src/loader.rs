@@ -14,7 +14,7 @@ use crate::stamp::Stamp;
 use crate::wasm_std::{Choice, TARGET, WasmStd};
 
 /// The crates that the browser and the server share.
-const SHARED: [&str; 3] = ["pkgsrv-index", "pkgsrv-wheel", "pkgsrv-side-module"];
+const SHARED: [&str; 4] = ["pkgsrv-index", "pkgsrv-wheel", "pkgsrv-side-module", "pkgsrv-solver"];
 
 /// Everything that the npm package is made from.
 const INPUTS: [&str; 16] = [

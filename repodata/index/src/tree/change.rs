@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::node::{digit, weight};
 use super::read::too_deep;
-use super::{DEEPEST, Node, NodeRef, Position, for_each, limit};
+use super::{DEEPEST, LeafLimits, Node, NodeRef, Position, for_each};
 use crate::{Digest, IndexError};
 
 /// New values by key; `None` removes.
@@ -34,9 +34,10 @@ pub struct WrittenNode {
     pub bytes: Vec<u8>,
 }
 
-/// Plans changes to a tree; `read` brings nodes that it has.
+/// Plans changes to a tree, which has always had these limits; `read` brings nodes that it has.
 pub fn change<K, V, E>(
     root: Option<&NodeRef>,
+    limits: LeafLimits,
     changes: Changes<K, V>,
     read: &mut impl FnMut(&NodeRef) -> Result<Node<K, V>, E>,
 ) -> Result<ChangedTree, E>
@@ -45,13 +46,14 @@ where
     V: Clone + PartialEq + Serialize + DeserializeOwned,
     E: From<IndexError>,
 {
-    let mut change = Change { read, written: Vec::new() };
+    let mut change = Change { read, limits, written: Vec::new() };
     let root = change.node(root.copied(), changes, &Position::default(), 0)?;
     Ok(ChangedTree { root, written: change.written })
 }
 
 struct Change<'a, R> {
     read: &'a mut R,
+    limits: LeafLimits,
     written: Vec<WrittenNode>,
 }
 
@@ -100,7 +102,7 @@ impl<R> Change<'_, R> {
     {
         let total =
             Total { entries: entries.len() as u64, weight: entries.iter().map(|(key, it)| weight(key, it)).sum() };
-        if total.is_leaf(depth) {
+        if total.is_leaf(self.limits, depth) {
             return (total.entries > 0).then(|| self.write(&Node::Leaf(entries), total, position));
         }
         let parts = by_digit(entries, depth).into_iter();
@@ -127,10 +129,10 @@ impl<R> Change<'_, R> {
             entries: children.values().map(|child| child.entries).sum(),
             weight: children.values().map(|child| child.weight).sum(),
         };
-        if !total.is_leaf(depth) {
+        if !total.is_leaf(self.limits, depth) {
             return Ok(Some(self.write(&Node::<K, V>::Branch(children), total, position)));
         }
-        let Self { read, written } = self;
+        let Self { read, written, .. } = self;
         // Some of them were planned just now, and are not stored.
         let mut bring = |reference: &NodeRef| match written.iter().find(|node| node.sha256 == reference.sha256) {
             Some(node) => Node::from_bytes(&node.bytes).map_err(E::from),
@@ -165,8 +167,8 @@ struct Total {
 }
 
 impl Total {
-    const fn is_leaf(self, depth: usize) -> bool {
-        self.weight <= limit(depth) || self.entries <= 1 || depth == DEEPEST
+    const fn is_leaf(self, limits: LeafLimits, depth: usize) -> bool {
+        self.weight <= limits.at(depth) || self.entries <= 1 || depth == DEEPEST
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::sample::{entry, index, index_of, with_extra, yanked};
 use pkgsrv_index::{
-    ChannelIndex, Closure, ClosureError, PackageName, Releases, Requirement, Selected, Version, closure,
+    ChannelIndex, Closure, ClosureError, PackageName, ProjectError, Releases, Requirement, Selected, Version, closure,
 };
 
 fn solve(index: &ChannelIndex, wanted: &[&str], installed: &[(&str, &str)]) -> Result<Vec<String>, ClosureError> {
@@ -74,7 +74,7 @@ fn newest_final_release_that_is_not_yanked() {
 fn dependencies_first_extras_and_cycles() {
     assert!(matches!(
         solve(&index(), &["app"], &[]),
-        Err(ClosureError::UnknownPackage { name, .. }) if name.as_str() == "absent"
+        Err(ClosureError::Project(ProjectError::UnknownPackage { name, .. })) if name.as_str() == "absent"
     ));
     let index = index_of([
         entry("a-1.0-py3-none-any.whl", &["b[x]", "d"]),
@@ -118,7 +118,7 @@ fn ends_where_releases_exclude_each_other() {
         world(&[("a-1.0", &["b==1.0"]), ("a-2.0", &["b==2.0"]), ("b-1.0", &["a==2.0"]), ("b-2.0", &["a==1.0"])]);
     assert!(matches!(
         solve(&index, &["a"], &[]),
-        Err(ClosureError::Unsettled { .. } | ClosureError::NoVersionFits { .. })
+        Err(ClosureError::Unsettled { .. } | ClosureError::Project(ProjectError::NoVersionFits { .. }))
     ));
 }
 

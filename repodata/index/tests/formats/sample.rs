@@ -1,6 +1,6 @@
 //! A small index that has one of everything.
 
-use pkgsrv_index::{Abi, ChannelIndex, Digest, FileEntry, UploadTime, WheelFilename};
+use pkgsrv_index::{Abi, ChannelIndex, ContentCoding, Digest, FileEntry, Twin, UploadTime, WheelFilename};
 
 /// An entry whose digests are made from its filename's length and first byte.
 pub fn entry(filename: &str, depends: &[&str]) -> FileEntry {
@@ -11,6 +11,7 @@ pub fn entry(filename: &str, depends: &[&str]) -> FileEntry {
         version: filename.version().clone(),
         sha256: Digest::from_bytes([seed; 32]),
         size: 1000 + u64::from(seed),
+        twin: None,
         metadata_sha256: Digest::from_bytes([!seed; 32]),
         admission_sha256: None,
         documents: std::collections::BTreeMap::default(),
@@ -34,6 +35,13 @@ pub fn with_extra(mut entry: FileEntry, extra: &str, depends: &[&str]) -> FileEn
 /// An entry that is yanked.
 pub fn yanked(mut entry: FileEntry, reason: &str) -> FileEntry {
     entry.yanked = Some(reason.to_owned());
+    entry
+}
+
+/// An entry with a stored twin, three times as large.
+pub fn with_twin(mut entry: FileEntry) -> FileEntry {
+    let encodings = [(ContentCoding::Br, 600), (ContentCoding::Gzip, 900), (ContentCoding::Zstd, 700)].into();
+    entry.twin = Some(Twin { sha256: Digest::from_bytes([0x77; 32]), size: 3 * entry.size, encodings });
     entry
 }
 
@@ -64,7 +72,7 @@ pub fn index() -> ChannelIndex {
         requires_python(entry("numpy-2.6.0-cp314-cp314-pyemscripten_2026_0_wasm32.whl", &[]), ">=3.15"),
         requires_python(entry("future_only-1.0-py3-none-any.whl", &[]), ">=3.15"),
         with_extra(entry("frames-1.0-py3-none-any.whl", &["numpy>=2", "absent"]), "io", &["Py_Yaml[fast]"]),
-        entry("app-1.0-py3-none-any.whl", &["frames[io]"]),
+        with_twin(entry("app-1.0-py3-none-any.whl", &["frames[io]"])),
         with_extra(entry("py_yaml-6.0-py3-none-any.whl", &[]), "fast", &["numpy", "app"]),
     ])
 }

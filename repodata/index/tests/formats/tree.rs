@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pkgsrv_index::tree::{
-    ChangedTree, Changes, Differences, Found, Node, NodeRef, Position, change, differences, find, for_each,
+    ChangedTree, Changes, Differences, Found, LeafLimits, Node, NodeRef, Position, change, differences, find, for_each,
 };
 use pkgsrv_index::{Digest, IndexError};
 use proptest::prelude::*;
@@ -22,7 +22,7 @@ impl Objects {
     }
 
     fn change(&mut self, root: Option<&NodeRef>, changes: Changes<String, String>) -> ChangedTree {
-        let after = change(root, changes, &mut |reference| self.read(reference)).unwrap();
+        let after = change(root, LeafLimits::SHARED, changes, &mut |reference| self.read(reference)).unwrap();
         for node in &after.written {
             self.0.insert(node.sha256, node.bytes.clone());
         }

@@ -5,3 +5,4 @@ mod builder;
 mod documents;
 mod hostile;
 mod properties;
+mod twin;

@@ -1,0 +1,166 @@
+//! Stored twins of wheels on their way into a channel, and the encodings that browsers get.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{iter, thread};
+
+use pkgsrv_index::{ContentCoding, Digest, Twin, WheelFilename};
+use pkgsrv_wheel::Entry;
+
+use crate::store::digest_of;
+use crate::upload::CheckedUpload;
+use crate::{ServerError, Store, StoredObject, encoding};
+
+/// Wheels whose files are larger than this together get no twin: clients hold twin and files in memory.
+const LARGEST: u64 = 256 << 20;
+/// A twin with its encodings.
+#[derive(Debug)]
+pub(super) struct MadeTwin {
+    sha256: Digest,
+    filename: WheelFilename,
+    bytes: Vec<u8>,
+    encodings: BTreeMap<ContentCoding, Vec<u8>>,
+}
+
+impl MadeTwin {
+    /// Of a checked wheel, still without encodings; `None` if it is too large.
+    fn of(upload: &CheckedUpload<'_>) -> Result<Option<Self>, ServerError> {
+        let size: u64 = upload.wheel.entries().map(Entry::size).sum();
+        if size > LARGEST {
+            return Ok(None);
+        }
+        let filename = upload.filename.clone();
+        let refused = |source| ServerError::Wheel { filename: filename.to_string(), source };
+        let twin = upload.wheel.stored_twin().map_err(refused)?;
+        Ok(twin.map(|bytes| Self { sha256: digest_of(&bytes), filename, bytes, encodings: BTreeMap::new() }))
+    }
+
+    /// The objects to store, the twin last: where it is, its encodings are.
+    fn into_objects(mut self) -> Vec<(StoredObject, Vec<u8>)> {
+        let encodings = std::mem::take(&mut self.encodings);
+        let mut objects: Vec<_> = encodings.into_iter().map(|(coding, bytes)| (self.encoded(coding), bytes)).collect();
+        objects.push((StoredObject::Twin { sha256: self.sha256, filename: self.filename }, self.bytes));
+        objects
+    }
+
+    /// What the index says of it.
+    pub(super) fn entry(&self) -> Twin {
+        let encodings = self.encodings.iter().map(|(coding, bytes)| (*coding, bytes.len() as u64)).collect();
+        Twin { sha256: self.sha256, size: self.bytes.len() as u64, encodings }
+    }
+
+    /// Whether some client gets fewer bytes of it than of the wheel as it was uploaded.
+    fn saves_bytes_of(&self, uploaded: usize) -> bool {
+        self.encodings.values().any(|encoded| encoded.len() < uploaded)
+    }
+
+    fn encoded(&self, coding: ContentCoding) -> StoredObject {
+        StoredObject::EncodedTwin { sha256: self.sha256, filename: self.filename.clone(), coding }
+    }
+
+    /// The bytes in an encoding, `None` if they are not fewer. One that is stored stays, also if an encoder of today
+    /// would find another: its address has been given away.
+    fn encode(&self, store: &Store, coding: ContentCoding) -> Result<Option<Vec<u8>>, ServerError> {
+        let there = store.read(&self.encoded(coding))?;
+        if there.as_ref().is_some_and(|there| encoding::is_of(coding, there, &self.bytes)) {
+            return Ok(there);
+        }
+        let encoded = encoding::encode(coding, &self.bytes);
+        Ok(encoded.filter(|encoded| encoded.len() < self.bytes.len()))
+    }
+}
+
+/// The twins of a publish, by the wheel's filename; `None` for a wheel that is better off without.
+#[derive(Debug, Default)]
+pub(super) struct Twins(HashMap<WheelFilename, Option<MadeTwin>>);
+
+impl Twins {
+    /// The twin of a wheel, if it was made and is worth having.
+    pub(super) fn of(&self, filename: &WheelFilename) -> Option<&MadeTwin> {
+        self.0.get(filename)?.as_ref()
+    }
+
+    /// All objects to store.
+    pub(super) fn into_objects(self) -> impl Iterator<Item = (StoredObject, Vec<u8>)> {
+        let mut twins: Vec<MadeTwin> = self.0.into_values().flatten().collect();
+        // The same publish makes the same writes in the same order.
+        twins.sort_by(|one, other| one.filename.as_str().cmp(other.filename.as_str()));
+        twins.into_iter().flat_map(MadeTwin::into_objects)
+    }
+
+    /// Whether nothing is left to be made for these.
+    pub(super) fn cover<'a>(&self, filenames: impl IntoIterator<Item = &'a WheelFilename>) -> bool {
+        filenames.into_iter().all(|filename| self.0.contains_key(filename))
+    }
+
+    /// Makes those that are not there yet, on as many threads as the machine has for us.
+    pub(super) fn make(&mut self, store: &Store, uploads: &[&CheckedUpload<'_>]) -> Result<(), ServerError> {
+        let missing: Vec<_> = uploads.iter().filter(|upload| !self.0.contains_key(upload.filename)).collect();
+        let mut made: Vec<Option<MadeTwin>> =
+            missing.iter().map(|upload| MadeTwin::of(upload)).collect::<Result<_, _>>()?;
+        let twins = made.iter().enumerate().filter_map(|(at, twin)| Some((at, twin.as_ref()?)));
+        let mut tasks: Vec<_> =
+            twins.flat_map(|(at, twin)| ContentCoding::ALL.map(|coding| (at, twin, coding))).collect();
+        if !tasks.is_empty() {
+            tracing::info!(encodings = tasks.len(), "compressing for browsers");
+        }
+        // What takes longest is begun first.
+        tasks.sort_by_key(|(_, twin, _)| Reverse(twin.bytes.len()));
+        let encoded = side_by_side(&tasks, |(at, twin, coding)| (*at, *coding, twin.encode(store, *coding)));
+        for (at, coding, encoded) in encoded {
+            if let (Some(twin), Some(encoded)) = (&mut made[at], encoded?) {
+                twin.encodings.insert(coding, encoded);
+            }
+        }
+        for (upload, twin) in missing.iter().zip(made) {
+            let twin = twin.filter(|twin| twin.saves_bytes_of(upload.bytes.len()));
+            self.0.insert(upload.filename.clone(), twin);
+        }
+        Ok(())
+    }
+}
+
+/// What `work` makes of each task, in the order of the tasks.
+fn side_by_side<T: Sync, R: Send>(tasks: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let at = next.fetch_add(1, Ordering::Relaxed);
+        Some((at, tasks.get(at)?))
+    };
+    let run = || iter::from_fn(take).map(|(at, task)| (at, work(task))).collect::<Vec<_>>();
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(tasks.len());
+    let mut done: Vec<(usize, R)> = thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
+        running.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
+    });
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_twin_has_to_be_smaller_in_some_encoding() {
+        let twin = |encodings: &[(ContentCoding, usize)]| MadeTwin {
+            sha256: digest_of(b""),
+            filename: "a-1.0-py3-none-any.whl".parse().unwrap(),
+            bytes: vec![0; 100],
+            encodings: encodings.iter().map(|(coding, size)| (*coding, vec![0; *size])).collect(),
+        };
+        assert!(!twin(&[]).saves_bytes_of(50));
+        assert!(!twin(&[(ContentCoding::Gzip, 60), (ContentCoding::Br, 50)]).saves_bytes_of(50));
+        assert!(twin(&[(ContentCoding::Gzip, 60), (ContentCoding::Br, 49)]).saves_bytes_of(50));
+    }
+
+    #[test]
+    fn results_are_in_the_order_of_their_tasks() {
+        let tasks: Vec<u64> = (0..200).collect();
+        assert_eq!(side_by_side(&tasks, |task| task * task), tasks.iter().map(|task| task * task).collect::<Vec<_>>());
+        assert!(side_by_side(&[], |task: &u64| *task).is_empty());
+    }
+}
