@@ -101,6 +101,31 @@ for arguments in ["-c a.c b.c -Isecond", "-Isecond -S a.c -o a.o", "-Isecond -M 
 pathlib.Path("second/a.h").write_text("#define N 6\n")
 expect("compiled", "compiled", arguments=PLAIN)
 
+# A source that several modules of meson's share is compiled once, with the names of each.
+def own(module: str, source: str = "shared.c") -> tuple[str, bytes, bytes]:
+    place = f"{module}.so.p/{source.rpartition('/')[2]}"
+    told = len(LOG.read_text())
+    code, _, errors = run("cc", f"-I{module}.so.p", "-Isecond", "-MD", "-MQ", f"{place}.o", "-MF", f"{place}.d", "-c", source, "-o", f"{place}.o")
+    assert code == 0, errors
+    return LOG.read_text()[told:].partition(" ")[0], *(pathlib.Path(place + end).read_bytes() for end in [".o", ".d"])
+
+
+text("shared.c", '#include "shared.h"\nint shared = N;\n')
+text("second/shared.h", "#define N 7\n")
+for module in ["m1", "m2", "m3"]:
+    text(f"{module}.so.p/generated.c", "const char *where = __FILE__;\nint same;\n")
+first, second = own("m1"), own("m2")
+assert (first[0], second[0]) == ("compiled", "reused") and first[1] == second[1]
+assert second[2] == first[2].replace(b"m1.so.p", b"m2.so.p") and b"second/shared.h" in second[2], second[2]
+text("m3.so.p/shared.h", "#define N 8\n")
+third = own("m3")
+assert third[0] == "compiled" and third[1] != first[1] and b"m3.so.p/shared.h" in third[2], third
+assert own("m1") == ("reused", *first[1:])
+# The name of its own directory is in the object.
+generated = [own(module, f"{module}.so.p/generated.c") for module in ["m1", "m2", "m1", "m2"]]
+assert [what for what, *_ in generated] == ["compiled", "compiled", "reused", "reused"], generated
+assert generated[0][1:] == generated[2][1:] and generated[0][1] != generated[1][1]
+
 # Several at once, of the same file and of different ones.
 for index in range(8):
     text(f"many/{index % 4}.c", f"int number_{index % 4};\n")

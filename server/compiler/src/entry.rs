@@ -6,7 +6,7 @@
 use crate::sha256::{Hash, digest};
 
 /// Raised with every change of what is written. It is part of the key too, so that an earlier version is never read.
-pub const FORMAT: &[u8] = b"pkgsrv object 1\n";
+pub const FORMAT: &[u8] = b"pkgsrv object 2\n";
 
 /// An entry.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -38,7 +38,29 @@ pub struct Answer {
     pub dependencies: Option<Vec<u8>>,
 }
 
+impl Answer {
+    /// What it gave as text, if that is text.
+    pub fn texts(&self) -> impl Iterator<Item = &[u8]> {
+        [&self.stdout, &self.stderr].into_iter().chain(&self.dependencies).map(Vec::as_slice)
+    }
+}
+
 impl Entry {
+    /// Changes all paths, in texts too; bytes that are no text stay.
+    pub fn rename(&mut self, change: impl Fn(&str) -> String) {
+        let Answer { stdout, stderr, dependencies, .. } = &mut self.answer;
+        for text in [stdout, stderr].into_iter().chain(dependencies) {
+            if let Ok(told) = str::from_utf8(text) {
+                *text = change(told).into_bytes();
+            }
+        }
+        for path in self.files.iter_mut().map(|(path, _)| path).chain(&mut self.directories).chain(&mut self.present) {
+            *path = change(path);
+        }
+        // The order in which it is compared.
+        self.present.sort_unstable();
+    }
+
     /// The bytes to write.
     pub fn to_bytes(&self) -> Vec<u8> {
         let Answer { code, stdout, stderr, output, executable, dependencies } = &self.answer;

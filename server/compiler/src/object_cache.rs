@@ -5,6 +5,10 @@
 //! besides these, by path and hash, and what it gave. So there is one entry for a command, and the next build with the
 //! same texts takes it; looking needs no preprocessor, which takes half the time of compiling C++.
 //!
+//! Meson compiles the sources that several modules share once for each, into a directory of the module's own, which is
+//! searched for headers too. That directory's name is not part of the entry's, so the second module takes the objects of
+//! the first, unless the name is in them.
+//!
 //! Sources of configure checks lie in directories with random names. For them the source's text is part of the name of
 //! the entry, the directory is not, and nothing else of what they read may change; so their failures can be kept too.
 //!
@@ -46,6 +50,12 @@ const DECIDING_VARIABLES: &[&str] = &["SOURCE_DATE_EPOCH", "EMCC_", "EMMAKEN_", 
 
 /// What stands for the directory of a check.
 const CHECK: &str = "{check}";
+
+/// What stands for the directory that meson makes for the objects of one module.
+const OWN: &str = "{own}";
+
+/// How meson's names of these directories end.
+const OWN_ENDING: &str = ".p";
 
 /// How far a file's time of change may lag behind the clock.
 const CLOCK_STEP: Duration = Duration::from_millis(10);
@@ -152,8 +162,12 @@ pub struct Question<'a> {
     /// Empty for a link.
     files: Cow<'a, Files>,
     key: Hash,
+    /// The entry's name where an answer holds for `own` only.
+    exact: Hash,
     /// Of a check, the directory with the random name.
     check: Option<&'a str>,
+    /// The directory of the module's own that the object goes to.
+    own: Option<&'a str>,
     is_check: bool,
 }
 
@@ -162,8 +176,12 @@ impl<'a> Question<'a> {
     pub fn new(objects: &'a Objects, files: &'a Files, commands: &[&Invocation]) -> Option<Self> {
         let is_check = is_check(&files.source);
         let check = files.source.rsplit_once('/').map(|(directory, _)| directory).filter(|_| is_check);
-        let mut question = Self { objects, files: Cow::Borrowed(files), key: [0; 32], check, is_check };
+        let own = if is_check { None } else { files.output.as_deref().and_then(own_directory) };
+        let files_of = Cow::Borrowed(files);
+        let mut question = Self { objects, files: files_of, key: [0; 32], exact: [0; 32], check, own: None, is_check };
         let text = if is_check { question.text_of_check()? } else { String::new() };
+        question.exact = question.key(&files.source, commands, text.clone())?;
+        question.own = own;
         question.key = question.key(&files.source, commands, text)?;
         Some(question)
     }
@@ -171,8 +189,10 @@ impl<'a> Question<'a> {
     /// Of a link.
     pub fn of_link(objects: &'a Objects, output: &str, command: &Invocation) -> Option<Self> {
         let files = Cow::Owned(Files::default());
-        let mut question = Self { objects, files, key: [0; 32], check: None, is_check: false };
+        let (key, check, own) = ([0; 32], None, None);
+        let mut question = Self { objects, files, key, exact: key, check, own, is_check: false };
         question.key = question.key(output, &[command], String::new())?;
+        question.exact = question.key;
         Some(question)
     }
 
@@ -215,58 +235,75 @@ impl<'a> Question<'a> {
         self.check.and_then(|directory| fs::read_dir(directory).ok()).is_some_and(|entries| entries.count() == 1)
     }
 
-    fn without_directory(&self, text: &str) -> String {
-        self.check.map_or_else(|| text.to_owned(), |directory| text.replace(directory, CHECK))
+    /// Directories whose names are not part of the entry's, and what stands for them.
+    fn directories(&self) -> impl Iterator<Item = (&'a str, &'static str)> {
+        [(self.check, CHECK), (self.own, OWN)].into_iter().filter_map(|(directory, sign)| Some((directory?, sign)))
     }
 
-    fn place(&self) -> String {
-        format!("{}/{}", self.objects.directory, hex(&self.key))
+    fn without_directory(&self, text: &str) -> String {
+        self.directories().fold(text.to_owned(), |text, (directory, sign)| text.replace(directory, sign))
+    }
+
+    fn with_directory(&self, text: &str) -> String {
+        self.directories().fold(text.to_owned(), |text, (directory, sign)| text.replace(sign, directory))
+    }
+
+    fn place(&self, key: &Hash) -> String {
+        format!("{}/{}", self.objects.directory, hex(key))
     }
 
     /// The answer that the command would give, if that is known.
     pub fn look_up(&self) -> Option<Answer> {
-        let place = self.place();
+        self.current(&self.key).or_else(|| if self.exact == self.key { None } else { self.current(&self.exact) })
+    }
+
+    fn current(&self, key: &Hash) -> Option<Answer> {
+        let place = self.place(key);
         let mut entry = Entry::from_bytes(&fs::read(&place).ok()?)?;
+        if *key == self.key {
+            entry.rename(|text| self.with_directory(text));
+        }
         if !is_current(&entry) {
             return None;
         }
         // The builder removes what was not used for long.
         let _unchanged = File::open(&place).and_then(|file| file.set_modified(SystemTime::now()));
-        for text in [&mut entry.answer.stdout, &mut entry.answer.stderr] {
-            if let (Some(directory), Ok(told)) = (self.check, str::from_utf8(text)) {
-                *text = told.replace(CHECK, directory).into_bytes();
-            }
-        }
         Some(entry.answer)
     }
 
     /// Keeps an answer for the next time, where it can be known when that holds.
-    pub fn keep(&self, mut answer: Answer, started: SystemTime, headers: &str) {
+    pub fn keep(&self, answer: Answer, started: SystemTime, headers: &str) {
         let explained = answer.code == 0 || (self.is_check && is_explained(&answer.stderr, &self.files.source));
         if !explained || answer.stdout.len() + answer.stderr.len() > LONGEST_TEXT {
             return;
         }
-        if let Some(directory) = self.check {
-            for text in [&mut answer.stdout, &mut answer.stderr] {
-                let Ok(told) = str::from_utf8(text) else { return };
-                *text = told.replace(directory, CHECK).into_bytes();
-            }
-            // With the directory in the object, it is not the next one's.
-            if answer.output.as_ref().is_some_and(|object| contains(object, directory.as_bytes())) {
-                return;
+        let Some(mut entry) = self.conditions_of(started, headers) else { return };
+        entry.answer = answer;
+        // With the directory in the object, it is not the next one's.
+        let tells = |directory: &str| entry.answer.output.iter().any(|object| contains(object, directory.as_bytes()));
+        let is_text = entry.answer.texts().all(|text| str::from_utf8(text).is_ok());
+        match (self.check, self.own) {
+            (Some(check), _) if !is_text || tells(check) => {}
+            (None, Some(own)) if !is_text || tells(own) => self.write_as(&self.exact, &entry),
+            _ => {
+                entry.rename(|text| self.without_directory(text));
+                self.write_as(&self.key, &entry);
             }
         }
-        let entry = if self.is_check { Some(Entry::default()) } else { self.conditions(started, headers) };
-        if let Some(entry) = entry {
-            self.write(answer, entry);
-        }
+    }
+
+    fn conditions_of(&self, started: SystemTime, headers: &str) -> Option<Entry> {
+        if self.is_check { Some(Entry::default()) } else { self.conditions(started, headers) }
     }
 
     /// Writes an entry.
     pub fn write(&self, answer: Answer, conditions: Entry) {
-        let bytes = Entry { answer, ..conditions }.to_bytes();
+        self.write_as(&self.key, &Entry { answer, ..conditions });
+    }
+
+    fn write_as(&self, key: &Hash, entry: &Entry) {
         // A full disk is no reason to fail: without the entry it is done again.
-        let _unkept = write_output(Path::new(&self.place()), &bytes, false);
+        let _unkept = write_output(Path::new(&self.place(key)), &entry.to_bytes(), false);
     }
 
     /// What must be as it was.
@@ -310,6 +347,12 @@ impl<'a> Question<'a> {
     }
 }
 
+/// The directory of an object, where meson made it for one module.
+fn own_directory(object: &str) -> Option<&str> {
+    let (directory, _) = object.rsplit_once('/')?;
+    directory.ends_with(OWN_ENDING).then_some(directory)
+}
+
 /// The environment as far as it decides; `None` where a compile depends on more than the cache sees.
 fn deciding_variables() -> Option<String> {
     let mut deciding = Vec::new();
@@ -332,7 +375,7 @@ fn is_current(entry: &Entry) -> bool {
     entry.files.iter().all(is_same) && present(&entry.directories, &entry.names) == entry.present
 }
 
-/// Those of the names that there are in the directories.
+/// Those of the names that there are in the directories, sorted.
 fn present(directories: &[String], names: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     for directory in directories {
@@ -348,6 +391,7 @@ fn present(directories: &[String], names: &[String]) -> Vec<String> {
             }
         }
     }
+    found.sort_unstable();
     found
 }
 
