@@ -5,9 +5,10 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
-use pkgsrv_index::tree::{Found, Node, NodeRef, find, for_each};
+use pkgsrv_index::tree::{Differences, Found, Node, NodeRef, differences, find, for_each};
 use pkgsrv_index::{
-    Abi, ChannelIndex, Digest, PackageName, Project, Release, StoredHead, TreeRoots, WholeHead, preferred_release,
+    Abi, ChannelIndex, Digest, PackageName, Project, Release, StoredHead, TreeRoots, UploadTime, WholeHead,
+    preferred_release,
 };
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -31,6 +32,8 @@ pub struct Line {
 #[derive(Debug, Clone)]
 struct PublishedHead {
     serial: u64,
+    changed: Option<UploadTime>,
+    expires: Option<UploadTime>,
     bytes: Vec<u8>,
 }
 
@@ -65,6 +68,24 @@ pub fn head_stamp(store: &Store, channel: &ChannelName, abi: Abi) -> Result<Head
 
 /// Reads the head of a line.
 pub fn read_line(store: &Store, channel: &ChannelName, abi: Abi) -> Result<Line, ServerError> {
+    line_of(store, channel, abi, &StoredObject::Head { channel: channel.clone(), abi })
+}
+
+/// The line as of an earlier head of its history. A serial that it has not come to is an error: what lies there was left
+/// by a publish that did not end.
+pub(crate) fn read_line_at(line: &Line, serial: u64) -> Result<Line, ServerError> {
+    let (store, channel, abi) = (&line.store, &line.channel, line.abi);
+    let past = |serial| StoredObject::PastHead { channel: channel.clone(), abi, serial };
+    let is_kept = |serial: &u64| *serial == line.serial() || store.file(&past(*serial)).is_file();
+    if serial > line.serial() || !is_kept(&serial) {
+        let first = (1..=line.serial()).find(is_kept).unwrap_or_default();
+        let last = line.serial();
+        return Err(ServerError::UnknownSerial { channel: channel.to_string(), abi, serial, first, last });
+    }
+    if serial == line.serial() { read_line(store, channel, abi) } else { line_of(store, channel, abi, &past(serial)) }
+}
+
+fn line_of(store: &Store, channel: &ChannelName, abi: Abi, object: &StoredObject) -> Result<Line, ServerError> {
     let mut line = Line {
         store: store.clone(),
         channel: channel.clone(),
@@ -73,11 +94,11 @@ pub fn read_line(store: &Store, channel: &ChannelName, abi: Abi) -> Result<Line,
         trees: TreeRoots::default(),
         unsaved: None,
     };
-    let object = StoredObject::Head { channel: channel.clone(), abi };
-    let Some(bytes) = store.read(&object)? else { return Ok(line) };
-    let stored = |source| ServerError::Stored { path: store.file(&object), source };
+    let Some(bytes) = store.read(object)? else { return Ok(line) };
+    let stored = |source| ServerError::Stored { path: store.file(object), source };
     let head = StoredHead::from_bytes(&bytes).map_err(stored)?;
-    line.head = Some(PublishedHead { serial: head.serial(), bytes });
+    let (changed, expires) = (head.changed().cloned(), head.expires().cloned());
+    line.head = Some(PublishedHead { serial: head.serial(), changed, expires, bytes });
     match head {
         StoredHead::Trees(head) => line.trees = head.trees,
         StoredHead::Whole(head) => line.take_whole(&head)?,
@@ -94,6 +115,25 @@ impl Line {
     /// The number of publishes so far.
     pub fn serial(&self) -> u64 {
         self.head.as_ref().map_or(0, |head| head.serial)
+    }
+
+    /// The channel.
+    pub const fn channel(&self) -> &ChannelName {
+        &self.channel
+    }
+
+    pub(crate) const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// When its head was made; `None` if the head does not say so.
+    pub fn changed_at(&self) -> Option<&UploadTime> {
+        self.head.as_ref()?.changed.as_ref()
+    }
+
+    /// From when on its head is refused by readers that check signatures; `None` if it is not signed.
+    pub fn expires(&self) -> Option<&UploadTime> {
+        self.head.as_ref()?.expires.as_ref()
     }
 
     /// The head as it is stored; `None` while nothing has been published.
@@ -158,9 +198,40 @@ impl Line {
         Ok(chosen)
     }
 
+    /// The bytes of an earlier head or of the present one; `None` if the line has not come to it, or did not keep it. What
+    /// lies at a later serial was left by a publish that did not end, and may still become another.
+    pub fn past_head(&self, serial: u64) -> Result<Option<Vec<u8>>, ServerError> {
+        if serial > self.serial() {
+            return Ok(None);
+        }
+        let (channel, abi) = (self.channel.clone(), self.abi);
+        self.store.read(&StoredObject::PastHead { channel, abi, serial })
+    }
+
+    /// The signatures of the head with this digest; `None` if it has none.
+    pub fn head_signature(&self, sha256: Digest) -> Result<Option<Vec<u8>>, ServerError> {
+        let (channel, abi) = (self.channel.clone(), self.abi);
+        self.store.read(&StoredObject::HeadSignature { channel, abi, sha256 })
+    }
+
     /// A node of a tree that loaders read; `None` if there is none of this name.
     pub fn published_node(&self, sha256: Digest) -> Result<Option<Vec<u8>>, ServerError> {
         self.store.read(&self.object(Tree::Published, sha256))
+    }
+
+    /// The projects that two states of lines have apart; a line that is not there has none. Reads what differs.
+    pub(crate) fn differences(
+        before: Option<&Self>,
+        after: Option<&Self>,
+    ) -> Result<Differences<PackageName, Project>, ServerError> {
+        let root = |line: Option<&Self>| line.and_then(|line| line.trees.index);
+        let read = |line: Option<&Self>, node: &NodeRef| match line {
+            Some(line) => line.index_node(node),
+            None => Ok(Node::Leaf(BTreeMap::new())),
+        };
+        differences(root(before).as_ref(), root(after).as_ref(), &mut |node| read(before, node), &mut |node| {
+            read(after, node)
+        })
     }
 
     /// What has to be written so that these projects are as given.

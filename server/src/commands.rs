@@ -5,8 +5,10 @@ mod admit;
 mod build;
 mod build_report;
 mod cache;
+mod channel;
 mod company;
 mod completions;
+mod delete;
 mod doctor;
 mod examples;
 mod publish;
@@ -22,6 +24,7 @@ mod verify;
 mod whole_file;
 mod why;
 mod working;
+mod yank;
 
 use std::fmt::Write;
 use std::io::IsTerminal as _;
@@ -59,6 +62,14 @@ pub(crate) enum Command {
     Admit(admit::Admit),
     /// Publish wheels that were built elsewhere
     Publish(publish::Publish),
+    /// Show, compare and change channels: promote, roll back, statuses of projects
+    Channel(channel::ChannelCommand),
+    /// Mark a version as not to be installed unless it is asked for by its number
+    Yank(yank::Yank),
+    /// Take a yank back
+    Unyank(yank::Unyank),
+    /// Delete a project, a version or a file from a channel; its names stay taken
+    Delete(delete::Delete),
     /// Tell what a channel would install: a lock of versions that go together, or why there is none
     Resolve(resolve::Resolve),
     /// Tell what this machine lacks, and the command that brings it
@@ -84,6 +95,10 @@ impl Command {
             Self::Serve(command) => command.run()?,
             Self::Admit(command) => on_runtime(command.run())?,
             Self::Publish(command) => on_runtime(command.run())?,
+            Self::Channel(command) => command.run()?,
+            Self::Yank(command) => command.run()?,
+            Self::Unyank(command) => command.run()?,
+            Self::Delete(command) => command.run()?,
             Self::Resolve(command) => command.run()?,
             Self::Doctor(command) => return on_runtime(command.run()),
             Self::Completions(command) => command.run()?,

@@ -29,7 +29,12 @@ impl DataDir {
 
     /// The store of all channels.
     pub fn store(&self) -> Store {
-        Store::new(self.0.join("store"))
+        Store::new(self.0.join("store")).with_keys(self.keys())
+    }
+
+    /// The keys that channels sign with: beside the store, of which every byte is public.
+    pub fn keys(&self) -> PathBuf {
+        self.0.join("keys")
     }
 
     /// Runtimes to be served, each in `{name}/{version}`.

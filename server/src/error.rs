@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use pkgsrv_index::{Abi, Digest, IndexError};
+use pkgsrv_index::{Abi, Digest, IndexError, Status};
 use pkgsrv_wheel::WheelError;
 
 /// An error of the admission check that a caller of [`crate::publish`] brings.
@@ -196,6 +196,164 @@ pub enum ServerError {
         channel: String,
         /// The store's root.
         store: PathBuf,
+    },
+    /// A line that nothing was published to.
+    #[error("the channel {channel} has no line {abi}: `pkgsrv channel list` shows those that it has")]
+    UnknownLine {
+        /// The channel.
+        channel: String,
+        /// The line asked for.
+        abi: Abi,
+    },
+    /// A serial that a line has not come to, or whose head was not kept.
+    #[error(
+        "line {abi} of channel {channel} has no head {serial}: expected {first} to {last}; \
+         name another serial, or one line with --abi"
+    )]
+    UnknownSerial {
+        /// The channel.
+        channel: String,
+        /// The line.
+        abi: Abi,
+        /// The serial asked for.
+        serial: u64,
+        /// The first one that is kept.
+        first: u64,
+        /// The present one.
+        last: u64,
+    },
+    /// A point of a channel's history that is not written as one.
+    #[error("`{found}` is no state of a channel: expected its name, or name@serial, for example main@5")]
+    InvalidPoint {
+        /// The text as given.
+        found: String,
+    },
+    /// A version of a project that is not written as one.
+    #[error("`{found}` is no release: expected NAME==VERSION, for example numpy==2.4.6")]
+    InvalidRelease {
+        /// The text as given.
+        found: String,
+    },
+    /// Something to delete that is not written as one.
+    #[error("`{found}` cannot be deleted: expected NAME, NAME==VERSION, or the filename of a wheel")]
+    InvalidTarget {
+        /// The text as given.
+        found: String,
+    },
+    /// Something that no line asked about has.
+    #[error("there is no {what} in channel {channel}; nothing was changed")]
+    NotInChannel {
+        /// What was looked for.
+        what: String,
+        /// The channel.
+        channel: String,
+    },
+    /// A promotion from a channel into itself.
+    #[error("files of {channel} cannot be promoted to {channel}: name two channels")]
+    SameChannel {
+        /// The channel.
+        channel: String,
+    },
+    /// Two channels that have one name for two files.
+    #[error(
+        "{filename} is not the same file in both channels: {from} has it with SHA-256 {offered}, {to} with {taken}; \
+         nothing was promoted. Build it again with another build number, or promote other projects by name"
+    )]
+    OtherBytes {
+        /// The filename.
+        filename: String,
+        /// The channel that it was to come from.
+        from: String,
+        /// Its digest there.
+        offered: Box<Digest>,
+        /// The channel that it was to come to.
+        to: String,
+        /// The digest that the name has there.
+        taken: Box<Digest>,
+    },
+    /// A promotion of what is hidden where it comes from.
+    #[error(
+        "{name} is quarantined in channel {channel}; nothing was promoted. Name the projects to promote, or lift that \
+         with `pkgsrv channel status {name} active --channel {channel}`"
+    )]
+    PromotesQuarantined {
+        /// The project.
+        name: String,
+        /// The channel.
+        channel: String,
+    },
+    /// A state that names bytes which are gone.
+    #[error(
+        "head {serial} of line {abi} of channel {channel} has {filename}, whose bytes were purged; nothing was rolled \
+         back. Publish that file again first, or name another serial with --to"
+    )]
+    PurgedSince {
+        /// The wheel.
+        filename: String,
+        /// The channel.
+        channel: String,
+        /// The line.
+        abi: Abi,
+        /// The serial asked for.
+        serial: u64,
+    },
+    /// A project that takes no files.
+    #[error(
+        "{name} is {status} in channel {channel}{reason} and takes no files; nothing was published. \
+         `pkgsrv channel status {name} active --channel {channel}` opens it again"
+    )]
+    ProjectClosed {
+        /// The project.
+        name: String,
+        /// The channel.
+        channel: String,
+        /// Its status.
+        status: Status,
+        /// The reason for that in brackets, or nothing.
+        reason: String,
+    },
+    /// A channel whose key would be replaced without anybody noticing.
+    #[error("channel {channel} has a key already: `pkgsrv channel rotate-key {channel}` makes another one")]
+    HasKey {
+        /// The channel.
+        channel: String,
+    },
+    /// A channel that was never given a key.
+    #[error("channel {channel} has no key: `pkgsrv channel init {channel}` makes one")]
+    NoKey {
+        /// The channel.
+        channel: String,
+    },
+    /// A change of keys that does not fit what there is.
+    #[error("channel {channel} signs with {found}, expected {expected}: {remedy}")]
+    KeyCount {
+        /// The channel.
+        channel: String,
+        /// How many keys it has.
+        found: String,
+        /// How many were expected.
+        expected: &'static str,
+        /// What to do.
+        remedy: String,
+    },
+    /// A signed channel whose keys are not there.
+    #[error(
+        "the heads of channel {channel} are signed, but {} has no key; nothing was changed, since readers would refuse \
+         an unsigned head. Restore that directory", directory.display()
+    )]
+    KeysAreGone {
+        /// The channel.
+        channel: String,
+        /// Where its keys are looked for.
+        directory: PathBuf,
+    },
+    /// A key, or the list of them, that cannot be used.
+    #[error("cannot use {}: {reason}; restore it", path.display())]
+    BadKey {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The address to listen on is in use.
     #[error(

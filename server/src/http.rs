@@ -8,11 +8,13 @@ pub(crate) mod problem;
 pub(crate) mod range;
 pub(crate) mod stream;
 
+use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, header};
@@ -27,10 +29,13 @@ use tower_http::trace::TraceLayer;
 
 use crate::http::assets::Assets;
 use crate::views::{Channels, LargeViews};
-use crate::{BaseUrl, PromptListen, ServeSettings, ServerError, prompt_app, routes};
+use crate::{BaseUrl, PromptListen, ServeSettings, ServerError, Store, prompt_app, refresh_due, routes};
 
 /// How long downloads may go on after the server was told to stop.
 const LAST_DOWNLOADS: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether a signature has to be renewed; heads are valid for days at least.
+const BETWEEN_RENEWALS: Duration = Duration::from_hours(1);
 
 /// What every handler works with.
 pub(crate) struct App {
@@ -136,6 +141,7 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), ServerError> {
         let (tell, told) = watch::channel(false);
         let prompt = self.prompt.map(|socket| socket.serve(prompt_app(self.settings.clone()), told.clone()));
+        let renewing = renew_signatures(self.settings.store.clone());
         let main = self.main.serve(app(self.settings), told);
         let serving = async {
             match prompt {
@@ -151,6 +157,24 @@ impl Server {
         tokio::select! {
             ended = serving => ended,
             () = grace => Ok(()),
+            never = renewing => match never {},
+        }
+    }
+}
+
+/// Renews what will expire, as long as the server runs: nobody may publish for months.
+async fn renew_signatures(store: Store) -> Infallible {
+    let mut hours = tokio::time::interval(BETWEEN_RENEWALS);
+    loop {
+        hours.tick().await;
+        let store = store.clone();
+        match blocking(move || refresh_due(&store, SystemTime::now())).await {
+            Ok(renewed) => {
+                for channel in renewed {
+                    tracing::info!(channel = channel.channel, "renewed the signatures of the heads");
+                }
+            }
+            Err(error) => tracing::error!(error = &error as &dyn Error, "cannot renew the signatures of heads"),
         }
     }
 }

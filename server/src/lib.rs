@@ -9,6 +9,7 @@
 
 mod build_page;
 mod carried;
+mod changes;
 mod channel;
 mod data_dir;
 mod encoding;
@@ -17,12 +18,14 @@ mod home;
 mod html;
 mod http;
 mod object;
+mod overview;
 mod package_page;
 mod prompt;
 mod publish;
 mod resolution;
 mod routes;
 mod settings;
+mod signing;
 mod store;
 mod trees;
 mod upload;
@@ -31,12 +34,18 @@ mod wheel_document;
 
 pub use build_page::build_page;
 pub use carried::{LOADER, RECIPES, formats, long_version};
+pub use changes::{
+    ChangedLine, ChannelPoint, Deletion, Difference, KeptFor, LineDifference, PromotedLine, Purged, ReleaseName,
+    SignedChannel, SignedLine, Target, delete, diff, init_signing, promote, refresh, refresh_due, retire_old_keys,
+    rollback, rotate_key, set_status, yank,
+};
 pub use channel::{Line, read_line};
 pub use data_dir::DataDir;
 pub use error::{AdmissionError, ServerError};
 pub use home::{Snippet, snippets};
 pub use http::{Server, app, serve};
 pub use object::{CachePolicy, ChannelName, StoredObject};
+pub use overview::{ChannelOverview, LineOverview, overview};
 pub use prompt::prompt_app;
 pub use publish::{Admission, Candidate, Publication, PublishedLine, needed, publish};
 pub use resolution::{Question, ResolveError, resolve};
@@ -44,5 +53,6 @@ pub use settings::{
     BaseUrl, BuildArgs, DataArgs, FetchArgs, LimitArgs, ListenArgs, PromptArgs, PromptListen, PromptSettings,
     PromptUrl, ProviderArgs, ServeSettings, ToolchainArgs, log_filter, terminal_kind, wants_colour,
 };
+pub use signing::{DEFAULT_EXPIRY_DAYS, PublicKey};
 pub use store::{DiskOperation, DiskWatch, PublishLock, Store, digest_of};
 pub use upload::Upload;

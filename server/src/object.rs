@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use pkgsrv_index::{Abi, ContentCoding, Digest, WheelFilename};
+use pkgsrv_index::{Abi, ContentCoding, Digest, FileEntry, Twin, WheelFilename};
 
 use crate::ServerError;
 
@@ -152,6 +152,24 @@ pub enum StoredObject {
         /// SHA-256 of the object.
         sha256: Digest,
     },
+    /// The signatures of a head.
+    HeadSignature {
+        /// The channel.
+        channel: ChannelName,
+        /// The line.
+        abi: Abi,
+        /// SHA-256 of the head.
+        sha256: Digest,
+    },
+    /// A head as it was, for a line's history.
+    PastHead {
+        /// The channel.
+        channel: ChannelName,
+        /// The line.
+        abi: Abi,
+        /// The head's serial.
+        serial: u64,
+    },
     /// Names a line's current index; the only object that changes.
     Head {
         /// The channel.
@@ -172,6 +190,12 @@ impl StoredObject {
             Self::Document { sha256 } => format!("documents/{sha256}.json"),
             Self::Index { channel, abi, sha256 } => format!("{}index/{abi}/{sha256}.json", channel.prefix()),
             Self::Repodata { channel, abi, sha256 } => format!("{}repodata/{abi}/{sha256}.json", channel.prefix()),
+            Self::HeadSignature { channel, abi, sha256 } => {
+                format!("{}repodata/{abi}/{sha256}.sig.json", channel.prefix())
+            }
+            Self::PastHead { channel, abi, serial } => {
+                format!("{}repodata/{abi}/heads/{serial}.json", channel.prefix())
+            }
             Self::Head { channel, abi } => format!("{}repodata/{abi}/head.json", channel.prefix()),
         }
     }
@@ -185,6 +209,8 @@ impl StoredObject {
             | Self::Document { .. }
             | Self::Index { .. }
             | Self::Repodata { .. }
+            | Self::HeadSignature { .. }
+            | Self::PastHead { .. }
             | Self::Head { .. } => "application/json",
         }
     }
@@ -206,7 +232,9 @@ impl StoredObject {
             | Self::Admission { .. }
             | Self::Document { .. }
             | Self::Index { .. }
-            | Self::Repodata { .. } => CachePolicy::ImmutableView,
+            | Self::Repodata { .. }
+            | Self::HeadSignature { .. }
+            | Self::PastHead { .. } => CachePolicy::ImmutableView,
             Self::Head { .. } => CachePolicy::Page,
         }
     }
@@ -224,9 +252,32 @@ impl StoredObject {
             Self::EncodedTwin { sha256, coding, .. } => Some(format!("\"{sha256}-{}\"", coding.name())),
             // Named by the wheel's digest, so it needs a mark of its own.
             Self::Metadata { sha256, .. } => Some(format!("\"{sha256}-metadata\"")),
+            // Named by the head's digest.
+            Self::HeadSignature { sha256, .. } => Some(format!("\"{sha256}-signature\"")),
+            Self::PastHead { serial, .. } => Some(format!("\"head-{serial}\"")),
             Self::Head { .. } => None,
         }
     }
+}
+
+/// The objects that belong to one file of an index alone: the wheel, its METADATA, its twin and the twin's encodings.
+/// Reports and documents are named by what is in them, and others may name the same.
+pub(crate) fn objects_of(entry: &FileEntry) -> Vec<StoredObject> {
+    let filename = || entry.filename.clone();
+    let mut objects = vec![
+        StoredObject::Wheel { sha256: entry.sha256, filename: filename() },
+        StoredObject::Metadata { sha256: entry.sha256, filename: filename() },
+    ];
+    if let Some(Twin { sha256, encodings, .. }) = &entry.twin {
+        objects.push(StoredObject::Twin { sha256: *sha256, filename: filename() });
+        let encoded = |coding: &ContentCoding| StoredObject::EncodedTwin {
+            sha256: *sha256,
+            filename: filename(),
+            coding: *coding,
+        };
+        objects.extend(encodings.keys().map(encoded));
+    }
+    objects
 }
 
 #[cfg(test)]
@@ -253,6 +304,10 @@ mod tests {
             (
                 StoredObject::Repodata { channel: next.clone(), abi, sha256 },
                 format!("c/next/repodata/2026_0/{hex}.json"),
+            ),
+            (
+                StoredObject::PastHead { channel: main.clone(), abi, serial: 7 },
+                "repodata/2026_0/heads/7.json".to_owned(),
             ),
             (StoredObject::Head { channel: main, abi }, "repodata/2026_0/head.json".to_owned()),
             (StoredObject::Head { channel: next, abi }, "c/next/repodata/2026_0/head.json".to_owned()),

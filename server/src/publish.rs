@@ -3,18 +3,16 @@
 mod candidates;
 mod twins;
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
 
-use pkgsrv_index::tree::WrittenNode;
-use pkgsrv_index::{Abi, FileEntry, Head, Inserted, PackageName, Project, Release, UploadTime, WheelFilename};
+use pkgsrv_index::{Abi, FileEntry, Inserted, PackageName, Project, Release, UploadTime, WheelFilename};
 
 use self::candidates::Admitted;
 use self::twins::Twins;
+use crate::changes::{Plan, refuse_closed, time_of};
 use crate::channel::{Line, read_line};
 use crate::store::{PublishLock, digest_of};
-use crate::trees::NewTrees;
 use crate::upload::CheckedUpload;
 use crate::{ChannelName, ServerError, Store, StoredObject, Upload};
 
@@ -73,10 +71,12 @@ impl<'a> Publication<'a> {
     ) -> Result<Self, ServerError> {
         let checked: Vec<CheckedUpload<'_>> = uploads.iter().map(CheckedUpload::new).collect::<Result<_, _>>()?;
         let abis = lines_of(&checked, abis)?;
-        let time = upload_time(now);
+        let time = time_of(now);
+        let names: BTreeSet<&PackageName> = checked.iter().map(|upload| upload.filename.name()).collect();
         let next = |abi: &Abi| NextLine::read(store, channel, *abi, &checked, &time);
         let (mut admitted, mut twins) = (Admitted::default(), Twins::default());
         loop {
+            refuse_closed(store, channel, &names)?;
             for abi in &abis {
                 admitted.ask(&next(abi)?, &checked, admit)?;
             }
@@ -85,6 +85,7 @@ impl<'a> Publication<'a> {
                 twins.make(store, &next(abi)?.added(&checked))?;
             }
             let lock = store.lock()?;
+            refuse_closed(store, channel, &names)?;
             let mut lines: Vec<NextLine> = abis.iter().map(next).collect::<Result<_, _>>()?;
             let twins_cover = lines.iter().all(|line| twins.cover(&line.result.added));
             if !twins_cover || !all_covered(&admitted, &lines, &checked)? {
@@ -92,9 +93,11 @@ impl<'a> Publication<'a> {
             }
             let mut plan = Plan::default();
             for line in &mut lines {
-                plan.add_line(channel, line, &checked, (&admitted, &twins))?;
+                plan_line(&mut plan, line, &checked, (&admitted, &twins), now)?;
             }
-            plan.blobs.extend(twins.into_objects().map(|(object, bytes)| (object, bytes.into())));
+            for (object, bytes) in twins.into_objects() {
+                plan.add_blob(object, bytes);
+            }
             return Ok(Self { store, lock, plan, lines: lines.into_iter().map(|line| line.result).collect() });
         }
     }
@@ -102,13 +105,12 @@ impl<'a> Publication<'a> {
     /// The writes that committing makes, in order. A reader who comes after any number of them finds
     /// the state before or after, each line by itself.
     pub fn writes(&self) -> impl Iterator<Item = (&StoredObject, &[u8])> {
-        let Plan { blobs, views, heads } = &self.plan;
-        blobs.iter().chain(views).chain(heads).map(|(object, bytes)| (object, &**bytes))
+        self.plan.writes()
     }
 
     /// Makes the changes.
     pub fn commit(self) -> Result<Vec<PublishedLine>, ServerError> {
-        self.writes().try_for_each(|(object, bytes)| self.store.write(&self.lock, object, bytes))?;
+        self.plan.carry_out(self.store, &self.lock)?;
         Ok(self.lines)
     }
 }
@@ -136,11 +138,6 @@ fn lines_of(uploads: &[CheckedUpload<'_>], asked: &[Abi]) -> Result<Vec<Abi>, Se
     lines.sort();
     lines.dedup();
     Ok(lines)
-}
-
-fn upload_time(now: SystemTime) -> UploadTime {
-    let micros = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
-    UploadTime::from_unix_micros(u64::try_from(micros).unwrap_or(u64::MAX))
 }
 
 /// A line as it will be.
@@ -179,9 +176,6 @@ impl NextLine {
                 Inserted::AlreadyThere => result.already_there.push(upload.filename.clone()),
             }
         }
-        if !result.added.is_empty() {
-            result.serial = serial + 1;
-        }
         Ok(Self { line, projects, result })
     }
 
@@ -207,75 +201,36 @@ impl NextLine {
     }
 }
 
-type Write<'a> = (StoredObject, Cow<'a, [u8]>);
-
-/// The writes of a publish, in the order of the fields: each names only what an earlier one wrote.
-#[derive(Debug, Default)]
-struct Plan<'a> {
-    blobs: Vec<Write<'a>>,
-    views: Vec<Write<'a>>,
-    heads: Vec<Write<'a>>,
-}
-
-impl<'a> Plan<'a> {
-    fn add_line(
-        &mut self,
-        channel: &ChannelName,
-        line: &mut NextLine,
-        uploads: &[CheckedUpload<'a>],
-        (admitted, twins): (&Admitted, &Twins),
-    ) -> Result<(), ServerError> {
-        let NextLine { line, projects, result } = line;
-        for upload in uploads.iter().filter(|upload| upload.filename.tags_fit(line.abi()).is_some()) {
-            let (sha256, filename) = (upload.sha256, upload.filename.clone());
-            self.blobs.push((StoredObject::Wheel { sha256, filename: filename.clone() }, upload.bytes.into()));
-            self.blobs.push((StoredObject::Metadata { sha256, filename }, upload.metadata_bytes.clone().into()));
-        }
-        for upload in uploads.iter().filter(|upload| result.added.contains(upload.filename)) {
-            let objects = upload.documents.values();
-            self.blobs.extend(objects.map(|bytes| (StoredObject::Document { sha256: digest_of(bytes) }, bytes.into())));
-        }
-        for filename in &result.added {
-            let (Some(twin), Some(project)) = (twins.of(filename), projects.get_mut(filename.name())) else { continue };
-            project.set_twin(filename.as_str(), twin.entry());
-        }
-        for filename in &result.added {
-            let Some(report) = admitted.report(line.abi(), filename) else { continue };
-            let sha256 = digest_of(report);
-            self.blobs.push((StoredObject::Admission { sha256 }, report.to_vec().into()));
-            if let Some(project) = projects.get_mut(filename.name()) {
-                project.set_admission(filename.as_str(), sha256);
-            }
-        }
-        if result.added.is_empty() {
-            return Ok(());
-        }
-        self.add_trees(channel, line, projects, result.serial)
+fn plan_line<'a>(
+    plan: &mut Plan<'a>,
+    line: &mut NextLine,
+    uploads: &[CheckedUpload<'a>],
+    (admitted, twins): (&Admitted, &Twins),
+    now: SystemTime,
+) -> Result<(), ServerError> {
+    let NextLine { line, projects, result } = line;
+    for upload in uploads.iter().filter(|upload| upload.filename.tags_fit(line.abi()).is_some()) {
+        let (sha256, filename) = (upload.sha256, upload.filename.clone());
+        plan.add_blob(StoredObject::Wheel { sha256, filename: filename.clone() }, upload.bytes);
+        plan.add_blob(StoredObject::Metadata { sha256, filename }, upload.metadata_bytes.clone());
     }
-
-    fn add_trees(
-        &mut self,
-        channel: &ChannelName,
-        line: &Line,
-        projects: &BTreeMap<PackageName, Project>,
-        serial: u64,
-    ) -> Result<(), ServerError> {
-        let abi = line.abi();
-        let channel = || channel.clone();
-        let changed = line.changed(projects)?;
-        // A line whose index was one document gets trees now.
-        for NewTrees { index, published, .. } in line.unsaved().into_iter().chain([&changed]) {
-            for WrittenNode { sha256, bytes, .. } in index {
-                let object = StoredObject::Index { channel: channel(), abi, sha256: *sha256 };
-                self.views.push((object, bytes.clone().into()));
-            }
-            for WrittenNode { sha256, bytes, .. } in published {
-                let object = StoredObject::Repodata { channel: channel(), abi, sha256: *sha256 };
-                self.views.push((object, bytes.clone().into()));
-            }
+    for upload in uploads.iter().filter(|upload| result.added.contains(upload.filename)) {
+        for bytes in upload.documents.values() {
+            plan.add_blob(StoredObject::Document { sha256: digest_of(bytes) }, bytes);
         }
-        let head = Head::new(abi, serial, channel().blobs_from_view(), changed.roots);
-        self.heads.push((StoredObject::Head { channel: channel(), abi }, head.to_bytes().into()));
-        Ok(())
     }
+    for filename in &result.added {
+        let (Some(twin), Some(project)) = (twins.of(filename), projects.get_mut(filename.name())) else { continue };
+        project.set_twin(filename.as_str(), twin.entry());
+    }
+    for filename in &result.added {
+        let Some(report) = admitted.report(line.abi(), filename) else { continue };
+        let sha256 = digest_of(report);
+        plan.add_blob(StoredObject::Admission { sha256 }, report.to_vec());
+        if let Some(project) = projects.get_mut(filename.name()) {
+            project.set_admission(filename.as_str(), sha256);
+        }
+    }
+    result.serial = plan.change(line, projects, now)?;
+    Ok(())
 }

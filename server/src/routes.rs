@@ -66,6 +66,7 @@ fn channel(prefix: &str) -> Router<Arc<App>> {
         .route(&at("/{abi}/simple//{name}/"), get(simple::project))
         .route(&at("/pyodide/{abi}/pyodide-lock.json"), get(lockfile::lockfile))
         .route(&at("/repodata/{abi}/{object}"), get(repodata::object))
+        .route(&at("/repodata/{abi}/heads/{object}"), get(repodata::past_head))
         .route(&at("/resolve"), get(resolve::lock))
 }
 
@@ -172,7 +173,7 @@ impl Asked {
     /// A view of the channel as the response.
     async fn view(&self, app: &Arc<App>, view: View, missing: impl FnOnce() -> String) -> Result<Response, HttpError> {
         let policy = match view {
-            View::Node { .. } => CachePolicy::ImmutableView,
+            View::Node { .. } | View::PastHead { .. } | View::HeadSignature { .. } => CachePolicy::ImmutableView,
             _ => CachePolicy::Page,
         };
         let snapshot = self.snapshot(app).await?;

@@ -8,11 +8,12 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use pkgsrv_index::Digest;
+use pkgsrv_index::{Abi, Digest};
 use sha2::{Digest as _, Sha256};
 
 use self::disk::Disk;
-use crate::{ServerError, StoredObject};
+use crate::signing::KeyDirectory;
+use crate::{ChannelName, ServerError, StoredObject};
 
 pub use disk::{DiskOperation, DiskWatch};
 
@@ -22,6 +23,7 @@ pub use disk::{DiskOperation, DiskWatch};
 pub struct Store {
     root: PathBuf,
     disk: Disk,
+    keys: Option<KeyDirectory>,
 }
 
 /// Excludes other publishers until dropped, in this process and in others. The system takes it from a process that is
@@ -41,12 +43,23 @@ pub fn digest_of(bytes: &[u8]) -> Digest {
 impl Store {
     /// A store in this directory, which need not exist yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), disk: Disk::default() }
+        Self { root: root.into(), disk: Disk::default(), keys: None }
     }
 
     /// The same, with a witness of every change.
     pub fn watched(root: impl Into<PathBuf>, watch: DiskWatch) -> Self {
-        Self { root: root.into(), disk: Disk::watched(watch) }
+        Self { root: root.into(), disk: Disk::watched(watch), keys: None }
+    }
+
+    /// The same, with the directory of the keys that channels sign their heads with.
+    #[must_use]
+    pub fn with_keys(self, directory: impl Into<PathBuf>) -> Self {
+        Self { keys: Some(KeyDirectory::new(directory)), ..self }
+    }
+
+    /// The directory of keys, if there is one.
+    pub(crate) const fn keys(&self) -> Option<&KeyDirectory> {
+        self.keys.as_ref()
     }
 
     /// The directory.
@@ -95,6 +108,35 @@ impl Store {
     pub fn write(&self, lock: &PublishLock, object: &StoredObject, bytes: &[u8]) -> Result<(), ServerError> {
         let path = self.file(object);
         self.write_whole(lock, &path, bytes).map_err(|source| ServerError::Write { path, source })
+    }
+
+    /// Removes an object; `false` if there is none. The caller has seen to it that nothing current names it.
+    pub(crate) fn remove(&self, _lock: &PublishLock, object: &StoredObject) -> Result<bool, ServerError> {
+        let path = self.file(object);
+        self.disk.remove_file(&path).map_err(|source| ServerError::Write { path, source })
+    }
+
+    /// The channels that something was published to, main first.
+    pub fn channels(&self) -> Result<Vec<ChannelName>, ServerError> {
+        let directory = self.root.join("c");
+        let failed = |source| ServerError::Read { path: directory.clone(), source };
+        let mut others = Vec::new();
+        match fs::read_dir(&directory) {
+            Ok(entries) => {
+                for entry in entries {
+                    let name = entry.map_err(failed)?.file_name();
+                    // Whatever has another name was not made by us.
+                    others.extend(name.to_str().and_then(|name| name.parse::<ChannelName>().ok()));
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+        others.sort();
+        let has_head = |channel: &ChannelName| {
+            Abi::known().any(|abi| self.file(&StoredObject::Head { channel: channel.clone(), abi }).is_file())
+        };
+        Ok(std::iter::once(ChannelName::main()).chain(others).filter(has_head).collect())
     }
 
     fn write_whole(&self, lock: &PublishLock, path: &Path, bytes: &[u8]) -> io::Result<()> {

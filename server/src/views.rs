@@ -32,6 +32,8 @@ pub(crate) enum View {
     Lockfile { abi: Abi },
     Head { abi: Abi },
     Node { abi: Abi, sha256: Digest },
+    PastHead { abi: Abi, serial: u64 },
+    HeadSignature { abi: Abi, sha256: Digest },
     Home { base: BaseUrl },
     Package { name: PackageName },
     Admission { filename: WheelFilename, format: ReportFormat },
@@ -202,6 +204,14 @@ impl Snapshot {
                 Page::new("application/json", Vary::Nothing, head.to_vec())
             }),
             View::Node { abi, sha256 } => self.node(*abi, *sha256)?,
+            View::HeadSignature { abi, sha256 } => {
+                let Some(line) = self.line(*abi) else { return Ok(None) };
+                line.head_signature(*sha256)?.map(|bytes| Page::new("application/json", Vary::Nothing, bytes))
+            }
+            View::PastHead { abi, serial } => {
+                let Some(line) = self.line(*abi) else { return Ok(None) };
+                line.past_head(*serial)?.map(|bytes| Page::new("application/json", Vary::Nothing, bytes))
+            }
             View::Package { name } => self.package(name)?,
             View::Admission { filename, format } => self.admission(filename, *format)?,
             View::Home { base } => {
@@ -222,7 +232,7 @@ impl Snapshot {
         let mut listed: Vec<Listed<'_>> = lines
             .iter()
             .rev()
-            .flat_map(|(abi, project)| project.files().map(|entry| Listed { abi: *abi, entry }))
+            .flat_map(|(abi, project)| project.offered().map(|entry| Listed { abi: *abi, entry }))
             .collect();
         listed.sort_by(|one, other| other.entry.version.cmp(&one.entry.version));
         let html = || crate::package_page::package(&self.channel, name, &listed);
@@ -232,7 +242,10 @@ impl Snapshot {
     /// The report of the newest line that has one on this file.
     fn admission(&self, filename: &WheelFilename, format: ReportFormat) -> Result<Option<Page>, ServerError> {
         let lines = self.project(None, filename.name())?;
-        let report = |project: &Project| project.get(filename.as_str()).and_then(|entry| entry.admission_sha256);
+        let report = |project: &Project| {
+            let mut offered = project.offered();
+            offered.find(|entry| entry.filename == *filename).and_then(|entry| entry.admission_sha256)
+        };
         let Some(sha256) = lines.iter().rev().find_map(|(_, project)| report(project)) else { return Ok(None) };
         let object = StoredObject::Admission { sha256 };
         let Some(bytes) = self.store.read(&object)? else { return Ok(None) };

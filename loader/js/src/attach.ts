@@ -2,13 +2,15 @@ import { startCore } from "./core.js";
 import { asLoaderError, LoaderError } from "./errors.js";
 import { AttachedLoader } from "./loader.js";
 import { inspect } from "./runtime.js";
+import { HeadVerifier } from "./signature.js";
 import type { AttachOptions, Loader, PyodideInterface } from "./types.js";
 
 /**
  * Attaches a loader to a running interpreter.
  *
  * @throws {LoaderError} `unsupported_runtime` if the interpreter lacks what the loader builds on,
- *   `invalid_argument` if an option is not of the documented kind
+ *   `invalid_argument` if an option is not of the documented kind, `signature_unsupported` if there are keys and
+ *   no Ed25519
  */
 export async function attach(pyodide: PyodideInterface, options: AttachOptions): Promise<Loader> {
   const repodata = directory(options?.repodata);
@@ -16,8 +18,10 @@ export async function attach(pyodide: PyodideInterface, options: AttachOptions):
   const log = options.log ?? (() => {});
   try {
     const runtime = inspect(pyodide);
+    const { publicKeys } = options;
+    const verifier = publicKeys === undefined ? undefined : await HeadVerifier.create(publicKeys);
     await startCore();
-    return new AttachedLoader(runtime, { repodata, fetch, log });
+    return new AttachedLoader(runtime, { repodata, fetch, log, verifier });
   } catch (error) {
     throw asLoaderError(error, "internal", "cannot attach the loader");
   }

@@ -10,6 +10,14 @@ export type LoaderErrorCode =
   | "http_status"
   /** Bytes have another SHA-256 or size than the repodata or head states. */
   | "hash_mismatch"
+  /** The head is not signed by a key that the page trusts. */
+  | "bad_signature"
+  /** The head is signed, and its time is over. */
+  | "expired_head"
+  /** The head is older than one that was there before. */
+  | "older_head"
+  /** Signatures cannot be checked here: no secure context, or no Ed25519. */
+  | "signature_unsupported"
   /** Head or repodata cannot be read. */
   | "bad_repodata"
   /** The repodata is for another ABI than the interpreter. */

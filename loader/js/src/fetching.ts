@@ -18,7 +18,7 @@ export interface Expected {
 }
 
 /** Fetches a small file of unknown contents. */
-export async function fetchBytes(url: string, fetching: Fetching, cache: RequestCache): Promise<Uint8Array> {
+export async function fetchBytes(url: string, fetching: Fetching, cache: RequestCache): Promise<Uint8Array<ArrayBuffer>> {
   const response = await request(url, fetching, cache);
   try {
     return new Uint8Array(await response.arrayBuffer());
@@ -62,7 +62,7 @@ export async function fetchVerified(
 }
 
 /** The SHA-256 in hexadecimal; by the browser where the page is a secure context. */
-async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+export async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const subtle = globalThis.crypto?.subtle;
   if (subtle === undefined) return sha256(bytes);
   const hash = new Uint8Array(await subtle.digest("SHA-256", bytes));

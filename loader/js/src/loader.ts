@@ -6,6 +6,7 @@ import { installedDistributions } from "./installed.js";
 import { HostLinker, type LinkPlan } from "./linking.js";
 import { Reporter } from "./progress.js";
 import type { Runtime } from "./runtime.js";
+import type { HeadVerifier } from "./signature.js";
 import type { InstalledPackage, InstallOptions, InstallResult, Loader } from "./types.js";
 
 /** Settings of a loader, complete. */
@@ -13,6 +14,8 @@ export interface Settings {
   repodata: string;
   fetch: typeof globalThis.fetch;
   log: (message: string) => void;
+  /** Only where the page has keys. */
+  verifier: HeadVerifier | undefined;
 }
 
 /** What the core says about a wheel to install. */
@@ -137,7 +140,10 @@ export class AttachedLoader implements Loader {
   }
 
   async #readHead(fetching: Fetching): Promise<Repodata> {
-    const head = await fetchBytes(`${this.repodata}head.json`, fetching, "no-cache");
+    const url = `${this.repodata}head.json`;
+    const head = await fetchBytes(url, fetching, "no-cache");
+    const signatures = (sha256: string) => fetchBytes(`${this.repodata}${sha256}.sig.json`, fetching, "default");
+    await this.#settings.verifier?.check(head, signatures, url);
     if (this.#known !== undefined) {
       const known = this.#known;
       call(() => known.setHead(head));

@@ -17,6 +17,12 @@ export interface AttachOptions {
    * `https://packages.example/repodata/2026_0/`. Relative addresses count from the page.
    */
   repodata: string | URL;
+  /**
+   * Ed25519 keys, each 32 bytes as base64, as `pkgsrv channel init` prints them. With keys, a head of the repodata is used
+   * only if one of them has signed it, it has not expired, and it is not older than one that this loader has seen. What
+   * the head names is checked by hash in any case.
+   */
+  publicKeys?: readonly string[];
   /** Replaces `globalThis.fetch`, for credentials and tests. */
   fetch?: typeof globalThis.fetch;
   /** Receives a line for each noteworthy step; without it the loader is silent. */

@@ -102,6 +102,25 @@ pub enum IndexError {
         /// The offered file's digest.
         offered: Digest,
     },
+    /// The name of a deleted file is as taken as that of a published one.
+    #[error(
+        "{filename} was published with SHA-256 {deleted} and deleted, this file has {offered}: \
+         a name never comes to mean other bytes, give the new file another version or build number"
+    )]
+    FilenameDeleted {
+        /// The filename in question.
+        filename: String,
+        /// The deleted file's digest.
+        deleted: Box<Digest>,
+        /// The offered file's digest.
+        offered: Box<Digest>,
+    },
+    /// A status that PEP 792 does not know.
+    #[error("`{found}` is not a project status: expected active, archived, quarantined or deprecated")]
+    InvalidStatus {
+        /// The text as given, shortened.
+        found: String,
+    },
     /// A wheel that the line's runtime cannot load.
     #[error(
         "{filename} does not fit ABI {abi}: its tags are {found}, expected for example {tag}-{tag}-{platform} \

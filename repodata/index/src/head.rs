@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::format::{FORMAT, WHOLE_FORMAT, format_of, from_json, from_json_of, to_json};
 use crate::tree::NodeRef;
-use crate::{Abi, Digest, IndexError, RuntimeInfo};
+use crate::{Abi, Digest, IndexError, RuntimeInfo, UploadTime};
 
 /// Names the current trees of a line. Replacing it is what publishes. It lies at `repodata/{abi}/head.json`, so that the
 /// loader reads the same object that the server does.
@@ -15,6 +15,12 @@ pub struct Head {
     pub abi: Abi,
     /// Grows by one with every publish.
     pub serial: u64,
+    /// When it was made; earlier versions did not note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<UploadTime>,
+    /// From when on readers that check signatures refuse it; only where the channel signs its heads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<UploadTime>,
     /// Address of the blobs, relative to the head's directory; ends in `/`. A wheel is at `{blobs}{sha256}/{filename}`.
     pub blobs: String,
     /// The runtime that the line's wheels are for.
@@ -73,7 +79,8 @@ pub enum StoredHead {
 impl Head {
     /// A head of the current format.
     pub fn new(abi: Abi, serial: u64, blobs: &str, trees: TreeRoots) -> Self {
-        Self { format: FORMAT, abi, serial, blobs: blobs.to_owned(), runtime: RuntimeInfo::of(abi), trees }
+        let (blobs, runtime) = (blobs.to_owned(), RuntimeInfo::of(abi));
+        Self { format: FORMAT, abi, serial, changed: None, expires: None, blobs, runtime, trees }
     }
 
     /// Canonical JSON.
@@ -105,6 +112,22 @@ impl StoredHead {
         match self {
             Self::Trees(head) => head.serial,
             Self::Whole(head) => head.serial,
+        }
+    }
+
+    /// When it was made, if it says so.
+    pub const fn changed(&self) -> Option<&UploadTime> {
+        match self {
+            Self::Trees(head) => head.changed.as_ref(),
+            Self::Whole(_) => None,
+        }
+    }
+
+    /// From when on it is refused by readers that check signatures.
+    pub const fn expires(&self) -> Option<&UploadTime> {
+        match self {
+            Self::Trees(head) => head.expires.as_ref(),
+            Self::Whole(_) => None,
         }
     }
 }

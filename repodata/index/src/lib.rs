@@ -22,10 +22,13 @@ mod environment_lock;
 mod error;
 mod format;
 mod head;
+mod head_signature;
 #[cfg(feature = "markers")]
 mod markers;
 mod name;
+mod project;
 mod project_error;
+mod project_status;
 mod pyodide_lock;
 mod releases;
 mod repodata;
@@ -39,7 +42,7 @@ mod twin;
 mod wheel_filename;
 
 pub use abi::{Abi, AbiFacts};
-pub use channel_index::{ChannelIndex, Inserted, Project};
+pub use channel_index::ChannelIndex;
 pub use closure::{Closure, ClosureError, closure};
 pub use digest::Digest;
 pub use document::DocumentKind;
@@ -48,11 +51,14 @@ pub use environment_lock::{EnvironmentLock, LockedFrom, LockedRelease};
 pub use error::IndexError;
 pub use format::FORMAT;
 pub use head::{Head, ObjectRef, StoredHead, TreeRoots, WholeHead};
+pub use head_signature::{HeadSignature, HeadSignatures, SIGNATURE_DOMAIN};
 #[cfg(feature = "markers")]
 pub use markers::{Dependencies, evaluate};
 pub use name::{ExtraName, PackageName};
 pub use pep440_rs::{Operator, Version, VersionSpecifiers};
+pub use project::{Inserted, Project};
 pub use project_error::{Demand, DemandedBy, MOST_OFFERED, Offered, ProjectError, listed_first, nearest};
+pub use project_status::{ProjectStatus, Status};
 pub use pyodide_lock::{LockInfo, LockedPackage, PyodideLock};
 pub use releases::Releases;
 pub use repodata::{Release, RepodataNode, RuntimeInfo, preferred_release, read_repodata};

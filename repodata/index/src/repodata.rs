@@ -88,7 +88,7 @@ impl Project {
     /// Its releases, newest first: of each version the best wheel, without what the ABI's Python is refused by.
     pub fn releases(&self, abi: Abi) -> Vec<Release> {
         let mut best: BTreeMap<&Version, &FileEntry> = BTreeMap::new();
-        for entry in self.files().filter(|entry| entry.admits_python(abi)) {
+        for entry in self.offered().filter(|entry| entry.admits_python(abi)) {
             let Some(preference) = preference(entry, abi) else { continue };
             best.entry(&entry.version)
                 .and_modify(|chosen| {

@@ -59,11 +59,64 @@ const TABLE: &[Examples] = &[
             ("pkgsrv cache verify --remove", "takes it out, to be made anew when it is needed"),
         ],
     ),
+    ("channel", &[("pkgsrv channel list", "what there is")]),
+    (
+        "channel diff",
+        &[
+            ("pkgsrv channel diff next main", "what main has and next has not, and the other way round"),
+            ("pkgsrv channel diff main@4 main --abi 2026_0", "what happened since serial 4"),
+        ],
+    ),
+    ("channel init", &[("pkgsrv channel init main", "prints the public key, for the option publicKeys of the loader")]),
+    ("channel list", &[("pkgsrv channel list --json", "for a script")]),
+    (
+        "channel promote",
+        &[
+            ("pkgsrv channel promote next main", "all of next's files into main"),
+            ("pkgsrv channel promote next main scipy", "scipy and what it needs"),
+        ],
+    ),
+    (
+        "channel refresh",
+        &[("pkgsrv channel refresh main --head-expiry 30", "from now on, heads are valid for 30 days")],
+    ),
+    (
+        "channel rollback",
+        &[
+            ("pkgsrv channel rollback main", "undoes the last change"),
+            ("pkgsrv channel rollback main --to 4 --abi 2026_0", "one line, back to serial 4"),
+        ],
+    ),
+    (
+        "channel rotate-key",
+        &[
+            ("pkgsrv channel rotate-key main", "a second key; give it to the pages, beside the first"),
+            ("pkgsrv channel rotate-key main --retire-old", "when all of them have it"),
+        ],
+    ),
+    (
+        "channel status",
+        &[
+            ("pkgsrv channel status demo archived --reason unmaintained", "demo takes no more files"),
+            ("pkgsrv channel status demo quarantined --channel next", "and shows none"),
+            ("pkgsrv channel status demo active", "as before"),
+        ],
+    ),
     (
         "completions",
         &[
             ("pkgsrv completions bash > ~/.local/share/bash-completion/completions/pkgsrv", "for bash"),
             ("pkgsrv completions fish > ~/.config/fish/completions/pkgsrv.fish", "for fish"),
+        ],
+    ),
+    (
+        "delete",
+        &[
+            ("pkgsrv delete demo==1.0", "out of the channel main; the bytes stay"),
+            (
+                "pkgsrv delete demo-1.0-py3-none-any.whl --channel next --purge",
+                "with its bytes, if nothing else has it",
+            ),
         ],
     ),
     (
@@ -171,6 +224,7 @@ const TABLE: &[Examples] = &[
     ("toolchain list", &[("pkgsrv toolchain list", "name, versions, directory")]),
     ("toolchain packages", &[("pkgsrv toolchain packages 2026_0", "the Debian packages of the provider debian")]),
     ("toolchain show", &[("pkgsrv toolchain show debian-forky-python3.14-12345678", "every package in it")]),
+    ("unyank", &[("pkgsrv unyank demo==1.0", "offers it again")]),
     (
         "up",
         &[
@@ -192,6 +246,7 @@ const TABLE: &[Examples] = &[
             ("pkgsrv why attrs jsonschema", "by which way jsonschema needs attrs"),
         ],
     ),
+    ("yank", &[("pkgsrv yank demo==1.0 --reason broken", "nobody gets it who does not ask for it by its number")]),
 ];
 
 /// The command with its examples below its help, and so all commands below it.

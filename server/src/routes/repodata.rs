@@ -18,10 +18,23 @@ pub(super) async fn object(State(app): State<Arc<App>>, asked: Asked) -> Result<
         let missing = || format!("nothing has been published for ABI {abi}");
         return asked.view(&app, View::Head { abi }, missing).await;
     }
-    let sha256: Digest = name
-        .strip_suffix(".json")
-        .ok_or_else(HttpError::no_page)?
-        .parse()
-        .map_err(|error: IndexError| HttpError::NotFound(error.to_string()))?;
+    let digest = |text: &str| -> Result<Digest, HttpError> {
+        text.parse().map_err(|error: IndexError| HttpError::NotFound(error.to_string()))
+    };
+    if let Some(sha256) = name.strip_suffix(".sig.json") {
+        let sha256 = digest(sha256)?;
+        return asked.view(&app, View::HeadSignature { abi, sha256 }, || format!("{sha256} is not signed")).await;
+    }
+    let sha256 = digest(name.strip_suffix(".json").ok_or_else(HttpError::no_page)?)?;
     asked.view(&app, View::Node { abi, sha256 }, || format!("there is no repodata {sha256}")).await
+}
+
+/// A head of the line's history.
+pub(super) async fn past_head(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
+    let abi: Abi = asked.parse("abi")?;
+    let name = asked.text("object").unwrap_or_default().strip_suffix(".json").unwrap_or_default();
+    // One spelling: `01` and `+1` name nothing.
+    let serial = name.parse::<u64>().ok().filter(|serial| serial.to_string() == name);
+    let serial = serial.ok_or_else(HttpError::no_page)?;
+    asked.view(&app, View::PastHead { abi, serial }, || format!("there is no head {serial} of ABI {abi}")).await
 }

@@ -33,6 +33,8 @@ pub enum DiskOperation {
     },
     /// The names in a directory are safe: `fsync` of the directory.
     SynchronizeDirectory(PathBuf),
+    /// A file was removed.
+    RemoveFile(PathBuf),
     /// A directory was removed with all that was in it.
     RemoveDirectory(PathBuf),
 }
@@ -106,6 +108,18 @@ impl Disk {
         File::open(path)?.sync_all()?;
         self.tell(|| DiskOperation::SynchronizeDirectory(path.to_owned()));
         Ok(())
+    }
+
+    /// `false` if there is no such file.
+    pub(super) fn remove_file(&self, path: &Path) -> io::Result<bool> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+            Ok(()) => {
+                self.tell(|| DiskOperation::RemoveFile(path.to_owned()));
+                Ok(true)
+            }
+        }
     }
 
     pub(super) fn remove_directory(&self, path: &Path) -> io::Result<()> {

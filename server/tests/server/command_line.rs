@@ -38,6 +38,45 @@ fn publish_refused() {
     assert_snapshot!("publish_without_dependency", run(&["publish", native]));
 }
 
+/// Without the times, which are those of the test.
+fn without_times(text: &str) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_inclusive([' ', '\n', ',', '"']) {
+        let is_time = word.len() > 26 && word.as_bytes()[10] == b'T' && word.as_bytes()[26] == b'Z';
+        words.push(if is_time { format!("[TIME]{}", &word[27..]) } else { word.to_owned() });
+    }
+    words.concat()
+}
+
+#[test]
+fn channels() {
+    let fixture = Fixture::published();
+    let run = |arguments: &[&str]| {
+        let output = program(&fixture).args(arguments).output().unwrap();
+        format!("$ pkgsrv {}\n{}", arguments.join(" "), without_times(&shown(&output, &fixture)))
+    };
+    let session: Vec<String> = [
+        &["channel", "list"][..],
+        &["channel", "promote", "main", "next", "native-code"],
+        &["yank", "helper==1.0", "--reason", "broken"],
+        &["yank", "helper==1.0", "--reason", "broken"],
+        &["channel", "diff", "next", "main"],
+        &["channel", "promote", "main", "next", "--json"],
+        &["unyank", "helper==1.0", "--channel", "next", "--abi", "2026_0", "--json"],
+        &["channel", "rollback", "main"],
+        &["delete", "helper", "--purge"],
+        &["delete", "helper==1.0", "--purge", "--channel", "next", "--json"],
+        &["channel", "status", "native-code", "archived", "--reason", "use another"],
+        &["channel", "diff", "main@1", "main", "--json"],
+        &["channel", "list", "--json"],
+        &["channel", "rollback", "gone"],
+        &["yank", "helper"],
+    ]
+    .map(&run)
+    .to_vec();
+    assert_snapshot!(session.join("\n"));
+}
+
 #[test]
 fn resolve() {
     let fixture = Fixture::published();

@@ -9,9 +9,9 @@ use axum::body::Body;
 use axum::http::{Request, Response};
 use pkgsrv::{
     ChannelName, DataDir, PromptListen, PromptSettings, PublishedLine, ServeSettings, ServerError, Store, Upload,
-    publish,
+    publish, set_status, yank,
 };
-use pkgsrv_index::Abi;
+use pkgsrv_index::{Abi, ProjectStatus, Status};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
@@ -52,6 +52,18 @@ impl Fixture {
         let channel: ChannelName = channel.parse()?;
         let abis: Vec<Abi> = Abi::released().collect();
         publish(&self.store(), &channel, &abis, uploads, noon_of_no_day(), &|_| Ok(None))
+    }
+
+    /// Yanks a release of main, or takes that back.
+    pub fn yank(&self, release: &str, reason: Option<&str>) {
+        let release = release.parse().unwrap();
+        yank(&self.store(), &ChannelName::main(), None, &release, reason, noon_of_no_day()).unwrap();
+    }
+
+    /// Gives a project of main a status.
+    pub fn set_status(&self, name: &str, status: Status, reason: Option<&str>) {
+        let status = ProjectStatus { status, reason: reason.map(str::to_owned) };
+        set_status(&self.store(), &ChannelName::main(), &name.parse().unwrap(), &status, noon_of_no_day()).unwrap();
     }
 
     pub fn settings(&self) -> ServeSettings {

@@ -2,6 +2,7 @@
 
 mod admission;
 mod blobs;
+mod changes;
 mod channels;
 mod command_line;
 mod docker;
@@ -17,6 +18,7 @@ mod publishing;
 mod recipe_import;
 mod reports;
 mod resolve;
+mod signing;
 mod socket;
 mod toolchains;
 mod twins;

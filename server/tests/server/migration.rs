@@ -1,10 +1,10 @@
 //! Data directories that earlier versions wrote.
 
-use pkgsrv::{ChannelName, StoredObject, digest_of, read_line};
+use pkgsrv::{ChannelName, StoredObject, digest_of, read_line, rollback};
 use pkgsrv_index::Abi;
 use serde_json::{Value, json};
 
-use crate::fixture::{Fixture, body, request, send};
+use crate::fixture::{Fixture, body, noon_of_no_day, request, send};
 use crate::wheels::wheel;
 
 type Entry = serde_json::Map<String, Value>;
@@ -26,8 +26,12 @@ pub fn with_whole_documents(change: impl Fn(&mut Entry)) -> Fixture {
     let repodata = |sha256| StoredObject::Repodata { channel: channel.clone(), abi, sha256 };
     let packages = node(repodata(trees.repodata.unwrap().sha256));
     node(repodata(trees.modules.unwrap().sha256));
-    let mut files: serde_json::Map<String, Value> =
-        index["leaf"].as_object().unwrap().values().flat_map(|project| project.as_object().unwrap().clone()).collect();
+    let mut files: serde_json::Map<String, Value> = index["leaf"]
+        .as_object()
+        .unwrap()
+        .values()
+        .flat_map(|project| project["files"].as_object().unwrap().clone())
+        .collect();
     files.values_mut().for_each(|entry| change(entry.as_object_mut().unwrap()));
     let index = json!({ "format": 1, "abi": abi, "files": files }).to_string();
     let runtime = json!({ "name": "pyodide", "version": "314.0.7", "python": "3.14.2" });
@@ -94,4 +98,9 @@ async fn the_next_publish_makes_trees() {
     let after: Vec<&str> = index.files().map(|entry| entry.filename.as_str()).collect();
     assert_eq!(after.len(), names.len() + 1);
     assert!(names.iter().all(|name| after.contains(&name.as_str())));
+    // The head before is kept as it was, and can be gone back to.
+    let main = ChannelName::main();
+    let changed = rollback(&fixture.store(), &main, None, None, noon_of_no_day()).unwrap();
+    assert_eq!(changed[0].difference.deleted, ["later-1.0-py3-none-any.whl"]);
+    assert_eq!(line(&fixture).trees().repodata, line(&Fixture::published()).trees().repodata);
 }

@@ -1,6 +1,8 @@
 //! Pages of the main channel, shown whole.
 
 use insta::assert_snapshot;
+use pkgsrv::{ChannelName, read_line};
+use pkgsrv_index::{Abi, Status};
 
 use crate::fixture::{Fixture, get, request, send, shown, summary};
 
@@ -81,6 +83,43 @@ async fn lockfile_repodata_and_home() {
     // Who read the head before a publish still gets what it named.
     fixture.publish("main", &[crate::wheels::wheel("later-1.0-py3-none-any.whl", "")]).unwrap();
     assert_snapshot!("repodata_of_an_earlier_head", get(&app, &address, &[]).await);
+}
+
+#[tokio::test]
+async fn a_yanked_file_is_marked_and_not_locked() {
+    let fixture = Fixture::published();
+    let app = fixture.app();
+    fixture.yank("helper==1.0", Some("breaks \"everything\""));
+    assert_snapshot!("yanked_json", get(&app, "/simple/helper/", &[MICROPIP]).await);
+    assert_snapshot!("yanked_html", get(&app, "/simple/helper/", &["Accept: text/html"]).await);
+    assert_snapshot!("yanked_lockfile", get(&app, "/pyodide/2026_0/pyodide-lock.json", &[]).await);
+    let head = get(&app, "/repodata/2026_0/head.json", &[]).await;
+    let repodata = head.split("\"repodata\":{\"sha256\":\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_snapshot!("yanked_repodata", get(&app, &format!("/repodata/2026_0/{repodata}.json"), &[]).await);
+    fixture.yank("helper==1.0", None);
+    let again = get(&app, "/repodata/2026_0/head.json", &[]).await;
+    assert!(!again.contains(repodata), "unyanked, it is as it was");
+}
+
+#[tokio::test]
+async fn a_status_is_shown_and_a_quarantine_hides() {
+    let fixture = Fixture::published();
+    let app = fixture.app();
+    fixture.set_status("helper", Status::Archived, Some("use <native>"));
+    assert_snapshot!("archived_json", get(&app, "/simple/helper/", &[MICROPIP]).await);
+    assert_snapshot!("archived_html", get(&app, "/simple/helper/", &["Accept: text/html"]).await);
+    fixture.set_status("helper", Status::Quarantined, None);
+    assert_snapshot!("quarantined_json", get(&app, "/simple/helper/", &[MICROPIP]).await);
+    assert_snapshot!("quarantined_html", get(&app, "/simple/helper/", &["Accept: text/html"]).await);
+    for path in ["/simple/", "/pyodide/2026_0/pyodide-lock.json", "/packages/"] {
+        assert!(!get(&app, path, &[MICROPIP]).await.contains("helper-1.0"), "{path}");
+    }
+    assert_eq!(summary(&app, "GET", "/packages/helper/", &[], &[]).await, "404 ");
+    let line = read_line(&fixture.store(), &ChannelName::main(), Abi::preferred()).unwrap();
+    assert_eq!(line.releases(&"helper".parse().unwrap()).unwrap(), None);
+    assert!(line.bringing(&"helper".to_owned()).unwrap().is_empty());
+    fixture.set_status("helper", Status::Active, None);
+    assert_eq!(summary(&app, "GET", "/packages/helper/", &[], &[]).await, "200 ");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use pkgsrv::{
     ChannelName, DataDir, DiskOperation, PromptListen, PromptSettings, ServeSettings, Store, StoredObject, Upload,
-    publish, read_line,
+    delete, init_signing, promote, publish, read_line, refresh, rollback, yank,
 };
 use pkgsrv_builder::AdmissionReport;
 use pkgsrv_index::{Abi, ContentCoding};
@@ -22,15 +22,21 @@ use crate::wheels::{documented, helper, native, wheel};
 /// What was published when, for comparing with what readers find: channel and filenames.
 const CHANNELS: [&str; 2] = ["main", "next"];
 
-/// A publish after another into one store, with every operation that it made, in order.
+/// One publish after another into one store, then whatever else changes channels, with every operation that was made, in
+/// order.
 fn recorded() -> (TempDir, Vec<DiskOperation>) {
-    let directory = tempfile::tempdir().unwrap();
+    let (directory, keys) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let operations = Arc::new(Mutex::new(Vec::new()));
     let watching = Arc::clone(&operations);
     let store = Store::watched(
         DataDir::new(directory.path()).store().root(),
         Arc::new(move |operation| watching.lock().unwrap().push(operation)),
-    );
+    )
+    .with_keys(keys.path());
+    let (main, next) = (ChannelName::main(), "next".parse::<ChannelName>().unwrap());
+    let now = noon_of_no_day();
+    // One of the two channels signs.
+    init_signing(&store, &next, 90, now).unwrap();
     let publish = |channel: &str, uploads: &[Upload]| {
         let channel: ChannelName = channel.parse().unwrap();
         let abis: Vec<Abi> = Abi::released().collect();
@@ -43,6 +49,13 @@ fn recorded() -> (TempDir, Vec<DiskOperation>) {
     // Another channel shares the blobs.
     publish("next", &[documented(helper()), wheel("fresh-2.0-py3-none-any.whl", "")]);
     publish("main", &[wheel("second-1.1-py3-none-any.whl", "Requires-Dist: helper\n")]);
+    yank(&store, &main, None, &"helper==1.0".parse().unwrap(), Some("broken"), now).unwrap();
+    promote(&store, &next, &main, None, &[], now).unwrap();
+    delete(&store, &next, None, &"fresh".parse().unwrap(), false, now).unwrap();
+    let deletion = delete(&store, &main, None, &"second==1.0".parse().unwrap(), true, now).unwrap();
+    assert!(deletion.purged[0].removed.len() >= 2);
+    rollback(&store, &next, None, None, now).unwrap();
+    refresh(&store, &next, None, now).unwrap();
     drop(store);
     let operations = operations.lock().unwrap().clone();
     (directory, operations)
@@ -74,6 +87,7 @@ impl Replica {
                 fs::write(self.place(path), there).unwrap();
             }
             DiskOperation::Rename { from, to } => fs::rename(self.place(from), self.place(to)).unwrap(),
+            DiskOperation::RemoveFile(path) => fs::remove_file(self.place(path)).unwrap(),
             DiskOperation::RemoveDirectory(path) => fs::remove_dir_all(self.place(path)).unwrap(),
             DiskOperation::SynchronizeFile(_) | DiskOperation::SynchronizeDirectory(_) => {}
         }
@@ -97,6 +111,11 @@ fn tree(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
+/// How a yanked file is noted.
+fn noted(filename: &str, is_yanked: bool) -> String {
+    if is_yanked { format!("{filename} (yanked)") } else { filename.to_owned() }
+}
+
 /// What a reader of the store's files finds in a channel: filenames. Everything that is named must be there, with the
 /// bytes that its name promises.
 pub fn whole(store: &Store, channel: &str) -> BTreeSet<String> {
@@ -104,20 +123,27 @@ pub fn whole(store: &Store, channel: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for abi in Abi::known() {
         let line = read_line(store, &channel, abi).unwrap();
+        if line.expires().is_some() {
+            let head = pkgsrv::digest_of(line.head_bytes().unwrap());
+            assert!(line.head_signature(head).unwrap().is_some(), "a head that expires is signed");
+        }
+        let kept = line.past_head(line.serial()).unwrap();
+        assert_eq!(kept.as_deref(), line.head_bytes(), "the history ends with the present head");
         let index = line.index().unwrap();
         // The trees that loaders read are of the same state.
         let offered: BTreeSet<String> = index
             .projects()
             .keys()
             .flat_map(|name| line.releases(name).unwrap().unwrap_or_default())
-            .map(|release| release.filename.to_string())
+            .map(|release| noted(release.filename.as_str(), release.yanked.is_some()))
             .collect();
         for (name, release) in line.newest().unwrap() {
             for module in &release.imports {
                 assert!(line.bringing(module).unwrap().contains(&name), "{module} is not found in {name}");
             }
         }
-        let listed: BTreeSet<String> = index.files().map(|entry| entry.filename.to_string()).collect();
+        let listed: BTreeSet<String> =
+            index.files().map(|entry| noted(entry.filename.as_str(), entry.yanked.is_some())).collect();
         assert_eq!(offered, listed, "repodata and index are of one state");
         for entry in index.files() {
             let (sha256, filename) = (entry.sha256, entry.filename.clone());
@@ -183,7 +209,7 @@ async fn served(data: &Path, channel: &str) -> BTreeSet<String> {
             assert_eq!(pkgsrv::digest_of(&wheel).to_string(), file["hashes"]["sha256"].as_str().unwrap());
             let (_, metadata) = get(&format!("{path}.metadata")).await;
             assert_eq!(pkgsrv::digest_of(&metadata).to_string(), file["core-metadata"]["sha256"].as_str().unwrap());
-            in_simple.insert(file["filename"].as_str().unwrap().to_owned());
+            in_simple.insert(noted(file["filename"].as_str().unwrap(), !file["yanked"].is_null()));
         }
     }
     for abi in Abi::released() {
@@ -211,19 +237,24 @@ async fn served(data: &Path, channel: &str) -> BTreeSet<String> {
     in_simple
 }
 
-/// The states that the publishes of [`recorded`] led through, per channel.
+/// The states that [`recorded`] led through, per channel.
 fn expected_states(channel: &str) -> Vec<BTreeSet<String>> {
     let files = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
     let native = "native_code-1.2.3-cp314-cp314-pyemscripten_2026_0_wasm32.whl";
     let (helper, second) = ("helper-1.0-py3-none-any.whl", "second-1.0-py3-none-any.whl");
+    let (yanked, newer, fresh) =
+        ("helper-1.0-py3-none-any.whl (yanked)", "second-1.1-py3-none-any.whl", "fresh-2.0-py3-none-any.whl");
     match channel {
         "main" => vec![
             files(&[]),
             files(&[helper]),
             files(&[helper, native, second]),
-            files(&[helper, native, second, "second-1.1-py3-none-any.whl"]),
+            files(&[helper, native, second, newer]),
+            files(&[yanked, native, second, newer]),
+            files(&[yanked, native, second, newer, fresh]),
+            files(&[yanked, native, newer, fresh]),
         ],
-        _ => vec![files(&[]), files(&["fresh-2.0-py3-none-any.whl", helper])],
+        _ => vec![files(&[]), files(&[fresh, helper]), files(&[helper]), files(&[fresh, helper])],
     }
 }
 
@@ -344,6 +375,7 @@ impl Durable {
                     settle(&mut self.names, change);
                 }
             }
+            DiskOperation::RemoveFile(path) => self.name(path, None),
             DiskOperation::RemoveDirectory(path) => {
                 let below: Vec<PathBuf> = self.live.keys().filter(|name| name.starts_with(path)).cloned().collect();
                 for name in below.iter().rev() {

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::{API_VERSION, File, ProjectList, ProjectPage};
+use crate::ProjectStatus;
 
 /// Text with the characters replaced that HTML gives a meaning, inside quoted attributes too.
 pub struct Escaped<'a>(pub &'a str);
@@ -21,17 +22,31 @@ impl fmt::Display for Escaped<'_> {
 }
 
 /// A page around a list of anchors.
-fn page<T: fmt::Display>(title: &str, anchors: impl Iterator<Item = T>) -> String {
+fn page<T: fmt::Display>(title: &str, status: &ProjectStatus, anchors: impl Iterator<Item = T>) -> String {
     let title = Escaped(title);
     let mut text = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"pypi:repository-version\" content=\"{API_VERSION}\">\n\
-         <title>{title}</title>\n</head>\n<body>\n<h1>{title}</h1>\n"
+         <meta name=\"pypi:repository-version\" content=\"{API_VERSION}\">\n{}\
+         <title>{title}</title>\n</head>\n<body>\n<h1>{title}</h1>\n",
+        status_meta(status)
     );
     for anchor in anchors {
         let _infallible = writeln!(text, "{anchor}<br>");
     }
     text.push_str("</body>\n</html>\n");
+    text
+}
+
+/// What [PEP 792](https://peps.python.org/pep-0792/) has in the head of a page; nothing of a plain project.
+fn status_meta(status: &ProjectStatus) -> String {
+    if status.is_plain() {
+        return String::new();
+    }
+    let mut text = format!("<meta name=\"pypi:project-status\" content=\"{}\">\n", status.status);
+    if let Some(reason) = &status.reason {
+        let reason = Escaped(reason);
+        let _infallible = writeln!(text, "<meta name=\"pypi:project-status-reason\" content=\"{reason}\">");
+    }
     text
 }
 
@@ -59,13 +74,13 @@ impl ProjectList {
     /// The page as HTML; its links are relative.
     pub fn to_html(&self) -> String {
         let link = |name| format!("<a href=\"{name}/\">{name}</a>");
-        page("Simple index", self.names().map(link))
+        page("Simple index", &ProjectStatus::default(), self.names().map(link))
     }
 }
 
 impl ProjectPage {
     /// The page as HTML.
     pub fn to_html(&self) -> String {
-        page(&format!("Links for {}", self.name()), self.files().iter().map(Anchor))
+        page(&format!("Links for {}", self.name()), self.status(), self.files().iter().map(Anchor))
     }
 }

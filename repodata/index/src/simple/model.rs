@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::API_VERSION;
 use crate::format::to_json;
-use crate::{Abi, Digest, FileEntry, PackageName, Project, UploadTime, VersionSpecifiers};
+use crate::{Abi, Digest, FileEntry, PackageName, Project, ProjectStatus, Status, UploadTime, VersionSpecifiers};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Meta {
@@ -31,9 +31,12 @@ struct ProjectLink {
 
 /// The page at `/simple/{name}/`: every file of one project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct ProjectPage {
     meta: Meta,
     name: PackageName,
+    #[serde(skip_serializing_if = "ProjectStatus::is_plain")]
+    project_status: ProjectStatus,
     files: Vec<File>,
     versions: Vec<Version>,
 }
@@ -111,26 +114,32 @@ impl ProjectList {
 }
 
 impl ProjectPage {
-    /// One project's files in several lines together, by version and filename; `None` if there are none. A file counts
-    /// where its line's Python is admitted. `blobs` is the absolute address of the blobs, ending in `/`.
+    /// One project's files in several lines together, by version and filename; `None` if there is nothing to tell of it.
+    /// A file counts where its line's Python is admitted. Of the lines' statuses the strictest holds, and where that is
+    /// quarantined, no file is offered. `blobs` is the absolute address of the blobs, ending in `/`.
     pub fn new<'a>(
         name: &PackageName,
         lines: impl IntoIterator<Item = (Abi, &'a Project)>,
         blobs: &str,
     ) -> Option<Self> {
+        let lines: Vec<(Abi, &Project)> = lines.into_iter().collect();
+        let project_status = lines.iter().map(|(_, project)| project.status()).max().cloned().unwrap_or_default();
+        let is_hidden = project_status.status == Status::Quarantined;
         // A pure wheel is in several lines and listed once.
         let entries: BTreeMap<(&Version, &str), &FileEntry> = lines
             .into_iter()
-            .flat_map(|(abi, project)| project.files().filter(move |entry| entry.admits_python(abi)))
+            .filter(|_| !is_hidden)
+            .flat_map(|(abi, project)| project.offered().filter(move |entry| entry.admits_python(abi)))
             .map(|entry| ((&entry.version, entry.filename.as_str()), entry))
             .collect();
-        if entries.is_empty() {
+        if entries.is_empty() && project_status.is_plain() {
             return None;
         }
         let versions: BTreeSet<&Version> = entries.keys().map(|(version, _)| *version).collect();
         Some(Self {
             meta: META,
             name: name.clone(),
+            project_status,
             files: entries.values().map(|entry| File::from_entry(entry, blobs)).collect(),
             versions: versions.into_iter().cloned().collect(),
         })
@@ -139,6 +148,11 @@ impl ProjectPage {
     /// The project.
     pub fn name(&self) -> &PackageName {
         &self.name
+    }
+
+    /// Its status.
+    pub const fn status(&self) -> &ProjectStatus {
+        &self.project_status
     }
 
     /// Its files, oldest version first.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use pkgsrv_index::tree::{ChangedTree, Changes, Found, LeafLimits, Node, NodeRef, Position, change, find, for_each};
+use pkgsrv_index::tree::{
+    ChangedTree, Changes, Differences, Found, LeafLimits, Node, NodeRef, Position, change, differences, find, for_each,
+};
 use pkgsrv_index::{Digest, IndexError};
 use proptest::prelude::*;
 
@@ -30,6 +32,21 @@ impl Objects {
     fn whole(&mut self, map: &Map) -> Option<NodeRef> {
         let changes = map.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect();
         self.change(None, changes).root
+    }
+
+    /// What differs, and how many nodes had to be read to know it.
+    fn differences(&self, one: Option<&NodeRef>, other: Option<&NodeRef>) -> (Differences<String, String>, u32) {
+        let read = std::cell::Cell::new(0);
+        let mut bring = |reference: &NodeRef| {
+            read.set(read.get() + 1);
+            self.read(reference)
+        };
+        let mut bring_other = |reference: &NodeRef| {
+            read.set(read.get() + 1);
+            self.read(reference)
+        };
+        let found = differences(one, other, &mut bring, &mut bring_other).unwrap();
+        (found, read.get())
     }
 
     fn entries(&self, root: Option<&NodeRef>) -> Map {
@@ -82,6 +99,18 @@ fn a_search_names_the_node_that_it_lacks() {
 }
 
 #[test]
+fn equal_parts_of_two_trees_are_not_read() {
+    let mut objects = Objects::default();
+    let root = objects.whole(&map(0..2000));
+    let changed = objects.change(root.as_ref(), BTreeMap::from([("name-7".to_owned(), Some("new".to_owned()))])).root;
+    let (found, read) = objects.differences(root.as_ref(), changed.as_ref());
+    let before = format!("{:0900}", 7);
+    assert_eq!(found, BTreeMap::from([("name-7".to_owned(), (Some(before), Some("new".to_owned())))]));
+    assert_eq!(read, 2 * 4, "two ways of four nodes");
+    assert_eq!(objects.differences(root.as_ref(), root.as_ref()), (BTreeMap::new(), 0));
+}
+
+#[test]
 fn refused_nodes() {
     let messages: Vec<String> = [
         r#"{"format":2}"#,
@@ -110,6 +139,29 @@ fn a_chain_without_end_is_refused() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// What is told to differ is what differs, whatever the shapes of the two trees.
+    #[test]
+    fn differences_are_those_of_the_maps(
+        one in proptest::collection::btree_set(0u32..300, 0..300),
+        other in proptest::collection::btree_set(0u32..300, 0..300),
+    ) {
+        let mut objects = Objects::default();
+        let one = map(one);
+        let mut other = map(other);
+        // Some that both have are of other values.
+        for (_, value) in other.iter_mut().step_by(7) {
+            value.push('!');
+        }
+        let mut expected = Differences::new();
+        for key in one.keys().chain(other.keys()) {
+            if one.get(key) != other.get(key) {
+                expected.insert(key.clone(), (one.get(key).cloned(), other.get(key).cloned()));
+            }
+        }
+        let (first, second) = (objects.whole(&one), objects.whole(&other));
+        prop_assert_eq!(objects.differences(first.as_ref(), second.as_ref()).0, expected);
+    }
 
     /// However it came to be, a tree of the same entries has the same root.
     #[test]

@@ -1,0 +1,86 @@
+//! Removing the bytes of deleted wheels, once nothing current names them.
+
+use std::collections::BTreeSet;
+
+use pkgsrv_index::{Abi, Digest, WheelFilename};
+use serde::Serialize;
+
+use super::delete::MeantFile;
+use crate::channel::{Line, read_line};
+use crate::object::objects_of;
+use crate::store::PublishLock;
+use crate::{ChannelName, ServerError, Store, StoredObject};
+
+/// What became of the bytes of a wheel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Purged {
+    /// The wheel.
+    pub filename: WheelFilename,
+    /// Its SHA-256.
+    pub sha256: Digest,
+    /// Objects that were removed, by their path in the store; reports and documents are not among them, others may name
+    /// the same.
+    pub removed: Vec<String>,
+    /// The lines that name the wheel, for which it was kept.
+    pub kept_for: Vec<KeptFor>,
+}
+
+/// A line that names a wheel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeptFor {
+    /// The channel.
+    pub channel: String,
+    /// The line.
+    pub abi: Abi,
+}
+
+/// Removes the blobs of these wheels, which `lines` had before, as far as no current line of any channel names them.
+/// Heads of the past that name one can not be rolled back to any more.
+pub(super) fn purge(
+    store: &Store,
+    lock: &PublishLock,
+    lines: &[Line],
+    files: &[MeantFile],
+) -> Result<Vec<Purged>, ServerError> {
+    let channels = store.channels()?;
+    let mut purged = Vec::new();
+    for file in files {
+        let Named { kept_for, objects: named } = named(store, &channels, file)?;
+        let mut removed = Vec::new();
+        if kept_for.is_empty() {
+            let objects = file.objects(lines)?;
+            // Another wheel of this name may have the same twin.
+            for object in objects.iter().filter(|object| !named.contains(&object.path())) {
+                if store.remove(lock, object)? {
+                    removed.push(object.path());
+                }
+            }
+        }
+        purged.push(Purged { filename: file.filename.clone(), sha256: file.sha256, removed, kept_for });
+    }
+    Ok(purged)
+}
+
+/// What current lines name under a filename.
+#[derive(Default)]
+struct Named {
+    /// The lines that name the very wheel.
+    kept_for: Vec<KeptFor>,
+    /// Paths of all objects.
+    objects: BTreeSet<String>,
+}
+
+fn named(store: &Store, channels: &[ChannelName], file: &MeantFile) -> Result<Named, ServerError> {
+    let mut named = Named::default();
+    for channel in channels {
+        for abi in Abi::known() {
+            let project = read_line(store, channel, abi)?.project(file.filename.name())?;
+            let Some(entry) = project.get(file.filename.as_str()) else { continue };
+            named.objects.extend(objects_of(entry).iter().map(StoredObject::path));
+            if entry.sha256 == file.sha256 {
+                named.kept_for.push(KeptFor { channel: channel.to_string(), abi });
+            }
+        }
+    }
+    Ok(named)
+}

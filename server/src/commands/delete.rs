@@ -1,0 +1,54 @@
+//! `pkgsrv delete`.
+
+use std::time::SystemTime;
+
+use anyhow::Result;
+use pkgsrv::{ChannelName, Deletion, KeptFor, Purged, Target, delete};
+use serde_json::json;
+
+use super::channel::{LineArgs, tell};
+use super::print_json;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Delete {
+    /// What to delete: all files of a project, of a version, or one file
+    #[arg(value_name = "NAME[==VERSION]|FILENAME")]
+    target: Target,
+    /// The channel
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    channel: ChannelName,
+    /// Remove the bytes too, where no line of any channel names them now; earlier states that name them cannot be rolled
+    /// back to any more
+    #[arg(long)]
+    purge: bool,
+    #[command(flatten)]
+    line: LineArgs,
+}
+
+impl Delete {
+    pub(crate) fn run(self) -> Result<()> {
+        let Self { target, channel, purge, line } = self;
+        let store = line.data.data_dir().store();
+        let Deletion { lines, purged } = delete(&store, &channel, line.abi, &target, purge, SystemTime::now())?;
+        if line.output.json {
+            return print_json(&json!({ "channel": channel.to_string(), "lines": lines, "purged": purged }));
+        }
+        tell(&channel, &lines, line.output)?;
+        for file in &purged {
+            println!("{}", told(file));
+        }
+        Ok(())
+    }
+}
+
+fn told(purged: &Purged) -> String {
+    let Purged { filename, removed, kept_for, .. } = purged;
+    if !kept_for.is_empty() {
+        let lines: Vec<String> = kept_for.iter().map(|KeptFor { channel, abi }| format!("{channel} {abi}")).collect();
+        return format!("kept the bytes of {filename}, which is in {}", lines.join(", "));
+    }
+    if removed.is_empty() {
+        return format!("the bytes of {filename} were removed before");
+    }
+    format!("removed the bytes of {filename}; earlier states that have it cannot be rolled back to any more")
+}
