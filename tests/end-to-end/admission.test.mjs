@@ -130,9 +130,10 @@ test("real wheels are admitted, and their reports are served with them", async (
   try {
     const repodata = `${server.base}/repodata/${abi}/`;
     const head = await (await fetch(`${repodata}head.json`)).json();
-    const { packages } = await (await fetch(`${repodata}${head.repodata.sha256}.json`)).json();
+    const { leaf: packages } = await (await fetch(`${repodata}${head.repodata.sha256}.json`)).json();
     const index = join(data, "store/index", abi, `${head.index.sha256}.json`);
-    const { files } = JSON.parse(readFileSync(index, "utf8"));
+    const { leaf: projects } = JSON.parse(readFileSync(index, "utf8"));
+    const files = Object.assign({}, ...Object.values(projects).map((project) => project.files));
     for (const name of ["markupsafe", "numpy", "pydantic-core", "pyyaml"]) {
       const [{ filename }] = packages[name];
       const address = `${server.base}/packages/${name}/`;

@@ -77,8 +77,8 @@ test("a package that is built anew is served instead of the one before, under a 
     try {
       const repodata = `${server.base}/repodata/2026_0/`;
       const head = await (await fetch(`${repodata}head.json`)).json();
-      const { packages } = await (await fetch(`${repodata}${head.repodata.sha256}.json`)).json();
-      return packages.demo.map((release) => release.filename);
+      const { leaf } = await (await fetch(`${repodata}${head.repodata.sha256}.json`)).json();
+      return leaf.demo.map((release) => release.filename);
     } finally {
       await server.stop();
       upstream.stop();

@@ -11,6 +11,9 @@ use super::{Place, wheel};
 use crate::bench::row::{Row, median};
 use crate::command::prepare;
 
+/// After this the list of all projects has not followed.
+const LONGEST_LAG: Duration = Duration::from_mins(2);
+
 /// What a loader that wants ten packages reads.
 #[derive(Debug, Deserialize)]
 struct Closure {
@@ -87,7 +90,7 @@ fn lag(place: &Place, server: &Running, data: &std::path::Path, run: u64) -> Res
     let published = Instant::now();
     while !has(&name)? {
         std::thread::sleep(Duration::from_millis(100));
-        ensure!(published.elapsed() < Duration::from_secs(120), "the list of all projects does not follow");
+        ensure!(published.elapsed() < LONGEST_LAG, "the list of all projects does not follow");
     }
     Ok((first, published.elapsed().as_secs_f64()))
 }
