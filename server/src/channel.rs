@@ -182,6 +182,28 @@ impl Line {
         self.node(Tree::Published, node)
     }
 
+    /// The bytes of one of its nodes, stored or not.
+    pub(crate) fn object_bytes(&self, object: &StoredObject) -> Result<Vec<u8>, ServerError> {
+        let (StoredObject::Index { sha256, .. } | StoredObject::Repodata { sha256, .. }) = object else {
+            let path = self.store.file(object);
+            return Err(ServerError::Read { path, source: io::ErrorKind::InvalidInput.into() });
+        };
+        match self.unsaved.as_ref().and_then(|unsaved| unsaved.get(*sha256)) {
+            Some(bytes) => Ok(bytes.to_vec()),
+            None => self.read_checked(object, *sha256),
+        }
+    }
+
+    /// The projects that have files; reads all of the index.
+    pub(crate) fn index_names(&self) -> Result<BTreeSet<PackageName>, ServerError> {
+        let mut names = BTreeSet::new();
+        let mut visit = |name: PackageName, _: IgnoredAny| {
+            names.insert(name);
+        };
+        self.walk(Tree::Index, self.trees.index.as_ref(), &mut visit)?;
+        Ok(names)
+    }
+
     fn object(&self, tree: Tree, sha256: Digest) -> StoredObject {
         let (channel, abi) = (self.channel.clone(), self.abi);
         match tree {

@@ -16,6 +16,7 @@ mod error;
 mod home;
 mod html;
 mod http;
+mod named;
 mod object;
 mod package_page;
 mod prompt;
@@ -24,6 +25,7 @@ mod resolution;
 mod routes;
 mod settings;
 mod store;
+mod transfer;
 mod trees;
 mod upload;
 mod views;
@@ -45,4 +47,7 @@ pub use settings::{
     PromptUrl, ProviderArgs, ServeSettings, ToolchainArgs, log_filter, terminal_kind, wants_colour,
 };
 pub use store::{DiskOperation, DiskWatch, PublishLock, Store, digest_of};
+pub use transfer::{
+    Export, ExportedLine, Mirror, MirroredLine, Place, Source, Target, TargetWatch, TransferError, export, mirror,
+};
 pub use upload::Upload;

@@ -6,10 +6,12 @@
 //! equal bytes and so one digest.
 
 mod change;
+mod difference;
 mod node;
 mod read;
 
 pub use change::{ChangedTree, Changes, WrittenNode, change};
+pub use difference::{Difference, difference};
 pub use node::{Node, NodeRef, Position};
 pub use read::{Found, find, for_each};
 

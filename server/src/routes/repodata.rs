@@ -1,4 +1,4 @@
-//! Head and repodata for our loader.
+//! Head and repodata for our loader, and the index for mirrors.
 
 use std::sync::Arc;
 
@@ -7,8 +7,10 @@ use axum::response::Response;
 use pkgsrv_index::{Abi, Digest, IndexError};
 
 use super::Asked;
+use crate::StoredObject;
 use crate::http::App;
 use crate::http::error::HttpError;
+use crate::http::stream::{self, FileHeaders};
 use crate::views::View;
 
 pub(super) async fn object(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
@@ -18,10 +20,19 @@ pub(super) async fn object(State(app): State<Arc<App>>, asked: Asked) -> Result<
         let missing = || format!("nothing has been published for ABI {abi}");
         return asked.view(&app, View::Head { abi }, missing).await;
     }
-    let sha256: Digest = name
-        .strip_suffix(".json")
-        .ok_or_else(HttpError::no_page)?
-        .parse()
-        .map_err(|error: IndexError| HttpError::NotFound(error.to_string()))?;
+    let sha256 = digest(name)?;
     asked.view(&app, View::Node { abi, sha256 }, || format!("there is no repodata {sha256}")).await
+}
+
+/// A node of the index, which mirrors read.
+pub(super) async fn index(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
+    let (channel, abi) = (asked.channel()?, asked.parse("abi")?);
+    let object = StoredObject::Index { channel, abi, sha256: digest(asked.text("object").unwrap_or_default())? };
+    let about = FileHeaders { content_type: object.content_type(), policy: object.cache_policy(), etag: object.etag() };
+    Ok(stream::file(&app.channels.store().file(&object), about, &asked.method, &asked.headers).await)
+}
+
+fn digest(name: &str) -> Result<Digest, HttpError> {
+    let digest = name.strip_suffix(".json").ok_or_else(HttpError::no_page)?;
+    digest.parse().map_err(|error: IndexError| HttpError::NotFound(error.to_string()))
 }
