@@ -113,9 +113,7 @@ impl Exported {
     }
 
     pub(crate) fn as_json(&self) -> serde_json::Value {
-        let line = |line: &ExportedLine| {
-            json!({ "abi": line.abi.to_string(), "changed": line.changed, "serial": line.serial })
-        };
+        let line = |line: &ExportedLine| json!({ "abi": line.abi.to_string(), "changed": line.changed, "serial": line.serial });
         let lines: Vec<_> = self.lines.iter().map(line).collect();
         json!({ "bytes": self.bytes, "channel": self.channel.to_string(), "lines": lines, "objects": self.objects })
     }

@@ -112,7 +112,9 @@ pub enum TransferError {
         remedy: &'static str,
     },
     /// Other bytes than the digest promises.
-    #[error("{object} from {place} is damaged: expected SHA-256 {expected}, its bytes have {found}; nothing of it was kept")]
+    #[error(
+        "{object} from {place} is damaged: expected SHA-256 {expected}, its bytes have {found}; nothing of it was kept"
+    )]
     Damaged {
         /// The place.
         place: String,

@@ -11,11 +11,11 @@ use pkgsrv_index::{Abi, PackageName};
 
 use self::files::Files;
 use self::line::LineExport;
+use super::TransferError;
 use super::history;
 use super::marker::Marker;
 use super::pages::{PageOf, Pages};
 use super::target::{NotReplaced, Put, Sent, Serving, Target};
-use super::TransferError;
 use crate::channel::{Line, read_line};
 use crate::named::objects_of_file;
 use crate::{BaseUrl, ChannelName, DataDir, ServerError, StoredObject};
@@ -118,12 +118,7 @@ impl Export<'_> {
     }
 
     /// Writes; the key of a head that another program has replaced meanwhile, if there is one.
-    fn carry_out(
-        &self,
-        planned: &Planned,
-        target: &Target,
-        all: &mut Sent,
-    ) -> Result<Option<String>, TransferError> {
+    fn carry_out(&self, planned: &Planned, target: &Target, all: &mut Sent) -> Result<Option<String>, TransferError> {
         let Planned { lines, exports, marker, before, files } = planned;
         let is_same_pages = before.as_ref().is_some_and(|before| before.has_pages_of(marker));
         if !is_same_pages {

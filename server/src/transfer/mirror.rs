@@ -12,9 +12,9 @@ use pkgsrv_index::{
 };
 
 use self::nodes::Nodes;
+use super::TransferError;
 use super::history::{self, State, against};
 use super::source::{Source, Wanted};
-use super::TransferError;
 use crate::channel::{Line, read_line};
 use crate::named::objects_of_file;
 use crate::store::PublishLock;
@@ -90,7 +90,8 @@ impl Mirror<'_> {
     fn head(&self, source: &Source, abi: Abi) -> Result<Option<TheirHead>, TransferError> {
         let key = self.head_object(abi).path();
         let Some(bytes) = source.get(&key)? else { return Ok(None) };
-        let unusable = |source: pkgsrv_index::IndexError, place| TransferError::Format { place, object: key.clone(), source };
+        let unusable =
+            |source: pkgsrv_index::IndexError, place| TransferError::Format { place, object: key.clone(), source };
         let head = StoredHead::from_bytes(&bytes).map_err(|error| unusable(error, source.place()))?;
         let expected = self.channel.blobs_from_view();
         match head {
@@ -137,7 +138,9 @@ impl Mirror<'_> {
             nodes.write(&lock)?;
             store.write(&lock, &self.head_object(abi), &their.bytes)?;
             task.done(&format!("{} for ABI {abi}: {fetched} objects fetched", source.place()));
-            let known = |file: &FileEntry| projects.get(&file.name).and_then(|(before, _)| before.as_ref()?.get(file.filename.as_str()));
+            let known = |file: &FileEntry| {
+                projects.get(&file.name).and_then(|(before, _)| before.as_ref()?.get(file.filename.as_str()))
+            };
             let added = history::gained(&projects).filter(|file| known(file).is_none());
             return Ok(MirroredLine { abi, serial, added: added.map(|file| file.filename.clone()).collect(), fetched });
         }

@@ -35,8 +35,10 @@ impl Pages<'_> {
                 (list.to_json(), list.to_html())
             }
             Some(name) => {
-                let projects: Vec<(Abi, Project)> =
-                    self.lines_of(page.abi).map(|line| Ok((line.abi(), line.project(name)?))).collect::<Result<_, TransferError>>()?;
+                let projects: Vec<(Abi, Project)> = self
+                    .lines_of(page.abi)
+                    .map(|line| Ok((line.abi(), line.project(name)?)))
+                    .collect::<Result<_, TransferError>>()?;
                 let projects = projects.iter().map(|(abi, project)| (*abi, project));
                 let Some(page) = simple::ProjectPage::new(name, projects, &format!("{}/blobs/", self.base)) else {
                     return Ok(Vec::new());

@@ -107,7 +107,11 @@ impl Source {
         };
         let bytes = self.fetch(&key, size.unwrap_or(LARGEST_UNSAID)).await?.ok_or_else(missing)?;
         let found = digest_of(&bytes);
-        if found == expected { Ok((what, bytes)) } else { Err(TransferError::Damaged { place, object, expected, found }) }
+        if found == expected {
+            Ok((what, bytes))
+        } else {
+            Err(TransferError::Damaged { place, object, expected, found })
+        }
     }
 
     async fn fetch(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>, TransferError> {

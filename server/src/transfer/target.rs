@@ -87,9 +87,7 @@ impl fmt::Debug for Target {
 impl Target {
     /// Opens a directory, which is made if need be, or a bucket, which must be there.
     pub fn open(place: &Place, runtime: Handle) -> Result<Self, TransferError> {
-        let opened = |remedy| {
-            move |source| TransferError::Open { place: place.to_string(), remedy, source }
-        };
+        let opened = |remedy| move |source| TransferError::Open { place: place.to_string(), remedy, source };
         match place {
             Place::Directory(directory) => {
                 let failed = |source| TransferError::File { file: place.to_string(), source };
@@ -97,10 +95,14 @@ impl Target {
                 let store = LocalFileSystem::new_with_prefix(directory)
                     .map_err(opened("expected a directory that this user may write"))?
                     .with_fsync(true);
-                Ok(Self { directory: Some(directory.clone()), ..Self::of_store(Arc::new(store), place.to_string(), runtime) })
+                Ok(Self {
+                    directory: Some(directory.clone()),
+                    ..Self::of_store(Arc::new(store), place.to_string(), runtime)
+                })
             }
             Place::Bucket { bucket: name, prefix } => {
-                let store = bucket(name).map_err(opened("see the variables AWS_ENDPOINT_URL, AWS_REGION and their like"))?;
+                let store =
+                    bucket(name).map_err(opened("see the variables AWS_ENDPOINT_URL, AWS_REGION and their like"))?;
                 Ok(Self { prefix: prefix.clone(), ..Self::of_store(Arc::new(store), place.to_string(), runtime) })
             }
             Place::Server(_) => Err(TransferError::NotATarget { place: place.to_string() }),

@@ -76,7 +76,8 @@ async fn answer(fault: Fault, objects: Objects, request: Request) -> Response {
         Fault::BreaksOff if is_head && parts.method == Method::GET => {
             let start = Ok::<_, std::io::Error>(Bytes::from_static(b"{"));
             let body = Body::from_stream(stream::iter([start, Err(std::io::Error::other("gone"))]));
-            let headers = [("content-length", "400"), ("etag", "\"x\""), ("last-modified", "Thu, 26 Nov 2026 00:00:00 GMT")];
+            let headers =
+                [("content-length", "400"), ("etag", "\"x\""), ("last-modified", "Thu, 26 Nov 2026 00:00:00 GMT")];
             return (headers, body).into_response();
         }
         _ => {}
@@ -142,6 +143,8 @@ fn faults_are_told_with_a_remedy_and_leave_no_head() {
 }
 
 fn without_blob(line: &str) -> String {
-    let words = line.split(' ').map(|word| if word.starts_with("py/blobs/") || word.starts_with("py/admissions/") { "[BLOB]" } else { word });
+    let words = line
+        .split(' ')
+        .map(|word| if word.starts_with("py/blobs/") || word.starts_with("py/admissions/") { "[BLOB]" } else { word });
     words.collect::<Vec<_>>().join(" ")
 }

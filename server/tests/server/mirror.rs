@@ -108,7 +108,10 @@ fn names_come_with_what_they_need_and_join_what_is_here() {
     let lines = served.mirror(&ours, &["native-code"], false).unwrap();
     assert_eq!((lines[0].serial, lines[0].added.len()), (2, 2));
     let found: BTreeSet<String> = whole(&ours.store(), "main");
-    assert_eq!(found.iter().map(|name| name.split('-').next().unwrap()).collect::<Vec<_>>(), ["helper", "native_code", "own"]);
+    assert_eq!(
+        found.iter().map(|name| name.split('-').next().unwrap()).collect::<Vec<_>>(),
+        ["helper", "native_code", "own"]
+    );
     let again = served.mirror(&ours, &["helper"], false).unwrap();
     assert_eq!((again[0].serial, again[0].added.len()), (2, 0));
     let error = served.mirror(&ours, &["nothing"], false).unwrap_err();

@@ -22,10 +22,8 @@ pub fn difference<K: Ord, V: PartialEq, E: From<IndexError>>(
         if before.map(|node| node.sha256) == after.map(|node| node.sha256) {
             continue;
         }
-        let nodes = (
-            before.as_ref().map(&mut *read_before).transpose()?,
-            after.as_ref().map(&mut *read_after).transpose()?,
-        );
+        let nodes =
+            (before.as_ref().map(&mut *read_before).transpose()?, after.as_ref().map(&mut *read_after).transpose()?);
         let (before_node, after_node) = match nodes {
             (Some(Node::Branch(one)), Some(Node::Branch(other))) => {
                 if let Some(reference) = before.filter(|_| depth == DEEPEST) {
@@ -74,7 +72,8 @@ mod tests {
 
     fn tree(entries: &Entries, nodes: &mut Nodes) -> Option<NodeRef> {
         let changes = entries.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect();
-        let tree = change(None, changes, &mut |_| -> Result<Node<String, String>, IndexError> { unreachable!() }).unwrap();
+        let tree =
+            change(None, changes, &mut |_| -> Result<Node<String, String>, IndexError> { unreachable!() }).unwrap();
         for node in &tree.written {
             nodes.insert(node.sha256, Node::from_bytes(&node.bytes).unwrap());
         }
@@ -85,9 +84,8 @@ mod tests {
         let mut nodes = Nodes::new();
         let (before, after) = (tree(one, &mut nodes), tree(other, &mut nodes));
         let mut reads = 0;
-        let read = |reference: &NodeRef| -> Result<Node<String, String>, IndexError> {
-            Ok(nodes[&reference.sha256].clone())
-        };
+        let read =
+            |reference: &NodeRef| -> Result<Node<String, String>, IndexError> { Ok(nodes[&reference.sha256].clone()) };
         let mut counted = |reference: &NodeRef| {
             reads += 1;
             read(reference)

@@ -9,9 +9,9 @@ use serde::de::DeserializeOwned;
 
 use crate::channel::Line;
 use crate::store::digest_of;
+use crate::transfer::TransferError;
 use crate::transfer::history::{State, against};
 use crate::transfer::target::{Seen, Target};
-use crate::transfer::TransferError;
 use crate::{ChannelName, Store, StoredObject};
 
 /// What a target lacks of a line.

@@ -114,7 +114,11 @@ impl<'a> Nodes<'a> {
                 Some(bytes) => bytes,
                 None => {
                     let remedy = "it is here, damaged: restore or remove it";
-                    return Err(TransferError::Missing { place: self.store.root().display().to_string(), object: key, remedy });
+                    return Err(TransferError::Missing {
+                        place: self.store.root().display().to_string(),
+                        object: key,
+                        remedy,
+                    });
                 }
             },
         };
