@@ -14,8 +14,11 @@ use crate::loader_build;
 pub(crate) struct ExportCommand {
     #[command(flatten)]
     data: DataArgs,
-    /// Directory or bucket to write to: file:///DIRECTORY or s3://BUCKET/PREFIX
-    #[arg(long, value_name = "PLACE")]
+    #[arg(
+        long,
+        value_name = "PLACE",
+        help = "Directory or bucket to write to: file:///DIRECTORY or s3://BUCKET/PREFIX"
+    )]
     to: Place,
     /// The address that the target is served at
     #[arg(long, value_name = "URL", env = "PKGSRV_BASE_URL")]
@@ -33,8 +36,12 @@ pub(crate) struct ExportCommand {
 /// `--to` and what belongs to it, for a command that exports what it has published.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ExportArgs {
-    /// Export the channel then: to file:///DIRECTORY or s3://BUCKET/PREFIX, which is served at --base-url
-    #[arg(long, value_name = "PLACE", requires = "base_url")]
+    #[arg(
+        long,
+        value_name = "PLACE",
+        requires = "base_url",
+        help = "Then export the channel to file:///DIRECTORY or s3://BUCKET/PREFIX, which is served at --base-url"
+    )]
     to: Option<Place>,
     /// The address that the target of --to is served at
     #[arg(long, value_name = "URL", env = "PKGSRV_BASE_URL")]
@@ -64,7 +71,9 @@ impl ExportCommand {
             let channels: Vec<_> = exported.iter().map(Exported::as_json).collect();
             return print_json(&json!({ "to": to, "channels": channels }));
         }
-        exported.iter().for_each(|exported| print!("{}", exported.described()));
+        for exported in exported {
+            print!("{}", exported.described());
+        }
         Ok(())
     }
 }

@@ -15,8 +15,10 @@ use super::{JsonArgs, print_json};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct MirrorCommand {
-    /// Where to copy from: a server, http(s)://HOST, or what was exported, file:///DIRECTORY or s3://BUCKET/PREFIX
-    #[arg(value_name = "PLACE")]
+    #[arg(
+        value_name = "PLACE",
+        help = "Where to copy from: a server, http(s)://HOST, or an export, file:///DIRECTORY or s3://BUCKET/PREFIX"
+    )]
     from: Place,
     /// Packages to copy, with what they need [default: the whole channel]
     #[arg(value_name = "NAME")]
@@ -26,7 +28,7 @@ pub(crate) struct MirrorCommand {
     /// Channel, there and here
     #[arg(long, value_name = "NAME", default_value = "main")]
     channel: ChannelName,
-    /// ABI to copy; may be repeated [default: all that are there]
+    /// ABI to copy; may be repeated [default: all that are there; of named packages the newest with a released runtime]
     #[arg(long = "abi", value_name = "ABI")]
     abis: Vec<Abi>,
     /// Copy also where that takes the channel here back
@@ -47,7 +49,9 @@ impl MirrorCommand {
             let lines: Vec<_> = lines.iter().map(as_json).collect();
             return print_json(&json!({ "channel": channel.to_string(), "lines": lines }));
         }
-        lines.iter().for_each(|line| print!("{}", described(&channel, line)));
+        for line in lines {
+            print!("{}", described(&channel, &line));
+        }
         Ok(())
     }
 
@@ -74,6 +78,7 @@ fn as_json(line: &MirroredLine) -> serde_json::Value {
 
 fn described(channel: &ChannelName, line: &MirroredLine) -> String {
     let MirroredLine { abi, serial, added, fetched } = line;
-    let added: String = added.iter().map(|filename| format!("  added {filename}\n")).collect();
+    let added = added.iter().map(|filename| format!("  added {filename}\n"));
+    let added: String = added.collect();
     format!("channel {channel}, ABI {abi}, serial {serial}: {fetched} objects fetched\n{added}")
 }

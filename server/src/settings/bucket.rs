@@ -1,4 +1,4 @@
-//! How buckets are reached: the variables that object_store and other AWS clients read.
+//! How buckets are reached: the variables that `object_store` and other AWS clients read.
 
 use std::time::Duration;
 

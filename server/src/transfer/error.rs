@@ -41,7 +41,7 @@ pub enum TransferError {
         /// What to do.
         remedy: &'static str,
         /// Why not.
-        source: object_store::Error,
+        source: Box<object_store::Error>,
     },
     /// An object of the target or source.
     #[error("cannot {doing} {object} in {place}; {}", remedy(source))]
@@ -53,7 +53,7 @@ pub enum TransferError {
         /// The place.
         place: String,
         /// Why not.
-        source: object_store::Error,
+        source: Box<object_store::Error>,
     },
     /// The lock of a target that is a directory.
     #[error("cannot lock {place}")]
@@ -133,7 +133,7 @@ pub enum TransferError {
         /// Its key.
         object: String,
         /// What is wrong with it.
-        source: IndexError,
+        source: Box<IndexError>,
     },
     /// A server that does not answer as it should.
     #[error("cannot fetch {address}: {reason}; what has come is kept: run the command again to go on")]
@@ -173,7 +173,7 @@ pub enum TransferError {
         /// The line.
         abi: Abi,
         /// Why not.
-        source: pkgsrv_index::ClosureError,
+        source: Box<pkgsrv_index::ClosureError>,
     },
     /// A file that cannot be added to the channel here.
     #[error("{filename} cannot be added to the channel here; mirror into another data directory with --data")]
@@ -181,7 +181,7 @@ pub enum TransferError {
         /// The wheel.
         filename: String,
         /// Why not.
-        source: IndexError,
+        source: Box<IndexError>,
     },
     /// Ctrl-C.
     #[error("interrupted")]

@@ -125,6 +125,9 @@ impl Export<'_> {
             // A killed export must not leave pages of two addresses under a marker of one.
             Marker::remove(target, self.channel)?;
         }
+        for lacking in files.lacking() {
+            self.progress.line(&lacking);
+        }
         let task = self.progress.stage("export", &format!("to {}", target.place()));
         self.send(target, &task, "packages", self.blobs(exports), all)?;
         self.send(target, &task, "runtime and loader", files.puts(before.as_ref()), all)?;

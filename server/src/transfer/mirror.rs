@@ -30,7 +30,7 @@ pub struct Mirror<'a> {
     pub data: &'a DataDir,
     /// The channel, there and here.
     pub channel: &'a ChannelName,
-    /// The lines; none means all that there are.
+    /// The lines; none means all that there are, or, for named packages, the preferred one.
     pub abis: &'a [Abi],
     /// Packages, which come with what they need, and join what is here; none means the whole channel.
     pub names: &'a [Requirement],
@@ -63,7 +63,11 @@ struct TheirHead {
 
 /// Copies lines. Every object is checked by its digest before it is kept; readers here see a line before or after.
 pub fn mirror(mirror: &Mirror<'_>, source: &Source) -> Result<Vec<MirroredLine>, TransferError> {
-    let abis: Vec<Abi> = if mirror.abis.is_empty() { Abi::known().collect() } else { mirror.abis.to_vec() };
+    let abis: Vec<Abi> = match (mirror.abis, mirror.names) {
+        ([], []) => Abi::known().collect(),
+        ([], _) => vec![Abi::preferred()],
+        (named, _) => named.to_vec(),
+    };
     let mut lines = Vec::new();
     for abi in abis {
         if let Some(head) = mirror.head(source, abi)? {
@@ -90,8 +94,11 @@ impl Mirror<'_> {
     fn head(&self, source: &Source, abi: Abi) -> Result<Option<TheirHead>, TransferError> {
         let key = self.head_object(abi).path();
         let Some(bytes) = source.get(&key)? else { return Ok(None) };
-        let unusable =
-            |source: pkgsrv_index::IndexError, place| TransferError::Format { place, object: key.clone(), source };
+        let unusable = |source: pkgsrv_index::IndexError, place| TransferError::Format {
+            place,
+            object: key.clone(),
+            source: Box::new(source),
+        };
         let head = StoredHead::from_bytes(&bytes).map_err(|error| unusable(error, source.place()))?;
         let expected = self.channel.blobs_from_view();
         match head {
@@ -234,7 +241,7 @@ impl Mirror<'_> {
                 return Err(TransferError::Interrupted);
             }
             match closure(&releases, self.names, &BTreeMap::new())
-                .map_err(|source| TransferError::Closure { abi, source })?
+                .map_err(|source| TransferError::Closure { abi, source: Box::new(source) })?
             {
                 Closure::Complete(selected) => break selected,
                 Closure::Needs(names) => {
@@ -294,7 +301,7 @@ fn joined(line: &Line, files: &[FileEntry]) -> Result<Joined, TransferError> {
         if !projects.contains_key(&file.name) {
             projects.insert(file.name.clone(), line.project(&file.name)?);
         }
-        let taken = |source| TransferError::Taken { filename: file.filename.to_string(), source };
+        let taken = |source| TransferError::Taken { filename: file.filename.to_string(), source: Box::new(source) };
         let project = projects.entry(file.name.clone()).or_default();
         if project.insert(line.abi(), file.clone()).map_err(taken)? == Inserted::Added {
             added.push(file.filename.clone());

@@ -91,8 +91,8 @@ impl Source {
             if interrupt.check().is_err() {
                 return Err(TransferError::Interrupted);
             }
-            let Some(fetched) = self.runtime.block_on(fetches.next()) else { return Ok(()) };
-            let (what, bytes) = fetched?;
+            let Some(came) = self.runtime.block_on(fetches.next()) else { return Ok(()) };
+            let (what, bytes) = came?;
             take(what, bytes)?;
         }
     }

@@ -87,7 +87,8 @@ impl fmt::Debug for Target {
 impl Target {
     /// Opens a directory, which is made if need be, or a bucket, which must be there.
     pub fn open(place: &Place, runtime: Handle) -> Result<Self, TransferError> {
-        let opened = |remedy| move |source| TransferError::Open { place: place.to_string(), remedy, source };
+        let opened =
+            |remedy| move |source| TransferError::Open { place: place.to_string(), remedy, source: Box::new(source) };
         match place {
             Place::Directory(directory) => {
                 let failed = |source| TransferError::File { file: place.to_string(), source };
@@ -273,7 +274,12 @@ impl Target {
     }
 
     fn failed(&self, doing: &'static str, key: &str, source: StoreError) -> TransferError {
-        TransferError::Object { doing, object: format!("{}{key}", self.prefix), place: self.place(), source }
+        TransferError::Object {
+            doing,
+            object: format!("{}{key}", self.prefix),
+            place: self.place(),
+            source: Box::new(source),
+        }
     }
 
     fn tell(&self, key: &str, bytes: Option<&[u8]>) {

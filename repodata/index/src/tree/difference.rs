@@ -52,7 +52,9 @@ fn below<K: Ord, V, E: From<IndexError>>(
     match node {
         None => Ok(()),
         Some(Node::Leaf(entries)) => {
-            entries.into_iter().for_each(|(key, value)| visit(key, value));
+            for (key, value) in entries {
+                visit(key, value);
+            }
             Ok(())
         }
         Some(Node::Branch(children)) => children.values().try_for_each(|child| for_each(Some(child), read, visit)),

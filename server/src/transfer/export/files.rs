@@ -1,5 +1,6 @@
 //! What is exported as it lies in the data directory: blobs, runtimes, the loader.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,8 @@ pub(super) struct Files {
     pub(super) runtimes: Vec<String>,
     /// The loader's build.
     pub(super) loader: Option<String>,
+    /// The runtimes of lines whose files are not there.
+    missing: Vec<String>,
     runtime_directory: PathBuf,
     loader_directory: PathBuf,
 }
@@ -28,17 +31,26 @@ pub(super) struct Files {
 impl Files {
     pub(super) fn find(data: &DataDir, abis: impl Iterator<Item = Abi>) -> Result<Self, TransferError> {
         let directory = data.runtimes();
-        let named = abis.map(|abi| format!("{}/{}", abi.facts().runtime, abi.facts().runtime_version));
-        let mut runtimes: Vec<String> = named.filter(|name| directory.join(name).is_dir()).collect();
-        runtimes.sort();
-        runtimes.dedup();
+        let named: BTreeSet<String> =
+            abis.map(|abi| format!("{}/{}", abi.facts().runtime, abi.facts().runtime_version)).collect();
+        let (runtimes, missing) = named.into_iter().partition(|name| directory.join(name).is_dir());
         let loader_directory = data.loader();
         let build = match fs::canonicalize(&loader_directory) {
             Ok(build) => build.file_name().map(|name| name.to_string_lossy().into_owned()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(source) => return Err(unreadable(&loader_directory)(source)),
         };
-        Ok(Self { runtimes, loader: build, runtime_directory: directory, loader_directory })
+        Ok(Self { runtimes, missing, loader: build, runtime_directory: directory, loader_directory })
+    }
+
+    /// What is not there, and who misses it.
+    pub(super) fn lacking(&self) -> Vec<String> {
+        let loader =
+            "no loader is exported: the data directory has none, which `pkgsrv up` or a release build lays there";
+        let runtime =
+            |name: &String| format!("the runtime {name} is not exported: `pkgsrv up` lays it into the data directory");
+        let loader = self.loader.is_none().then(|| loader.to_owned());
+        loader.into_iter().chain(self.missing.iter().map(runtime)).collect()
     }
 
     /// Their objects, without those that the target had when `before` was written.

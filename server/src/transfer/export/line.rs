@@ -52,8 +52,12 @@ impl LineExport {
         let before = match &seen.bytes {
             None => None,
             Some(bytes) => {
-                let unusable = |source| TransferError::Format { place: target.place(), object: key.clone(), source };
-                state_of(&StoredHead::from_bytes(bytes).map_err(unusable)?)
+                let unusable = |source| TransferError::Format {
+                    place: target.place(),
+                    object: key.clone(),
+                    source: Box::new(source),
+                };
+                Some(state_of(&StoredHead::from_bytes(bytes).map_err(unusable)?))
             }
         };
         let export = Self::differing(store, channel, line, target, before.map(|state| state.trees).unwrap_or_default());
@@ -131,10 +135,10 @@ impl LineExport {
 }
 
 /// A head of format 1 names no trees: such a target is written as if it were empty, and its serial still counts.
-fn state_of(head: &StoredHead) -> Option<State> {
+fn state_of(head: &StoredHead) -> State {
     match head {
-        StoredHead::Trees(head) => Some(State { serial: head.serial, trees: head.trees }),
-        StoredHead::Whole(head) => Some(State { serial: head.serial.saturating_sub(1), trees: TreeRoots::default() }),
+        StoredHead::Trees(head) => State { serial: head.serial, trees: head.trees },
+        StoredHead::Whole(head) => State { serial: head.serial.saturating_sub(1), trees: TreeRoots::default() },
     }
 }
 
@@ -166,6 +170,10 @@ impl Theirs<'_> {
         if found != node.sha256 {
             return Err(TransferError::Damaged { place: place(), object: key, expected: node.sha256, found });
         }
-        Node::from_bytes(&bytes).map_err(|source| TransferError::Format { place: place(), object: key, source })
+        Node::from_bytes(&bytes).map_err(|source| TransferError::Format {
+            place: place(),
+            object: key,
+            source: Box::new(source),
+        })
     }
 }

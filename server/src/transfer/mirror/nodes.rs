@@ -51,7 +51,11 @@ impl<'a> Nodes<'a> {
             let mut children = Vec::new();
             let (source, place) = (self.source, self.source.place());
             source.get_all(wanted.into_iter(), interrupt, |(object, sha256), bytes| {
-                let unusable = |source| TransferError::Format { place: place.clone(), object: object.path(), source };
+                let unusable = |source| TransferError::Format {
+                    place: place.clone(),
+                    object: object.path(),
+                    source: Box::new(source),
+                };
                 let node = Node::<String, IgnoredAny>::from_bytes(&bytes).map_err(unusable)?;
                 if let Node::Branch(below) = node {
                     children.extend(below.into_values().map(|node| (self.sibling(&object, node.sha256), node)));
@@ -110,19 +114,17 @@ impl<'a> Nodes<'a> {
         let here = |bytes: &Vec<u8>| digest_of(bytes) == node.sha256;
         let bytes = match self.bytes.get(&node.sha256) {
             Some(bytes) => bytes.clone(),
-            None => match self.store.read(object)?.filter(here) {
-                Some(bytes) => bytes,
-                None => {
-                    let remedy = "it is here, damaged: restore or remove it";
-                    return Err(TransferError::Missing {
-                        place: self.store.root().display().to_string(),
-                        object: key,
-                        remedy,
-                    });
-                }
-            },
+            None => self.store.read(object)?.filter(here).ok_or_else(|| TransferError::Missing {
+                place: self.store.root().display().to_string(),
+                object: key.clone(),
+                remedy: "its file is damaged: restore or remove it",
+            })?,
         };
-        Node::from_bytes(&bytes).map_err(|source| TransferError::Format { place, object: key, source })
+        Node::from_bytes(&bytes).map_err(|source| TransferError::Format {
+            place,
+            object: key,
+            source: Box::new(source),
+        })
     }
 
     /// The releases of a project.
