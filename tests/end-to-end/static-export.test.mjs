@@ -15,6 +15,7 @@ import { abi, data, runtimeVersion } from "../support/settings.mjs";
 import { freePorts, installSeaweedfs, startNginx, startSeaweedfs } from "../support/static-servers.mjs";
 import { temporaryDirectory } from "../support/upstream.mjs";
 
+const wheels = process.env.PKGSRV_TEST_WHEELS;
 const numpy = "numpy-2.4.6-cp314-cp314-pyemscripten_2026_0_wasm32.whl";
 const target = ["--platform", "pyemscripten_2026_0_wasm32", "--python-version", "3.14", "--only-binary=:all:"];
 
@@ -74,6 +75,14 @@ describe("a directory behind nginx", () => {
 
   test("exporting again sends nothing", async () => {
     assert.equal((await exported(`file://${place}`, base)).objects, 0);
+  });
+  test("publish --to publishes, then exports", async () => {
+    const wheel = readdirSync(wheels).find((name) => name.startsWith("typing_extensions-"));
+    const to = ["--to", `file://${place}`, "--base-url", base];
+    const { code, stdout, stderr } = await run(["publish", join(wheels, wheel), ...to, "--data", data]);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /already there: typing_extensions-[^]*\nchannel main, ABI 2026_0, serial \d+: was there already\n/);
+    assert.match((await run(["publish", join(wheels, wheel), "--to", `file://${place}`, "--data", data])).stderr, /--base-url <URL>/);
   });
   test("our loader", async () => assertNumpy(await browser.inPage(withLoader, argument(base)), expected));
   test("Pyodide's loadPackage", async () => assertNumpy(await browser.inPage(withLoadPackage, argument(base)), expected));

@@ -357,3 +357,57 @@ fn an_interrupted_export_leaves_the_old_head() {
     assert_eq!(fs::read(&head).unwrap(), before);
     assert_eq!(crate::write_sequence::whole(&Store::new(to.directory.path()), "main").len(), 2);
 }
+
+/// A line whose index is one document is exported as trees, and goes on from there.
+#[test]
+fn a_channel_of_whole_documents_is_exported_as_trees() {
+    let (fixture, to) = (crate::migration::with_whole_documents(|_| ()), Recorded::new());
+    run(&fixture, "main", &to.directory(), &base(), false).unwrap();
+    let head = to.json("repodata/2026_0/head.json");
+    assert_eq!((head["format"].as_u64(), head["serial"].as_u64()), (Some(2), Some(4)));
+    let names =
+        |abi: Option<&str>| to.json(&format!("{}simple/index.json", abi.unwrap_or_default()))["projects"].clone();
+    assert_eq!(names(None), names(Some("2026_0/")));
+    assert_eq!(names(None).as_array().unwrap().len(), 2);
+    to.taken();
+    assert!(run(&fixture, "main", &to.directory(), &base(), false).unwrap().iter().all(|line| !line.changed));
+    assert_eq!(to.keys(), BTreeSet::new());
+    fixture.publish("main", &[wheel("second-1.0-py3-none-any.whl", "")]).unwrap();
+    run(&fixture, "main", &to.directory(), &base(), false).unwrap();
+    assert!(!to.keys().iter().any(|key| key.contains("helper")));
+    assert_eq!(names(None).as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn what_is_no_head_or_marker_is_told() {
+    let (fixture, to) = (published(), Recorded::new());
+    run(&fixture, "main", &to.directory(), &base(), false).unwrap();
+    to.taken();
+    let mut told = Vec::new();
+    for (key, text) in [
+        ("export.json", "{"),
+        ("export.json", r#"{"format":9,"pages":1,"base_url":"x","loader":null,"runtimes":[]}"#),
+        ("repodata/2026_0/head.json", "<html>"),
+        ("repodata/2026_0/head.json", r#"{"format":9}"#),
+    ] {
+        let path = to.directory.path().join(key);
+        let before = fs::read(&path).unwrap();
+        fs::write(&path, text).unwrap();
+        let error = run(&fixture, "main", &to.directory(), &base(), false).unwrap_err();
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        told.push(format!("{error}{cause}").replace(to.directory.path().to_str().unwrap(), "[TARGET]"));
+        fs::write(&path, before).unwrap();
+    }
+    assert_eq!(to.keys(), BTreeSet::new());
+    insta::assert_snapshot!("export_unreadable", told.join("\n"));
+}
+
+#[test]
+fn a_channel_that_is_not_there_is_told() {
+    let (fixture, to) = (published(), Recorded::new());
+    let error = run(&fixture, "nothing", &to.directory(), &base(), false).unwrap_err();
+    assert!(error.to_string().starts_with("there is no channel `nothing` in "), "{error}");
+    let place: Place = "https://packages.example".parse().unwrap();
+    let error = Target::open(&place, to.runtime.handle().clone()).unwrap_err();
+    assert!(error.to_string().starts_with("cannot export to https://packages.example/: "), "{error}");
+}
