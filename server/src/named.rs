@@ -1,29 +1,59 @@
 //! What an index and a head name: the one list of it, for whoever copies a channel.
 
-use pkgsrv_index::{Digest, FileEntry};
+use pkgsrv_index::{ContentCoding, Digest, FileEntry};
 
-use crate::StoredObject;
+use crate::store::digest_of;
+use crate::{StoredObject, encoding};
 
-/// An object and the SHA-256 of its bytes.
+/// An object, and what says whether bytes are its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Named {
     pub(crate) object: StoredObject,
+    pub(crate) check: Check,
+}
+
+/// What the name of an object promises of its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Check {
+    /// SHA-256 of the bytes, decoded.
     pub(crate) sha256: Digest,
+    /// How many bytes there are, not decoded, if the index says so.
+    pub(crate) size: Option<u64>,
+    /// The encoding, and how many bytes there are when it is taken off.
+    coding: Option<(ContentCoding, u64)>,
+}
+
+impl Check {
+    /// Of bytes that are not encoded.
+    pub(crate) const fn of(sha256: Digest, size: Option<u64>) -> Self {
+        Self { sha256, size, coding: None }
+    }
+
+    /// The digest that bytes have, to be compared. What does not decode has that of the bytes as they are.
+    pub(crate) fn digest(&self, bytes: &[u8]) -> Digest {
+        let Some((coding, size)) = self.coding else { return digest_of(bytes) };
+        encoding::decode(coding, bytes, size).map_or_else(|_| digest_of(bytes), |decoded| digest_of(&decoded))
+    }
 }
 
 /// Every object that an entry of an index names.
 pub(crate) fn objects_of_file(entry: &FileEntry) -> Vec<Named> {
-    let (wheel, filename) = (entry.sha256, &entry.filename);
+    let (wheel, filename) = (entry.sha256, || entry.filename.clone());
+    let plain = |object, sha256, size| Named { object, check: Check::of(sha256, size) };
     let mut named = vec![
-        Named { object: StoredObject::Wheel { sha256: wheel, filename: filename.clone() }, sha256: wheel },
-        Named {
-            object: StoredObject::Metadata { sha256: wheel, filename: filename.clone() },
-            sha256: entry.metadata_sha256,
-        },
+        plain(StoredObject::Wheel { sha256: wheel, filename: filename() }, wheel, Some(entry.size)),
+        plain(StoredObject::Metadata { sha256: wheel, filename: filename() }, entry.metadata_sha256, None),
     ];
-    let report = |sha256| Named { object: StoredObject::Admission { sha256 }, sha256 };
-    named.extend(entry.admission_sha256.map(report));
-    let document = |sha256: &Digest| Named { object: StoredObject::Document { sha256: *sha256 }, sha256: *sha256 };
+    if let Some(twin) = &entry.twin {
+        let sha256 = twin.sha256;
+        named.push(plain(StoredObject::Twin { sha256, filename: filename() }, sha256, Some(twin.size)));
+        named.extend(twin.encodings.iter().map(|(&coding, &size)| Named {
+            object: StoredObject::EncodedTwin { sha256, filename: filename(), coding },
+            check: Check { sha256, size: Some(size), coding: Some((coding, twin.size)) },
+        }));
+    }
+    named.extend(entry.admission_sha256.map(|sha256| plain(StoredObject::Admission { sha256 }, sha256, None)));
+    let document = |&sha256: &Digest| plain(StoredObject::Document { sha256 }, sha256, None);
     named.extend(entry.documents.values().map(document));
     named
 }

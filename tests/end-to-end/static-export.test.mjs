@@ -102,7 +102,12 @@ describe("a directory behind nginx", () => {
     const { packages } = await (await fetch(`${base}/pyodide/${abi}/pyodide-lock.json`)).json();
     const wheel = new URL(packages.numpy.file_name, `${base}/pyodide/${abi}/`).pathname;
     const immutable = "public, max-age=31536000, immutable";
-    assert.deepEqual(await get(wheel, "*/*"), [200, "application/octet-stream", `${immutable}, no-transform`, "*", null]);
+    assert.deepEqual(await get(wheel, "*/*"), [200, "application/octet-stream", `${immutable}, no-transform`, "*", "Accept-Encoding"]);
+    const codings = ["br", "zstd", "gzip", "identity"].map(async (coding) => {
+      const answer = await fetch(`${base}${wheel}`, { method: "HEAD", headers: { "Accept-Encoding": coding } });
+      return answer.headers.get("content-encoding");
+    });
+    assert.deepEqual(await Promise.all(codings), ["br", "zstd", "gzip", null]);
     assert.deepEqual((await get(`/runtime/pyodide/${runtimeVersion}/pyodide.asm.wasm`, "*/*")).slice(0, 3), [200, "application/wasm", immutable]);
     assert.deepEqual((await get("/blobs/nothing", "*/*")).at(3), "*");
     assert.equal((await get("/.export.lock", "*/*"))[0], 404);

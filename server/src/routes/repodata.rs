@@ -10,6 +10,7 @@ use super::Asked;
 use crate::StoredObject;
 use crate::http::App;
 use crate::http::error::HttpError;
+use crate::http::page::Vary;
 use crate::http::stream::{self, FileHeaders};
 use crate::views::View;
 
@@ -28,7 +29,7 @@ pub(super) async fn object(State(app): State<Arc<App>>, asked: Asked) -> Result<
 pub(super) async fn index(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
     let (channel, abi) = (asked.channel()?, asked.parse("abi")?);
     let object = StoredObject::Index { channel, abi, sha256: digest(asked.text("object").unwrap_or_default())? };
-    let about = FileHeaders { content_type: object.content_type(), policy: object.cache_policy(), etag: object.etag() };
+    let about = FileHeaders::of(&object, Vary::Nothing);
     Ok(stream::file(&app.channels.store().file(&object), about, &asked.method, &asked.headers).await)
 }
 

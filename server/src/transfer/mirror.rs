@@ -256,7 +256,7 @@ impl Mirror<'_> {
         for needed in selected {
             let project = nodes.project(&head.trees, &needed.name)?;
             let filename = needed.release.filename.as_str();
-            let file = project.get(filename).filter(|file| file.sha256 == needed.release.sha256);
+            let file = project.get(filename).filter(|file| file.fetched().0 == needed.release.sha256);
             files.push(file.cloned().ok_or_else(|| nodes.unlisted(filename))?);
         }
         Ok(files)
@@ -272,12 +272,10 @@ impl Mirror<'_> {
     ) -> Result<u64, TransferError> {
         let mut known = BTreeSet::new();
         let mut fetched = 0;
-        let wanted = files.flat_map(|file| objects_of_file(file).into_iter().map(move |named| (file.size, named)));
-        let wanted = wanted.filter(|(_, named)| !store.file(&named.object).exists());
-        let wanted = wanted.filter(|(_, named)| known.insert(named.object.path())).map(|(size, named)| Wanted {
+        let wanted = files.flat_map(objects_of_file).filter(|named| !store.file(&named.object).exists());
+        let wanted = wanted.filter(|named| known.insert(named.object.path())).map(|named| Wanted {
             key: named.object.path(),
-            sha256: named.sha256,
-            size: matches!(named.object, StoredObject::Wheel { .. }).then_some(size),
+            check: named.check,
             what: named.object,
         });
         source.get_all(wanted, self.interrupt, |object, bytes| {

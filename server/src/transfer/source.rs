@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, pin_mut, stream};
 use pkgsrv_builder::Interrupt;
-use pkgsrv_index::Digest;
 use reqwest::{Client, StatusCode};
 use tokio::runtime::Handle;
 
 use super::target::Target;
 use super::{Place, TransferError};
 use crate::BaseUrl;
-use crate::store::digest_of;
+use crate::named::Check;
 
 const AT_ONCE: usize = 8;
 /// How often a transfer is tried that a server refuses for now or that breaks off.
@@ -40,9 +39,7 @@ enum Kind {
 pub(super) struct Wanted<T> {
     pub(super) what: T,
     pub(super) key: String,
-    pub(super) sha256: Digest,
-    /// Its size, if it is known.
-    pub(super) size: Option<u64>,
+    pub(super) check: Check,
 }
 
 /// Why a try failed.
@@ -98,15 +95,15 @@ impl Source {
     }
 
     async fn checked<T>(&self, wanted: Wanted<T>) -> Result<(T, Vec<u8>), TransferError> {
-        let Wanted { what, key, sha256: expected, size } = wanted;
+        let Wanted { what, key, check } = wanted;
         let (place, object) = (self.place(), key.clone());
         let missing = || TransferError::Missing {
             place: self.place(),
             object: key.clone(),
             remedy: "it is not whole, or an older pkgsrv, which does not show its index: export it again, or update it",
         };
-        let bytes = self.fetch(&key, size.unwrap_or(LARGEST_UNSAID)).await?.ok_or_else(missing)?;
-        let found = digest_of(&bytes);
+        let bytes = self.fetch(&key, check.size.unwrap_or(LARGEST_UNSAID)).await?.ok_or_else(missing)?;
+        let (found, expected) = (check.digest(&bytes), check.sha256);
         if found == expected {
             Ok((what, bytes))
         } else {

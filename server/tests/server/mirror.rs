@@ -95,8 +95,8 @@ fn a_server_is_copied_whole_and_then_what_is_new() {
     reported(&theirs.store(), "main", &[wheel("third-1.0-py3-none-any.whl", "")]);
     let lines = served.mirror(&ours, &[], false).unwrap();
     assert_eq!(lines[0].added.iter().map(ToString::to_string).collect::<Vec<_>>(), ["third-1.0-py3-none-any.whl"]);
-    // The roots of three trees, wheel, METADATA, report.
-    assert_eq!(lines[0].fetched, 6);
+    // The roots of three trees, wheel, METADATA, report, the twin and three encodings of it.
+    assert_eq!(lines[0].fetched, 10);
     assert_eq!(whole(&ours.store(), "main").len(), 4);
 }
 
@@ -174,10 +174,10 @@ enum Fault {
     Grows,
 }
 
-async fn spoilt(fault: Fault, count: Arc<AtomicUsize>, request: Request, next: Next) -> Response {
-    let is_wheel = request.uri().path().ends_with("none-any.whl");
+async fn spoilt(fault: Fault, path: String, count: Arc<AtomicUsize>, request: Request, next: Next) -> Response {
+    let is_spoilt = request.uri().path().ends_with(&path);
     let response = next.run(request).await;
-    if !is_wheel {
+    if !is_spoilt {
         return response;
     }
     let number = count.fetch_add(1, Ordering::SeqCst);
@@ -210,7 +210,10 @@ fn a_source_that_misbehaves_leaves_nothing_visible() {
         reported(&theirs.store(), "main", &[helper()]);
         let count = Arc::new(AtomicUsize::new(0));
         let fault_or = fault.unwrap_or(Fault::BreaksOffOnce);
-        let spoil = middleware::from_fn(move |request, next| spoilt(fault_or, Arc::clone(&count), request, next));
+        let wheel = pkgsrv::digest_of(&helper().bytes).to_string();
+        let path = format!("{wheel}/helper-1.0-py3-none-any.whl");
+        let spoil =
+            middleware::from_fn(move |request, next| spoilt(fault_or, path.clone(), Arc::clone(&count), request, next));
         let served = Served::new(theirs.app().layer(spoil));
         let result = served.mirror(&ours, &[], false);
         if fault.is_none() {
@@ -219,7 +222,6 @@ fn a_source_that_misbehaves_leaves_nothing_visible() {
             continue;
         }
         let error = served.shown(&result.unwrap_err(), &ours);
-        let wheel = pkgsrv::digest_of(&helper().bytes).to_string();
         insta::assert_snapshot!(format!("mirror_{name}"), error.replace(&wheel, "[WHEEL]"));
         assert_eq!(head(&ours), None);
         assert!(!ours.store().root().join(format!("blobs/{wheel}/helper-1.0-py3-none-any.whl")).exists());
@@ -241,4 +243,20 @@ fn a_head_that_names_other_blobs_is_refused() {
     insta::assert_snapshot!("mirror_foreign_head", served.shown(&error, &ours));
     assert_eq!(head(&ours), None);
     assert_eq!(Abi::preferred().to_string(), "2026_0");
+}
+
+/// Of an encoding the index says no digest: it must decode to the twin.
+#[test]
+fn an_encoding_of_something_else_is_refused() {
+    for ending in [".whl.br", ".whl.gz", ".whl.zst"] {
+        let (theirs, ours) = (Fixture::empty(), Fixture::empty());
+        reported(&theirs.store(), "main", &[helper()]);
+        let count = Arc::new(AtomicUsize::new(0));
+        let spoil = middleware::from_fn(move |request, next| {
+            spoilt(Fault::OtherBytes, ending.to_owned(), Arc::clone(&count), request, next)
+        });
+        let error = Served::new(theirs.app().layer(spoil)).mirror(&ours, &[], false).unwrap_err();
+        assert!(matches!(&error, TransferError::Damaged { object, .. } if object.ends_with(ending)), "{error}");
+        assert_eq!(head(&ours), None);
+    }
 }

@@ -9,7 +9,6 @@ use pkgsrv_index::Abi;
 use super::serving;
 use crate::http::assets::{AssetPath, content_type};
 use crate::named::Named;
-use crate::store::digest_of;
 use crate::transfer::TransferError;
 use crate::transfer::marker::Marker;
 use crate::transfer::target::{Put, Serving};
@@ -73,13 +72,13 @@ impl Files {
 
 /// A stored object; what is damaged here goes nowhere.
 pub(super) fn stored(store: &Store, named: Named) -> Result<Put, TransferError> {
-    let Named { object, sha256: expected } = named;
+    let Named { object, check } = named;
     let path = store.file(&object);
     let size = fs::metadata(&path).map_err(|source| ServerError::Read { path: path.clone(), source })?.len();
     let serving = serving(&object);
     let read = move || {
         let bytes = fs::read(&path).map_err(|source| ServerError::Read { path: path.clone(), source })?;
-        let found = digest_of(&bytes);
+        let (found, expected) = (check.digest(&bytes), check.sha256);
         if found == expected { Ok(bytes) } else { Err(ServerError::Damaged { path, expected, found }.into()) }
     };
     Ok(Put { key: object.path(), serving, size, keep: true, read: Box::new(read) })

@@ -7,6 +7,7 @@ use pkgsrv_index::tree::{Found, Node, NodeRef, find};
 use pkgsrv_index::{Abi, Digest, PackageName, Project, Release, TreeRoots};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
+use crate::named::Check;
 use crate::store::{PublishLock, digest_of};
 use crate::transfer::TransferError;
 use crate::transfer::source::{Source, Wanted};
@@ -82,7 +83,7 @@ impl<'a> Nodes<'a> {
             return None;
         }
         let (key, sha256) = (object.path(), node.sha256);
-        Some(Wanted { what: (object, sha256), key, sha256, size: Some(node.size) })
+        Some(Wanted { what: (object, sha256), key, check: Check::of(sha256, Some(node.size)) })
     }
 
     fn keep(&mut self, object: StoredObject, sha256: Digest, bytes: Vec<u8>) {
