@@ -67,15 +67,17 @@ mod tests {
 
     use super::*;
     use crate::Digest;
-    use crate::tree::change;
+    use crate::tree::{LeafLimits, change};
 
     type Entries = BTreeMap<String, String>;
     type Nodes = BTreeMap<Digest, Node<String, String>>;
 
     fn tree(entries: &Entries, nodes: &mut Nodes) -> Option<NodeRef> {
         let changes = entries.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect();
-        let tree =
-            change(None, changes, &mut |_| -> Result<Node<String, String>, IndexError> { unreachable!() }).unwrap();
+        let tree = change(None, LeafLimits::SHARED, changes, &mut |_| -> Result<Node<String, String>, IndexError> {
+            unreachable!()
+        })
+        .unwrap();
         for node in &tree.written {
             nodes.insert(node.sha256, Node::from_bytes(&node.bytes).unwrap());
         }
