@@ -23,7 +23,7 @@ use crate::channel::{Line, read_line};
 use crate::store::PublishLock;
 use crate::{ChannelName, ServerError, Store};
 
-pub use delete::{Deletion, Target, delete};
+pub use delete::{DeleteTarget, Deletion, delete};
 pub use difference::{ChannelPoint, Difference, LineDifference, diff};
 pub use promote::{PromotedLine, promote};
 pub use purge::{KeptFor, Purged};

@@ -253,6 +253,34 @@ impl Line {
         self.node(Tree::Published, node)
     }
 
+    /// The bytes of an object that must be there.
+    pub(crate) fn stored_bytes(&self, object: &StoredObject) -> Result<Vec<u8>, ServerError> {
+        let missing = || ServerError::Read { path: self.store.file(object), source: io::ErrorKind::NotFound.into() };
+        self.store.read(object)?.ok_or_else(missing)
+    }
+
+    /// The bytes of a node, also of one that is not stored yet.
+    pub(crate) fn object_bytes(&self, object: &StoredObject) -> Result<Vec<u8>, ServerError> {
+        let (StoredObject::Index { sha256, .. } | StoredObject::Repodata { sha256, .. }) = object else {
+            let path = self.store.file(object);
+            return Err(ServerError::Read { path, source: io::ErrorKind::InvalidInput.into() });
+        };
+        match self.unsaved.as_ref().and_then(|unsaved| unsaved.get(*sha256)) {
+            Some(bytes) => Ok(bytes.to_vec()),
+            None => self.read_checked(object, *sha256),
+        }
+    }
+
+    /// The projects that have files; reads all of the index.
+    pub(crate) fn index_names(&self) -> Result<BTreeSet<PackageName>, ServerError> {
+        let mut names = BTreeSet::new();
+        let mut visit = |name: PackageName, _: IgnoredAny| {
+            names.insert(name);
+        };
+        self.walk(Tree::Index, self.trees.index.as_ref(), &mut visit)?;
+        Ok(names)
+    }
+
     fn object(&self, tree: Tree, sha256: Digest) -> StoredObject {
         let (channel, abi) = (self.channel.clone(), self.abi);
         match tree {

@@ -11,6 +11,8 @@ mod completions;
 mod delete;
 mod doctor;
 mod examples;
+mod export;
+mod mirror;
 mod publish;
 mod rebuilt;
 mod recipe;
@@ -72,6 +74,10 @@ pub(crate) enum Command {
     Delete(delete::Delete),
     /// Tell what a channel would install: a lock of versions that go together, or why there is none
     Resolve(resolve::Resolve),
+    /// Write a channel as static objects into a directory or a bucket, which any web server then serves
+    Export(export::ExportCommand),
+    /// Copy a channel, or some of its packages, from a server, a directory or a bucket
+    Mirror(mirror::MirrorCommand),
     /// Tell what this machine lacks, and the command that brings it
     Doctor(doctor::Doctor),
     /// Print the completions of a shell
@@ -100,6 +106,8 @@ impl Command {
             Self::Unyank(command) => command.run()?,
             Self::Delete(command) => command.run()?,
             Self::Resolve(command) => command.run()?,
+            Self::Export(command) => on_runtime(command.run())?,
+            Self::Mirror(command) => on_runtime(command.run())?,
             Self::Doctor(command) => return on_runtime(command.run()),
             Self::Completions(command) => command.run()?,
             Self::Man(command) => command.run()?,

@@ -30,16 +30,19 @@ pub(crate) fn encode(coding: ContentCoding, bytes: &[u8]) -> Option<Vec<u8>> {
 
 /// Whether `encoded` decodes to exactly `bytes`.
 pub(crate) fn is_of(coding: ContentCoding, encoded: &[u8], bytes: &[u8]) -> bool {
-    let limit = bytes.len() as u64 + 1;
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let read = match coding {
-        ContentCoding::Br => brotli::Decompressor::new(encoded, 64 * 1024).take(limit).read_to_end(&mut decoded),
-        ContentCoding::Gzip => flate2::read::GzDecoder::new(encoded).take(limit).read_to_end(&mut decoded),
-        ContentCoding::Zstd => {
-            zstd::Decoder::new(encoded).and_then(|decoder| decoder.take(limit).read_to_end(&mut decoded))
-        }
+    decode(coding, encoded, bytes.len() as u64).is_ok_and(|decoded| decoded == bytes)
+}
+
+/// What decodes from `encoded`; of more than `size` bytes only the first one too many is there.
+pub(crate) fn decode(coding: ContentCoding, encoded: &[u8], size: u64) -> io::Result<Vec<u8>> {
+    let limit = size + 1;
+    let mut decoded = Vec::new();
+    match coding {
+        ContentCoding::Br => brotli::Decompressor::new(encoded, 64 * 1024).take(limit).read_to_end(&mut decoded)?,
+        ContentCoding::Gzip => flate2::read::GzDecoder::new(encoded).take(limit).read_to_end(&mut decoded)?,
+        ContentCoding::Zstd => zstd::Decoder::new(encoded)?.take(limit).read_to_end(&mut decoded)?,
     };
-    read.is_ok() && decoded == bytes
+    Ok(decoded)
 }
 
 fn brotli(bytes: &[u8]) -> io::Result<Vec<u8>> {

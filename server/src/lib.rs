@@ -17,6 +17,7 @@ mod error;
 mod home;
 mod html;
 mod http;
+mod named;
 mod object;
 mod overview;
 mod package_page;
@@ -27,6 +28,7 @@ mod routes;
 mod settings;
 mod signing;
 mod store;
+mod transfer;
 mod trees;
 mod upload;
 mod views;
@@ -35,8 +37,8 @@ mod wheel_document;
 pub use build_page::build_page;
 pub use carried::{LOADER, RECIPES, formats, long_version};
 pub use changes::{
-    ChangedLine, ChannelPoint, Deletion, Difference, KeptFor, LineDifference, PromotedLine, Purged, ReleaseName,
-    SignedChannel, SignedLine, Target, delete, diff, init_signing, promote, refresh, refresh_due, retire_old_keys,
+    ChangedLine, ChannelPoint, DeleteTarget, Deletion, Difference, KeptFor, LineDifference, PromotedLine, Purged,
+    ReleaseName, SignedChannel, SignedLine, delete, diff, init_signing, promote, refresh, refresh_due, retire_old_keys,
     rollback, rotate_key, set_status, yank,
 };
 pub use channel::{Line, read_line};
@@ -55,4 +57,7 @@ pub use settings::{
 };
 pub use signing::{DEFAULT_EXPIRY_DAYS, PublicKey};
 pub use store::{DiskOperation, DiskWatch, PublishLock, Store, digest_of};
+pub use transfer::{
+    Export, ExportedLine, Mirror, MirroredLine, Place, Source, Target, TargetWatch, TransferError, export, mirror,
+};
 pub use upload::Upload;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use pkgsrv_index::{Abi, ContentCoding, Digest, FileEntry, Twin, WheelFilename};
+use pkgsrv_index::{Abi, ContentCoding, Digest, WheelFilename};
 
 use crate::ServerError;
 
@@ -258,26 +258,6 @@ impl StoredObject {
             Self::Head { .. } => None,
         }
     }
-}
-
-/// The objects that belong to one file of an index alone: the wheel, its METADATA, its twin and the twin's encodings.
-/// Reports and documents are named by what is in them, and others may name the same.
-pub(crate) fn objects_of(entry: &FileEntry) -> Vec<StoredObject> {
-    let filename = || entry.filename.clone();
-    let mut objects = vec![
-        StoredObject::Wheel { sha256: entry.sha256, filename: filename() },
-        StoredObject::Metadata { sha256: entry.sha256, filename: filename() },
-    ];
-    if let Some(Twin { sha256, encodings, .. }) = &entry.twin {
-        objects.push(StoredObject::Twin { sha256: *sha256, filename: filename() });
-        let encoded = |coding: &ContentCoding| StoredObject::EncodedTwin {
-            sha256: *sha256,
-            filename: filename(),
-            coding: *coding,
-        };
-        objects.extend(encodings.keys().map(encoded));
-    }
-    objects
 }
 
 #[cfg(test)]

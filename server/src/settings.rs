@@ -1,5 +1,6 @@
 //! Settings. The environment is read here and nowhere else.
 
+mod bucket;
 mod building;
 mod limits;
 mod prompt;
@@ -15,6 +16,7 @@ use axum::http::Uri;
 
 use crate::{DataDir, ServerError, Store};
 
+pub(crate) use bucket::bucket;
 pub use building::{BuildArgs, FetchArgs};
 pub use limits::LimitArgs;
 pub use prompt::{PromptArgs, PromptListen, PromptSettings, PromptUrl};

@@ -10,12 +10,12 @@ use pkgsrv_index::{Abi, Digest, FileEntry, PackageName, WheelFilename};
 use super::purge::{Purged, purge};
 use super::{ChangedLine, Projects, ReleaseName, change_lines, published_lines, require_found};
 use crate::channel::{Line, read_line_at};
-use crate::object::objects_of;
+use crate::named::own_objects_of_file;
 use crate::{ChannelName, ServerError, Store, StoredObject};
 
 /// What to delete.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
+pub enum DeleteTarget {
     /// All files of a project.
     Project(PackageName),
     /// All files of a version.
@@ -37,7 +37,7 @@ impl MeantFile {
     /// Its own objects. Those of one that was deleted before are what an earlier head says of it.
     pub(super) fn objects(&self, lines: &[Line]) -> Result<Vec<StoredObject>, ServerError> {
         if let Some(entry) = &self.entry {
-            return Ok(objects_of(entry));
+            return Ok(own_objects_of_file(entry).into_iter().map(|named| named.object).collect());
         }
         for line in lines {
             for serial in (1..line.serial()).rev() {
@@ -46,7 +46,7 @@ impl MeantFile {
                 }
                 let project = read_line_at(line, serial)?.project(self.filename.name())?;
                 if let Some(entry) = project.get(self.filename.as_str()).filter(|entry| entry.sha256 == self.sha256) {
-                    return Ok(objects_of(entry));
+                    return Ok(own_objects_of_file(entry).into_iter().map(|named| named.object).collect());
                 }
             }
         }
@@ -67,7 +67,7 @@ pub struct Deletion {
     pub purged: Vec<Purged>,
 }
 
-impl Target {
+impl DeleteTarget {
     fn name(&self) -> &PackageName {
         match self {
             Self::Project(name) => name,
@@ -100,7 +100,7 @@ impl Target {
     }
 }
 
-impl FromStr for Target {
+impl FromStr for DeleteTarget {
     type Err = ServerError;
 
     fn from_str(text: &str) -> Result<Self, ServerError> {
@@ -115,7 +115,7 @@ impl FromStr for Target {
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for DeleteTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Project(name) => write!(f, "{name}"),
@@ -131,7 +131,7 @@ pub fn delete(
     store: &Store,
     channel: &ChannelName,
     abi: Option<Abi>,
-    target: &Target,
+    target: &DeleteTarget,
     with_bytes: bool,
     now: SystemTime,
 ) -> Result<Deletion, ServerError> {

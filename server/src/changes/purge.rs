@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::delete::MeantFile;
 use crate::channel::{Line, read_line};
-use crate::object::objects_of;
+use crate::named::own_objects_of_file;
 use crate::store::PublishLock;
-use crate::{ChannelName, ServerError, Store, StoredObject};
+use crate::{ChannelName, ServerError, Store};
 
 /// What became of the bytes of a wheel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -76,7 +76,7 @@ fn named(store: &Store, channels: &[ChannelName], file: &MeantFile) -> Result<Na
         for abi in Abi::known() {
             let project = read_line(store, channel, abi)?.project(file.filename.name())?;
             let Some(entry) = project.get(file.filename.as_str()) else { continue };
-            named.objects.extend(objects_of(entry).iter().map(StoredObject::path));
+            named.objects.extend(own_objects_of_file(entry).iter().map(|named| named.object.path()));
             if entry.sha256 == file.sha256 {
                 named.kept_for.push(KeptFor { channel: channel.to_string(), abi });
             }

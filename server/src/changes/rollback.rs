@@ -6,7 +6,7 @@ use pkgsrv_index::{Abi, Project};
 
 use super::{ChangedLine, Projects, change_lines, published_lines};
 use crate::channel::{Line, read_line_at};
-use crate::object::objects_of;
+use crate::named::own_objects_of_file;
 use crate::{ChannelName, ServerError, Store};
 
 /// Gives the lines of a channel new heads with what they had at a serial; without one, with what they had before their
@@ -64,7 +64,7 @@ fn keep_names(now: &Project, then: &mut Project) {
 /// An index names only what is stored.
 fn require_bytes(store: &Store, earlier: &Line, now: &Project, then: &Project) -> Result<(), ServerError> {
     for entry in then.files().filter(|entry| now.get(entry.filename.as_str()).is_none()) {
-        if !objects_of(entry).iter().all(|object| store.file(object).is_file()) {
+        if !own_objects_of_file(entry).iter().all(|named| store.file(&named.object).is_file()) {
             return Err(ServerError::PurgedSince {
                 filename: entry.filename.to_string(),
                 channel: earlier.channel().to_string(),

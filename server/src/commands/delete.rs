@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use anyhow::Result;
-use pkgsrv::{ChannelName, Deletion, KeptFor, Purged, Target, delete};
+use pkgsrv::{ChannelName, DeleteTarget, Deletion, KeptFor, Purged, delete};
 use serde_json::json;
 
 use super::channel::{LineArgs, tell};
@@ -13,7 +13,7 @@ use super::print_json;
 pub(crate) struct Delete {
     /// What to delete: all files of a project, of a version, or one file
     #[arg(value_name = "NAME[==VERSION]|FILENAME")]
-    target: Target,
+    target: DeleteTarget,
     /// The channel
     #[arg(long, value_name = "NAME", default_value = "main")]
     channel: ChannelName,

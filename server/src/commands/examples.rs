@@ -126,7 +126,21 @@ const TABLE: &[Examples] = &[
             ("pkgsrv doctor --json", "the same for a script"),
         ],
     ),
+    (
+        "export",
+        &[
+            ("pkgsrv export --to file:///srv/packages --base-url https://packages.example", "for any web server"),
+            ("pkgsrv export --to s3://packages/py --base-url https://cdn.example/py", "for a bucket behind a CDN"),
+        ],
+    ),
     ("man", &[("pkgsrv man --out man1", "writes man1/pkgsrv.1 and one page for each command")]),
+    (
+        "mirror",
+        &[
+            ("pkgsrv mirror https://packages.example", "the whole channel main, into the data directory"),
+            ("pkgsrv mirror file:///media/stick/packages numpy --abi 2026_0", "numpy and what it needs"),
+        ],
+    ),
     (
         "publish",
         &[

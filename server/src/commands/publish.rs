@@ -9,6 +9,7 @@ use pkgsrv_index::WheelFilename;
 use serde_json::json;
 
 use super::admission::WheelArgs;
+use super::export::{ExportArgs, Exported};
 use super::working::interruptible;
 use super::{JsonArgs, print_json};
 
@@ -17,6 +18,8 @@ pub(crate) struct Publish {
     #[command(flatten)]
     wheels: WheelArgs,
     #[command(flatten)]
+    export: ExportArgs,
+    #[command(flatten)]
     output: JsonArgs,
 }
 
@@ -24,15 +27,29 @@ impl Publish {
     pub(crate) async fn run(self) -> Result<()> {
         let channel = self.wheels.channel.clone();
         let json = self.output.json;
-        let lines = interruptible(move |interrupt| self.publish(interrupt)).await?;
+        let (lines, exported) = interruptible(move |interrupt| self.publish_and_export(interrupt)).await?;
         if json {
             let lines: Vec<_> = lines.iter().map(as_json).collect();
-            return print_json(&json!({ "channel": channel.to_string(), "lines": lines }));
+            let mut result = json!({ "channel": channel.to_string(), "lines": lines });
+            if let Some(exported) = exported {
+                result["exported"] = exported.as_json();
+            }
+            return print_json(&result);
         }
         for line in lines {
             print!("{}", described(&channel, &line));
         }
+        if let Some(exported) = exported {
+            print!("{}", exported.described());
+        }
         Ok(())
+    }
+
+    fn publish_and_export(self, interrupt: &Interrupt) -> Result<(Vec<PublishedLine>, Option<Exported>)> {
+        let (data, channel, export) = (self.wheels.data.data_dir(), self.wheels.channel.clone(), self.export.clone());
+        let lines = self.publish(interrupt)?;
+        let exported = export.run(&data, &channel, interrupt).context("published here, but not exported")?;
+        Ok((lines, exported))
     }
 
     fn publish(self, interrupt: &Interrupt) -> Result<Vec<PublishedLine>> {

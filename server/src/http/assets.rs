@@ -61,7 +61,7 @@ const TYPES: &[(&str, &str, bool)] = &[
     ("zip", "application/zip", false),
 ];
 
-fn content_type(path: &Path) -> (&'static str, bool) {
+pub(crate) fn content_type(path: &Path) -> (&'static str, bool) {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     let known = TYPES.iter().find(|(known, ..)| *known == extension);
     known.map_or(("application/octet-stream", false), |(_, content_type, encodes)| (content_type, *encodes))

@@ -1,4 +1,4 @@
-//! Head and repodata for our loader.
+//! Head and repodata for our loader, and the index for mirrors.
 
 use std::sync::Arc;
 
@@ -7,8 +7,11 @@ use axum::response::Response;
 use pkgsrv_index::{Abi, Digest, IndexError};
 
 use super::Asked;
+use crate::StoredObject;
 use crate::http::App;
 use crate::http::error::HttpError;
+use crate::http::page::Vary;
+use crate::http::stream::{self, FileHeaders};
 use crate::views::View;
 
 pub(super) async fn object(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
@@ -18,14 +21,11 @@ pub(super) async fn object(State(app): State<Arc<App>>, asked: Asked) -> Result<
         let missing = || format!("nothing has been published for ABI {abi}");
         return asked.view(&app, View::Head { abi }, missing).await;
     }
-    let digest = |text: &str| -> Result<Digest, HttpError> {
-        text.parse().map_err(|error: IndexError| HttpError::NotFound(error.to_string()))
-    };
     if let Some(sha256) = name.strip_suffix(".sig.json") {
-        let sha256 = digest(sha256)?;
+        let sha256 = parsed(sha256)?;
         return asked.view(&app, View::HeadSignature { abi, sha256 }, || format!("{sha256} is not signed")).await;
     }
-    let sha256 = digest(name.strip_suffix(".json").ok_or_else(HttpError::no_page)?)?;
+    let sha256 = digest(name)?;
     asked.view(&app, View::Node { abi, sha256 }, || format!("there is no repodata {sha256}")).await
 }
 
@@ -37,4 +37,21 @@ pub(super) async fn past_head(State(app): State<Arc<App>>, asked: Asked) -> Resu
     let serial = name.parse::<u64>().ok().filter(|serial| serial.to_string() == name);
     let serial = serial.ok_or_else(HttpError::no_page)?;
     asked.view(&app, View::PastHead { abi, serial }, || format!("there is no head {serial} of ABI {abi}")).await
+}
+
+/// A node of the index, which mirrors read.
+pub(super) async fn index(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
+    let (channel, abi) = (asked.channel()?, asked.parse("abi")?);
+    let object = StoredObject::Index { channel, abi, sha256: digest(asked.text("object").unwrap_or_default())? };
+    let about = FileHeaders::of(&object, Vary::Nothing);
+    Ok(stream::file(&app.channels.store().file(&object), about, &asked.method, &asked.headers).await)
+}
+
+/// The digest in the name of an object.
+fn digest(name: &str) -> Result<Digest, HttpError> {
+    parsed(name.strip_suffix(".json").ok_or_else(HttpError::no_page)?)
+}
+
+fn parsed(text: &str) -> Result<Digest, HttpError> {
+    text.parse().map_err(|error: IndexError| HttpError::NotFound(error.to_string()))
 }

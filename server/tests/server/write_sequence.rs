@@ -22,6 +22,14 @@ use crate::wheels::{documented, helper, native, wheel};
 /// What was published when, for comparing with what readers find: channel and filenames.
 const CHANNELS: [&str; 2] = ["main", "next"];
 
+/// Publishes wheels with reports on their admission.
+pub fn reported(store: &Store, channel: &str, uploads: &[Upload]) {
+    let channel: ChannelName = channel.parse().unwrap();
+    let abis: Vec<Abi> = Abi::released().collect();
+    let admit = |candidate: &pkgsrv::Candidate<'_>| Ok(Some(reports::admitted(candidate)));
+    publish(store, &channel, &abis, uploads, noon_of_no_day(), &admit).unwrap();
+}
+
 /// One publish after another into one store, then whatever else changes channels, with every operation that was made, in
 /// order.
 fn recorded() -> (TempDir, Vec<DiskOperation>) {
@@ -37,12 +45,7 @@ fn recorded() -> (TempDir, Vec<DiskOperation>) {
     let now = noon_of_no_day();
     // One of the two channels signs.
     init_signing(&store, &next, 90, now).unwrap();
-    let publish = |channel: &str, uploads: &[Upload]| {
-        let channel: ChannelName = channel.parse().unwrap();
-        let abis: Vec<Abi> = Abi::released().collect();
-        let admit = |candidate: &pkgsrv::Candidate<'_>| Ok(Some(reports::admitted(candidate)));
-        publish(&store, &channel, &abis, uploads, noon_of_no_day(), &admit).unwrap();
-    };
+    let publish = |channel: &str, uploads: &[Upload]| reported(&store, channel, uploads);
     publish("main", &[documented(helper())]);
     // One that is there and two that are new, in one publish.
     publish("main", &[documented(native()), helper(), wheel("second-1.0-py3-none-any.whl", "")]);

@@ -50,7 +50,9 @@ fn apt_get(arguments: &[&str]) -> Result<bool> {
 
 fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
+    // Where Debian has servers, which is not on everyone's path.
+    let system = std::path::PathBuf::from("/usr/sbin");
+    std::env::split_paths(&path).chain([system]).any(|directory| directory.join(program).is_file())
 }
 
 fn is_root() -> bool {

@@ -35,6 +35,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("faketime", "faketime"),
     ("firefox-esr", "firefox-esr"),
     ("groff", "groff-base"),
+    ("nginx", "nginx-light"),
     ("node", "nodejs"),
     ("npm", "npm"),
     ("nsenter", "util-linux"),
