@@ -61,6 +61,12 @@ impl JsRepodata {
         self.0.blobs().map(str::to_owned)
     }
 
+    /// The digest of the root, where the repodata is more than one node.
+    #[wasm_bindgen(js_name = branchingRoot)]
+    pub fn branching_root(&self) -> Option<String> {
+        self.0.branching_root().map(|digest| digest.to_string())
+    }
+
     /// Adds a node whose digest has been checked.
     pub fn add(&mut self, sha256: &str, bytes: &[u8]) -> Result<(), JsValue> {
         let sha256 = sha256.parse().map_err(|source| CoreError::Repodata { source })?;

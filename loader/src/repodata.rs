@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pkgsrv_index::tree::{Found, Node, NodeRef, find};
+use pkgsrv_index::tree::{LeafLimits, Node, NodeRef};
 use pkgsrv_index::{
     Abi, Closure, ClosureError, Digest, PackageName, ProjectError, Releases, RepodataNode, Requirement, StoredHead,
     Version, closure, nearest, read_repodata,
@@ -82,6 +82,11 @@ impl Repodata {
         self.blobs.as_deref()
     }
 
+    /// The root of a repodata that is more than one node: then a server can send all nodes for a request at once.
+    pub fn branching_root(&self) -> Option<Digest> {
+        self.root().filter(|root| root.weight > LeafLimits::SHARED.root && root.entries > 1).map(|root| root.sha256)
+    }
+
     /// Adds a node. The caller has checked that the digest is that of the bytes.
     pub fn add(&mut self, sha256: Digest, bytes: &[u8]) -> Result<(), CoreError> {
         let (node, blobs) = read_repodata(bytes).map_err(|source| CoreError::Repodata { source })?;
@@ -105,32 +110,16 @@ impl Repodata {
                     return Ok(Resolution::Selected(selected.into_iter().map(Selection::from).collect()));
                 }
                 Ok(Closure::Needs(names)) => {
-                    let needed = self.bring(root.as_ref(), names, &mut releases);
-                    if !needed.is_empty() {
-                        return self.needs(needed);
+                    let missing = releases.bring(root.as_ref(), &self.nodes, names);
+                    if !missing.is_empty() {
+                        let needed =
+                            missing.into_iter().map(|NodeRef { sha256, size, .. }| NeededNode { sha256, size });
+                        return self.needs(needed.collect());
                     }
                 }
                 Err(error) => return Err(self.with_nearest(error).into()),
             }
         }
-    }
-
-    /// Adds what the nodes at hand tell of these projects; returns the nodes that are missing for the others.
-    fn bring(
-        &self,
-        root: Option<&NodeRef>,
-        names: BTreeSet<PackageName>,
-        releases: &mut Releases,
-    ) -> BTreeSet<NeededNode> {
-        let mut needed = BTreeSet::new();
-        for name in names {
-            match find(root, &self.nodes, &name) {
-                Found::Entry(found) => releases.add(name, Some(found.clone())),
-                Found::Nothing => releases.add(name, None),
-                Found::Needs(NodeRef { sha256, size, .. }) => drop(needed.insert(NeededNode { sha256, size })),
-            }
-        }
-        needed
     }
 
     fn needs(&self, needed: BTreeSet<NeededNode>) -> Result<Resolution, CoreError> {

@@ -11,6 +11,7 @@ mod build_page;
 mod carried;
 mod changes;
 mod channel;
+mod closure_nodes;
 mod data_dir;
 mod encoding;
 mod error;

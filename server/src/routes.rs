@@ -68,6 +68,7 @@ fn channel(prefix: &str) -> Router<Arc<App>> {
         .route(&at("/index/{abi}/{object}"), get(repodata::index))
         .route(&at("/repodata/{abi}/{object}"), get(repodata::object))
         .route(&at("/repodata/{abi}/heads/{object}"), get(repodata::past_head))
+        .route(&at("/repodata/{abi}/{root}/nodes"), get(repodata::nodes))
         .route(&at("/resolve"), get(resolve::lock))
 }
 

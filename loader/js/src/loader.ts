@@ -1,6 +1,6 @@
 import { call, Installation, Repodata } from "./core.js";
 import { asLoaderError, LoaderError } from "./errors.js";
-import { aborted, fetchBytes, fetchVerified, type Fetching } from "./fetching.js";
+import { aborted, digest, fetchBytes, fetchVerified, type Fetching } from "./fetching.js";
 import { FileTransaction } from "./files.js";
 import { installedDistributions } from "./installed.js";
 import { HostLinker, type LinkPlan } from "./linking.js";
@@ -58,6 +58,8 @@ export class AttachedLoader implements Loader {
   readonly #linker: HostLinker;
   /** The repodata that was read so far. */
   #known: Repodata | undefined;
+  /** Whether the server may have nodes for a request at once. */
+  #bringsAtOnce = true;
   /** The installation before; the next one waits for it. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -123,6 +125,7 @@ export class AttachedLoader implements Loader {
     const ask = (): Resolution =>
       JSON.parse(call(() => repodata.resolve(JSON.stringify(wanted), installed))) as Resolution;
     let answer = ask();
+    if (answer.needs !== undefined && (await this.#bringAtOnce(repodata, wanted, fetching))) answer = ask();
     while (answer.needs !== undefined) {
       const nodes = answer.needs.map(async (node) => {
         const url = `${this.repodata}${node.sha256}.json`;
@@ -137,6 +140,31 @@ export class AttachedLoader implements Loader {
       ...selection,
       url: `${blobs}${selection.sha256}/${selection.filename}`,
     }));
+  }
+
+  /**
+   * Asks for all nodes that a request leads to, where the repodata is large and the server can tell. A node is named by
+   * its digest, so what comes needs no trust; what is missing is fetched one by one, as it is from a bucket.
+   */
+  async #bringAtOnce(repodata: Repodata, wanted: string[], fetching: Fetching): Promise<boolean> {
+    const root = repodata.branchingRoot();
+    if (root === undefined || !this.#bringsAtOnce) return false;
+    const url = new URL(`${root}/nodes`, this.repodata);
+    for (const requirement of wanted) url.searchParams.append("requirement", requirement);
+    try {
+      const text = new TextDecoder().decode(await fetchBytes(url.href, fetching, "default"));
+      for (const node of text.split("\n").filter(Boolean)) {
+        const bytes = new TextEncoder().encode(node);
+        const sha256 = await digest(bytes);
+        call(() => repodata.add(sha256, bytes));
+      }
+      return true;
+    } catch (error) {
+      if (fetching.signal.aborted) throw error;
+      this.#bringsAtOnce = false;
+      this.#settings.log(`${url.href} gives no nodes, so they are fetched one by one`);
+      return false;
+    }
   }
 
   async #readHead(fetching: Fetching): Promise<Repodata> {

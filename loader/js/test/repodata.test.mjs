@@ -8,7 +8,10 @@ import { attach, startPyodide } from "./support/runtime.mjs";
 import { wheel } from "./support/wheel.mjs";
 
 const module = (name, depends = []) => wheel({ name, depends, files: { [`${name}.py`]: `name = "${name}"\n` } });
-const wheels = [module("app", ["lib"]), module("lib", ["base"]), module("base"), module("other")];
+const wheels = [
+  module("app", ["lib"]), module("lib", ["base"]), module("base"), module("other"),
+  module("whole", ["part"]), module("part"), module("altered"),
+];
 
 let pyodide;
 let channel;
@@ -31,7 +34,7 @@ function store(node, { entries, weight = 1 }) {
 }
 
 /** Publishes the packages with one leaf each, below two levels of branches. */
-function publishTree() {
+function publishTree(weight = 1) {
   const branches = {};
   const leaves = {};
   for (const [name, releases] of Object.entries(channel.packages)) {
@@ -40,7 +43,7 @@ function publishTree() {
     (branches[way[0]] ??= {})[way[1]] = leaves[name];
   }
   const children = Object.entries(branches).map(([digit, branch]) => [digit, store({ branch }, { entries: 1 })]);
-  const repodata = store({ branch: Object.fromEntries(children) }, { entries: wheels.length });
+  const repodata = store({ branch: Object.fromEntries(children) }, { entries: wheels.length, weight });
   const runtime = { name: "pyodide", version: "314.0.7", python: "3.14.2" };
   const head = { format: 2, abi: "2026_0", serial: 2, blobs: "../../blobs/", runtime, repodata };
   channel.objects.set("/repodata/2026_0/head.json", Buffer.from(JSON.stringify(head)));
@@ -75,6 +78,34 @@ test("only the ways to what is needed are read, and once", async () => {
   await fresh.install("other");
   assert.ok(asked().includes(node(leaves.other)));
   assert.ok(!asked().includes(node(repodata)), "the root is known");
+});
+
+test("a server that can sends all nodes of a large repodata at once", async () => {
+  const { leaves, repodata } = publishTree(1 << 20);
+  const text = ({ sha256 }) => channel.objects.get(`/repodata/2026_0/${sha256}.json`).toString();
+  const branches = Object.values(JSON.parse(text(repodata)).branch);
+  const all = [repodata, ...branches, ...Object.values(leaves)].map(text);
+  const lines = (nodes) => Buffer.from(nodes.map((line) => `${line}\n`).join(""));
+  const altered = all.map((line) => (line === text(leaves.altered) ? line.replace("1.0", "1.1") : line));
+  // What was altered on the way is another node, which nobody asked for; the right one is fetched.
+  for (const [name, sent, fetched] of [["whole", all, []], ["altered", altered, [node(leaves.altered)]]]) {
+    const address = `/repodata/2026_0/${repodata.sha256}/nodes?requirement=${name}`;
+    channel.objects.set(address, lines(sent));
+    channel.requests.length = 0;
+    const fresh = await attach(pyodide, { repodata: channel.repodata });
+    await fresh.install(name);
+    assert.deepEqual(asked(), ["/repodata/2026_0/head.json", address, ...fetched]);
+    assert.equal(pyodide.runPython(`import ${name}; ${name}.name`), name);
+  }
+});
+
+test("a bucket, which cannot, is asked once", async () => {
+  publishTree(1 << 20);
+  const fresh = await attach(pyodide, { repodata: channel.repodata });
+  channel.requests.length = 0;
+  assert.equal((await refused(fresh.install("appp"))).code, "unknown_package");
+  assert.equal((await refused(fresh.install("appq"))).code, "unknown_package");
+  assert.equal(channel.requests.filter((path) => path.includes("/nodes?")).length, 1);
 });
 
 test("a name that no leaf has", async () => {

@@ -1,8 +1,9 @@
 //! What is known so far of a line's releases.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{PackageName, Release};
+use crate::tree::{Found, NodeRef, find};
+use crate::{Digest, PackageName, Release, RepodataNode};
 
 /// Releases of projects, as far as they have been brought: a line's repodata comes in parts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -12,6 +13,24 @@ impl Releases {
     /// Notes the releases of a project, newest first; `None` if the line does not have the project.
     pub fn add(&mut self, name: PackageName, releases: Option<Vec<Release>>) {
         self.0.insert(name, releases);
+    }
+
+    /// Adds what the nodes at hand tell of these projects; returns the nodes that are missing for the others.
+    pub fn bring(
+        &mut self,
+        root: Option<&NodeRef>,
+        nodes: &BTreeMap<Digest, RepodataNode>,
+        names: BTreeSet<PackageName>,
+    ) -> Vec<NodeRef> {
+        let mut missing = Vec::new();
+        for name in names {
+            match find(root, nodes, &name) {
+                Found::Entry(found) => self.add(name, Some(found.clone())),
+                Found::Nothing => self.add(name, None),
+                Found::Needs(node) => missing.push(node),
+            }
+        }
+        missing
     }
 
     /// What is known of a project; `None` if nothing has been brought.

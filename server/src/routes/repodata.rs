@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::Response;
-use pkgsrv_index::{Abi, Digest, IndexError};
+use pkgsrv_index::{Abi, Digest, IndexError, Requirement};
 
 use super::Asked;
 use crate::StoredObject;
-use crate::http::App;
+use crate::closure_nodes::nodes_of_closure;
 use crate::http::error::HttpError;
-use crate::http::page::Vary;
+use crate::http::page::{Page, Vary};
 use crate::http::stream::{self, FileHeaders};
+use crate::http::{App, blocking};
+use crate::object::CachePolicy;
 use crate::views::View;
 
 pub(super) async fn object(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
@@ -37,6 +39,28 @@ pub(super) async fn past_head(State(app): State<Arc<App>>, asked: Asked) -> Resu
     let serial = name.parse::<u64>().ok().filter(|serial| serial.to_string() == name);
     let serial = serial.ok_or_else(HttpError::no_page)?;
     asked.view(&app, View::PastHead { abi, serial }, || format!("there is no head {serial} of ABI {abi}")).await
+}
+
+/// The nodes that requirements lead to from a root, a line each.
+pub(super) async fn nodes(
+    State(app): State<Arc<App>>,
+    Query(parameters): Query<Vec<(String, String)>>,
+    asked: Asked,
+) -> Result<Response, HttpError> {
+    let abi: Abi = asked.parse("abi")?;
+    let root = parsed(asked.text("root").unwrap_or_default())?;
+    let wanted = parameters.into_iter().filter(|(name, _)| name == "requirement").map(|(_, text)| text.parse());
+    let wanted: Vec<Requirement> =
+        wanted.collect::<Result<_, _>>().map_err(|error: IndexError| HttpError::NotFound(error.to_string()))?;
+    let snapshot = asked.snapshot(&app).await?;
+    let find = move || snapshot.line(abi).map(|line| nodes_of_closure(line, root, &wanted)).transpose();
+    match blocking(find).await?.flatten() {
+        Some(lines) => {
+            let page = Arc::new(Page::new("application/x-ndjson", Vary::Encoding, lines));
+            Ok(page.respond(&asked.headers, CachePolicy::ImmutableView).await)
+        }
+        None => Err(HttpError::NotFound(format!("there is no repodata {root}"))),
+    }
 }
 
 /// A node of the index, which mirrors read.

@@ -4,6 +4,7 @@ mod admission;
 mod blobs;
 mod changes;
 mod channels;
+mod closure_nodes;
 mod command_line;
 mod docker;
 mod export;

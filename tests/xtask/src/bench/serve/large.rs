@@ -14,7 +14,14 @@ use crate::command::prepare;
 /// After this the list of all projects has not followed.
 const LONGEST_LAG: Duration = Duration::from_mins(2);
 
-/// What a loader that wants ten packages reads.
+/// What a loader that wants ten packages reads: from a server, and from static objects.
+#[derive(Debug, Deserialize)]
+struct Closures {
+    server: Closure,
+    #[serde(rename = "static")]
+    bucket: Closure,
+}
+
 #[derive(Debug, Deserialize)]
 struct Closure {
     packages: u32,
@@ -43,7 +50,7 @@ pub(super) fn measure(place: &Place, rounds: u32) -> Result<(Vec<Row>, Vec<Strin
     let (into_large, into_small) = (median(into_large), median(into_small));
 
     let server = Running::start_ours(&mut place.serve(&large))?;
-    let closure = closure(place, &server.base)?;
+    let Closures { server: closure, bucket } = closures(place, &server.base)?;
     std::thread::sleep(Duration::from_secs(2));
     let resident = megabytes(server.resident()?);
     let (first_list, lag) = lag(place, &server, &large, run)?;
@@ -56,16 +63,21 @@ pub(super) fn measure(place: &Place, rounds: u32) -> Result<(Vec<Row>, Vec<Strin
         Row::new("the same after the list of all projects, in MB", after_list, 300.0),
         Row::new("ten packages of a million files, repodata in KB", closure.bytes / 1000.0, 60.0),
         Row::new("the same, rounds of requests", closure.rounds, 2.0),
+        Row::new("ten packages, from static objects, in KB", bucket.bytes / 1000.0, 60.0),
+        Row::new("the same, rounds of requests", bucket.rounds, None),
     ];
     let told = vec![
         format!("publishing: into a million files {into_large:.3} s, into a thousand {into_small:.3} s"),
         format!("list of all projects: made in {first_list:.1} s, {lag:.1} s behind a publish"),
-        format!("repodata of {} packages: {} requests", closure.packages, closure.requests),
+        format!(
+            "repodata of {} packages: {} requests, from static objects {}",
+            closure.packages, closure.requests, bucket.requests
+        ),
     ];
     Ok((rows, told))
 }
 
-fn closure(place: &Place, base: &str) -> Result<Closure> {
+fn closures(place: &Place, base: &str) -> Result<Closures> {
     let script = place.root.join("tests/bench/closure.mjs");
     let output =
         Command::new("node").arg(script).arg(base).arg("project-012340").output().context("cannot start node")?;

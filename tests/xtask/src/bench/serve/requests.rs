@@ -17,6 +17,7 @@ const WHEEL_BYTES: u32 = 1_500_000;
 const PAGE_CONNECTIONS: u32 = 32;
 const WHEEL_CONNECTIONS: u32 = 16;
 const SECONDS: u32 = 5;
+const ACCEPT_ENCODING: &str = "Accept-Encoding: gzip";
 const ACCEPT: &str = "Accept: application/vnd.pypi.simple.v1+json";
 
 /// Rows, and lines for people.
@@ -30,11 +31,15 @@ pub(super) fn measure(place: &Place, rounds: u32) -> Result<(Vec<Row>, Vec<Strin
     let project = String::from_utf8(fetch(&format!("{}/simple/large/", ours.base))?)?;
     let address = project.split("\"url\":\"").nth(1).and_then(|rest| rest.split('"').next());
     let address = address.context("the page of the project names no file")?.to_owned();
-    let files: [(&str, &[u8]); 2] = [("page", &page), ("wheel", &fs::read(&large)?)];
+    let encoded = fetch_encoded(&format!("{}/simple/project-000000/", ours.base))?;
+    let files: [(&str, &[u8]); 3] = [("page", &page), ("encoded", &encoded), ("wheel", &fs::read(&large)?)];
     let nginx = nginx(place, &files)?;
 
-    let pages = [format!("{}/simple/project-000000/", ours.base), format!("{}/page", nginx.base)];
-    let pages = alternating(&pages, &[ACCEPT], PAGE_CONNECTIONS, rounds)?;
+    let page_address = || format!("{}/simple/project-000000/", ours.base);
+    let plain_pages = [page_address(), format!("{}/page", nginx.base)];
+    let pages = alternating(&plain_pages, &[ACCEPT], PAGE_CONNECTIONS, rounds)?;
+    let encoded_pages = [page_address(), format!("{}/encoded", nginx.base)];
+    let encoded_pages = alternating(&encoded_pages, &[ACCEPT, ACCEPT_ENCODING], PAGE_CONNECTIONS, rounds)?;
     let files = alternating(&[address, format!("{}/wheel", nginx.base)], &[], WHEEL_CONNECTIONS, rounds)?;
     let per_second = |loads: &[Load]| median(loads.iter().map(|load| load.per_second).collect());
     let p99 = |loads: &[Load]| median(loads.iter().map(|load| load.p99).collect());
@@ -42,6 +47,11 @@ pub(super) fn measure(place: &Place, rounds: u32) -> Result<(Vec<Row>, Vec<Strin
         Row::new(
             "project page, requests/s, ours / nginx (at least)",
             per_second(&pages[0]) / per_second(&pages[1]),
+            0.95,
+        ),
+        Row::new(
+            "the same as gzip, which pip and browsers take (at least)",
+            per_second(&encoded_pages[0]) / per_second(&encoded_pages[1]),
             0.95,
         ),
         Row::new("wheel of 1.5 MB, p99, ours / nginx", p99(&files[0]) / p99(&files[1]), 1.5),
@@ -53,6 +63,12 @@ pub(super) fn measure(place: &Place, rounds: u32) -> Result<(Vec<Row>, Vec<Strin
             page.len(),
             per_second(&pages[0]),
             per_second(&pages[1])
+        ),
+        format!(
+            "project page as gzip, {} bytes: {:.0} requests/s, nginx {:.0}",
+            encoded.len(),
+            per_second(&encoded_pages[0]),
+            per_second(&encoded_pages[1])
         ),
         format!("wheel of 1.5 MB: p99 {:.1} ms, nginx {:.1} ms", p99(&files[0]), p99(&files[1])),
     ];
@@ -95,7 +111,16 @@ fn python_servers(place: &Place) -> Result<Vec<(&'static str, f64)>> {
 }
 
 fn fetch(address: &str) -> Result<Vec<u8>> {
-    let output = Command::new("curl").args(["--silent", "--fail", "-H", ACCEPT, address]).output();
+    curl(address, &["-H", ACCEPT])
+}
+
+/// The body as it is sent.
+fn fetch_encoded(address: &str) -> Result<Vec<u8>> {
+    curl(address, &["-H", ACCEPT, "-H", ACCEPT_ENCODING])
+}
+
+fn curl(address: &str, headers: &[&str]) -> Result<Vec<u8>> {
+    let output = Command::new("curl").args(["--silent", "--fail"]).args(headers).arg(address).output();
     let output = output.context("cannot start curl")?;
     ensure!(output.status.success(), "curl {address} failed ({})", output.status);
     Ok(output.stdout)
