@@ -23,7 +23,7 @@ rows = [f"{file},sha256={digest(data)},{len(data)}\n" for file, data in files.it
 files[f"{info}/RECORD"] = "".join([*rows, f"{info}/RECORD,,\n"]).encode()
 with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
     for file, data in files.items():
-        archive.writestr(file, data)
+        archive.writestr(zipfile.ZipInfo(file), data, zipfile.ZIP_DEFLATED)  # always the same time
 "#;
 
 /// Writes a wheel with a file of `size` bytes beside little else.
