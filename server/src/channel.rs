@@ -7,14 +7,17 @@ use std::os::unix::fs::MetadataExt;
 
 use pkgsrv_index::tree::{Differences, Found, Node, NodeRef, differences, find, for_each};
 use pkgsrv_index::{
-    Abi, ChannelIndex, Digest, PackageName, Project, Release, StoredHead, TreeRoots, UploadTime, WholeHead,
-    preferred_release,
+    Abi, ChannelIndex, Digest, PackageName, PipliteIndex, Project, Release, StoredHead, TreeRoots, UploadTime,
+    WholeHead, preferred_release,
 };
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::store::digest_of;
 use crate::trees::{self, NewTrees};
 use crate::{ChannelName, ServerError, Store, StoredObject};
+
+/// Up to this many bytes of repodata all releases are told in one document.
+const MOST_TOLD: u64 = 8 << 20;
 
 /// One line of a channel as of one head.
 #[derive(Debug)]
@@ -212,6 +215,20 @@ impl Line {
     pub fn head_signature(&self, sha256: Digest) -> Result<Option<Vec<u8>>, ServerError> {
         let (channel, abi) = (self.channel.clone(), self.abi);
         self.store.read(&StoredObject::HeadSignature { channel, abi, sha256 })
+    }
+
+    /// What piplite is told of the line: all releases or, where that is very much, of each project the one that those get
+    /// who ask for no version. Reads all of the repodata.
+    pub fn piplite(&self) -> Result<PipliteIndex, ServerError> {
+        let blobs = self.channel.blobs_from_line();
+        if self.trees.repodata.is_some_and(|root| root.weight > MOST_TOLD) {
+            let newest = self.newest()?.into_iter().map(|(name, release)| (name, vec![release]));
+            return Ok(PipliteIndex::new(newest, blobs));
+        }
+        let mut releases = BTreeMap::new();
+        let mut visit = |name: PackageName, all: Vec<Release>| drop(releases.insert(name, all));
+        self.walk(Tree::Published, self.trees.repodata.as_ref(), &mut visit)?;
+        Ok(PipliteIndex::new(releases, blobs))
     }
 
     /// A node of a tree that loaders read; `None` if there is none of this name.

@@ -65,7 +65,12 @@ impl ChannelName {
         if self.is_main() { "../../blobs/" } else { "../../../../blobs/" }
     }
 
-    /// The relative address of the documents from there.
+    /// The relative address of the blobs from a directory one below the channel's own.
+    pub fn blobs_from_line(&self) -> &'static str {
+        if self.is_main() { "../blobs/" } else { "../../../blobs/" }
+    }
+
+    /// The relative address of the documents from a directory two below the channel's own.
     pub fn documents_from_view(&self) -> &'static str {
         if self.is_main() { "../../documents/" } else { "../../../../documents/" }
     }

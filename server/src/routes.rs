@@ -65,6 +65,7 @@ fn channel(prefix: &str) -> Router<Arc<App>> {
         .route(&at("/{abi}/simple/{name}/"), get(simple::project))
         .route(&at("/{abi}/simple//{name}/"), get(simple::project))
         .route(&at("/pyodide/{abi}/pyodide-lock.json"), get(lockfile::lockfile))
+        .route(&at("/{abi}/all.json"), get(lockfile::piplite))
         .route(&at("/index/{abi}/{object}"), get(repodata::index))
         .route(&at("/repodata/{abi}/{object}"), get(repodata::object))
         .route(&at("/repodata/{abi}/heads/{object}"), get(repodata::past_head))

@@ -30,6 +30,7 @@ pub(crate) enum View {
     ProjectList { abi: Option<Abi>, format: SimpleFormat },
     Project { abi: Option<Abi>, name: PackageName, format: SimpleFormat, base: BaseUrl },
     Lockfile { abi: Abi },
+    Piplite { abi: Abi },
     Head { abi: Abi },
     Node { abi: Abi, sha256: Digest },
     PastHead { abi: Abi, serial: u64 },
@@ -198,6 +199,10 @@ impl Snapshot {
                 let Some(line) = self.line(*abi) else { return Ok(None) };
                 let lock = PyodideLock::new(*abi, &line.newest()?, self.channel.blobs_from_view());
                 Some(Page::new("application/json", Vary::Encoding, lock.to_bytes()))
+            }
+            View::Piplite { abi } => {
+                let Some(line) = self.line(*abi) else { return Ok(None) };
+                Some(Page::new("application/json", Vary::Encoding, line.piplite()?.to_bytes()))
             }
             View::Head { abi } => self.line(*abi).and_then(Line::head_bytes).map(|head| {
                 // A few hundred bytes that change with every publish are not worth an encoding.

@@ -26,6 +26,7 @@ mod head_signature;
 #[cfg(feature = "markers")]
 mod markers;
 mod name;
+mod piplite;
 mod project;
 mod project_error;
 mod project_status;
@@ -56,6 +57,7 @@ pub use head_signature::{HeadSignature, HeadSignatures, SIGNATURE_DOMAIN};
 pub use markers::{Dependencies, evaluate};
 pub use name::{ExtraName, PackageName};
 pub use pep440_rs::{Operator, Version, VersionSpecifiers};
+pub use piplite::PipliteIndex;
 pub use project::{Inserted, Project};
 pub use project_error::{Demand, DemandedBy, MOST_OFFERED, Offered, ProjectError, listed_first, nearest};
 pub use project_status::{ProjectStatus, Status};

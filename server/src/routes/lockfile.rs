@@ -1,4 +1,4 @@
-//! The lockfile for the runtime's own package loader.
+//! What others' package loaders read whole: the runtime's own, and piplite.
 
 use std::sync::Arc;
 
@@ -13,4 +13,9 @@ use crate::views::View;
 pub(super) async fn lockfile(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
     let abi = asked.parse("abi")?;
     asked.view(&app, View::Lockfile { abi }, String::new).await
+}
+
+pub(super) async fn piplite(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
+    let abi = asked.parse("abi")?;
+    asked.view(&app, View::Piplite { abi }, String::new).await
 }

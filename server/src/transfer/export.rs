@@ -150,7 +150,10 @@ impl Export<'_> {
             }
             Err(error) => vec![Err(error)],
         });
-        let locks = lines.iter().filter(|line| locks.contains(&line.abi())).map(|line| pages.lockfile(line));
+        let locks = lines
+            .iter()
+            .filter(|line| locks.contains(&line.abi()))
+            .flat_map(|line| [pages.lockfile(line), pages.piplite(line)]);
         self.send(target, &task, "pages", puts.chain(locks), all)?;
         for (line, export) in lines.iter().zip(exports).filter(|(_, export)| export.is_changed()) {
             if self.interrupt.check().is_err() {

@@ -68,6 +68,12 @@ impl Pages<'_> {
         Ok(put(key, "application/json", lock.to_bytes()))
     }
 
+    /// What piplite is told of a line.
+    pub(super) fn piplite(&self, line: &Line) -> Result<Put, TransferError> {
+        let key = format!("{}{}/all.json", self.channel.prefix(), line.abi());
+        Ok(put(key, "application/json", line.piplite()?.to_bytes()))
+    }
+
     /// The projects that a line, or any, offers.
     fn names(&self, abi: Option<Abi>) -> Result<BTreeSet<PackageName>, TransferError> {
         let mut names = BTreeSet::new();

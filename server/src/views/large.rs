@@ -32,7 +32,7 @@ pub(crate) enum AtHand {
 
 impl View {
     const fn shows_all(&self) -> bool {
-        matches!(self, Self::ProjectList { .. } | Self::Lockfile { .. })
+        matches!(self, Self::ProjectList { .. } | Self::Lockfile { .. } | Self::Piplite { .. })
     }
 }
 

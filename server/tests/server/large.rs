@@ -29,7 +29,7 @@ async fn the_list_and_the_lockfile_follow() {
         let accept = "Accept: application/vnd.pypi.simple.v1+json, */*;q=0.1";
         String::from_utf8(body(send(&app, request("GET", path, &[accept])).await).await).unwrap()
     };
-    let paths = ["/simple/", "/pyodide/2026_0/pyodide-lock.json"];
+    let paths = ["/simple/", "/pyodide/2026_0/pyodide-lock.json", "/2026_0/all.json"];
     for path in paths {
         assert!(get(path).await.contains("native-code"), "the first one is made when it is asked for");
     }

@@ -74,6 +74,7 @@ async fn lockfile_repodata_and_home() {
     let fixture = Fixture::published();
     let app = fixture.app();
     assert_snapshot!("lockfile", get(&app, "/pyodide/2026_0/pyodide-lock.json", &[]).await);
+    assert_snapshot!("piplite", get(&app, "/2026_0/all.json", &[]).await);
     let head = get(&app, "/repodata/2026_0/head.json", &[]).await;
     assert_snapshot!("head", head);
     let repodata = head.split("\"repodata\":{\"sha256\":\"").nth(1).unwrap().split('"').next().unwrap();
