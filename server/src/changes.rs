@@ -80,9 +80,7 @@ pub(crate) fn published_lines(
     channel: &ChannelName,
     abi: Option<Abi>,
 ) -> Result<Vec<Line>, ServerError> {
-    let asked = Abi::known().filter(|known| abi.is_none_or(|abi| abi == *known));
-    let mut lines: Vec<Line> = asked.map(|abi| read_line(store, channel, abi)).collect::<Result<_, _>>()?;
-    lines.retain(|line| line.head_bytes().is_some());
+    let lines = lines_with_heads(store, channel, abi)?;
     if lines.is_empty() {
         let (channel, store) = (channel.to_string(), store.root().to_owned());
         return Err(match abi {
@@ -91,6 +89,26 @@ pub(crate) fn published_lines(
         });
     }
     Ok(lines)
+}
+
+/// The same, of a channel that may have none.
+fn lines_with_heads(store: &Store, channel: &ChannelName, abi: Option<Abi>) -> Result<Vec<Line>, ServerError> {
+    let asked = Abi::known().filter(|known| abi.is_none_or(|abi| abi == *known));
+    let mut lines: Vec<Line> = asked.map(|abi| read_line(store, channel, abi)).collect::<Result<_, _>>()?;
+    lines.retain(|line| line.head_bytes().is_some());
+    Ok(lines)
+}
+
+/// The lock of a store, and under it the lines of a channel. Where there are none, nothing is written, not even the lock.
+fn locked_lines(
+    store: &Store,
+    channel: &ChannelName,
+    abi: Option<Abi>,
+) -> Result<(PublishLock, Vec<Line>), ServerError> {
+    published_lines(store, channel, abi)?;
+    let lock = store.lock()?;
+    let lines = published_lines(store, channel, abi)?;
+    Ok((lock, lines))
 }
 
 /// That at least one line has something under a name that was asked for.

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
-use pkgsrv_index::tree::{Differences, Found, Node, NodeRef, differences, find, for_each};
+use pkgsrv_index::tree::{Differences, Node, NodeRef, differences, for_each, get};
 use pkgsrv_index::{
     Abi, ChannelIndex, Digest, PackageName, PipliteIndex, Project, Release, StoredHead, TreeRoots, UploadTime,
     WholeHead, preferred_release,
@@ -335,14 +335,7 @@ impl Line {
         K: Ord + AsRef<str> + DeserializeOwned,
         V: Clone + DeserializeOwned,
     {
-        let mut nodes = BTreeMap::new();
-        loop {
-            match find(root, &nodes, key) {
-                Found::Entry(value) => return Ok(Some(V::clone(value))),
-                Found::Nothing => return Ok(None),
-                Found::Needs(reference) => drop(nodes.insert(reference.sha256, self.node(tree, &reference)?)),
-            }
-        }
+        get(root, key, |node| self.node(tree, node))
     }
 
     fn walk<K, V>(&self, tree: Tree, root: Option<&NodeRef>, mut visit: impl FnMut(K, V)) -> Result<(), ServerError>

@@ -13,7 +13,7 @@ mod read;
 pub use change::{ChangedTree, Changes, WrittenNode, change};
 pub use differences::{Differences, differences};
 pub use node::{Node, NodeRef, Position};
-pub use read::{Found, find, for_each};
+pub use read::{Found, find, for_each, get};
 
 /// Levels below the root. Keys that share so many digits are not met by chance.
 const DEEPEST: usize = 16;

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use pkgsrv_index::{Abi, Digest, FileEntry, PackageName, WheelFilename};
 
 use super::purge::{Purged, purge};
-use super::{ChangedLine, Projects, ReleaseName, change_lines, published_lines, require_found};
+use super::{ChangedLine, Projects, ReleaseName, change_lines, locked_lines, require_found};
 use crate::channel::{Line, read_line_at};
 use crate::named::own_objects_of_file;
 use crate::{ChannelName, ServerError, Store, StoredObject};
@@ -135,9 +135,7 @@ pub fn delete(
     with_bytes: bool,
     now: SystemTime,
 ) -> Result<Deletion, ServerError> {
-    published_lines(store, channel, abi)?;
-    let lock = store.lock()?;
-    let lines = published_lines(store, channel, abi)?;
+    let (lock, lines) = locked_lines(store, channel, abi)?;
     let mut files = Vec::new();
     for line in &lines {
         files.extend(target.files(line)?);

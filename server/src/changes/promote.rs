@@ -8,7 +8,7 @@ use pkgsrv_index::{
 };
 use serde::Serialize;
 
-use super::{ChangedLine, Projects, change_lines, published_lines, refuse_closed};
+use super::{ChangedLine, Projects, change_lines, locked_lines, refuse_closed};
 use crate::channel::{Line, read_line};
 use crate::{ChannelName, ServerError, Store};
 
@@ -36,9 +36,7 @@ pub fn promote(
     if from == to {
         return Err(ServerError::SameChannel { channel: from.to_string() });
     }
-    published_lines(store, from, abi)?;
-    let lock = store.lock()?;
-    let sources = published_lines(store, from, abi)?;
+    let (lock, sources) = locked_lines(store, from, abi)?;
     let promoted: Vec<Projects> = sources.iter().map(|line| chosen(line, names)).collect::<Result<_, _>>()?;
     require_names(&sources, &promoted, names, from)?;
     refuse_quarantined(&promoted, from)?;

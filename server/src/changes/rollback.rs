@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use pkgsrv_index::{Abi, Project};
 
-use super::{ChangedLine, Projects, change_lines, published_lines};
+use super::{ChangedLine, Projects, change_lines, locked_lines};
 use crate::channel::{Line, read_line_at};
 use crate::named::own_objects_of_file;
 use crate::{ChannelName, ServerError, Store};
@@ -20,9 +20,7 @@ pub fn rollback(
     to: Option<u64>,
     now: SystemTime,
 ) -> Result<Vec<ChangedLine>, ServerError> {
-    published_lines(store, channel, abi)?;
-    let lock = store.lock()?;
-    let lines = published_lines(store, channel, abi)?;
+    let (lock, lines) = locked_lines(store, channel, abi)?;
     change_lines(store, &lock, &lines, now, |line| {
         let earlier = match to {
             Some(serial) => Some(read_line_at(line, serial)?),

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 use pkgsrv_index::{Abi, UploadTime};
 use serde::Serialize;
 
-use super::{Plan, time_of};
-use crate::channel::{Line, read_line};
+use super::{Plan, lines_with_heads, time_of};
+use crate::channel::Line;
 use crate::signing::{ChannelKeys, KeyDirectory, PublicKey};
 use crate::store::PublishLock;
 use crate::{ChannelName, ServerError, Store};
@@ -125,7 +125,7 @@ pub fn refresh_due(store: &Store, now: SystemTime) -> Result<Vec<SignedChannel>,
 
 fn due(store: &Store, channel: &ChannelName, keys: &ChannelKeys, now: SystemTime) -> Result<Vec<Line>, ServerError> {
     let half = time_of(now + keys.expiry() / 2);
-    let mut lines = published(store, channel)?;
+    let mut lines = lines_with_heads(store, channel, None)?;
     lines.retain(|line| line.expires().is_none_or(|expires| *expires < half));
     Ok(lines)
 }
@@ -136,7 +136,8 @@ fn sign_all(
     channel: &ChannelName,
     now: SystemTime,
 ) -> Result<SignedChannel, ServerError> {
-    sign(store, lock, channel, &published(store, channel)?, now)
+    // It may be given its key before anything is published.
+    sign(store, lock, channel, &lines_with_heads(store, channel, None)?, now)
 }
 
 fn sign(
@@ -156,13 +157,6 @@ fn sign(
     plan.carry_out(store, lock)?;
     let (expiry_days, public_keys) = (keys.expiry_days(), keys.public());
     Ok(SignedChannel { channel: channel.to_string(), expiry_days, public_keys, lines: signed })
-}
-
-/// The lines that have a head; a channel may be given its key before anything is published.
-fn published(store: &Store, channel: &ChannelName) -> Result<Vec<Line>, ServerError> {
-    let mut lines: Vec<Line> = Abi::known().map(|abi| read_line(store, channel, abi)).collect::<Result<_, _>>()?;
-    lines.retain(|line| line.head_bytes().is_some());
-    Ok(lines)
 }
 
 fn keys_of<'a>(store: &'a Store, channel: &ChannelName) -> Result<&'a KeyDirectory, ServerError> {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use pkgsrv_index::{Abi, PackageName, Project, ProjectStatus, Status};
 
-use super::{ChangedLine, Projects, change_lines, published_lines, require_found};
+use super::{ChangedLine, Projects, change_lines, locked_lines, require_found};
 use crate::channel::read_line;
 use crate::{ChannelName, ServerError, Store};
 
@@ -17,9 +17,7 @@ pub fn set_status(
     status: &ProjectStatus,
     now: SystemTime,
 ) -> Result<Vec<ChangedLine>, ServerError> {
-    published_lines(store, channel, None)?;
-    let lock = store.lock()?;
-    let lines = published_lines(store, channel, None)?;
+    let (lock, lines) = locked_lines(store, channel, None)?;
     let mut is_found = false;
     for line in &lines {
         is_found |= !line.project(name)?.is_empty();

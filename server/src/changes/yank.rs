@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use pkgsrv_index::Abi;
 
-use super::{ChangedLine, Projects, ReleaseName, change_lines, published_lines, require_found};
+use super::{ChangedLine, Projects, ReleaseName, change_lines, locked_lines, require_found};
 use crate::{ChannelName, ServerError, Store};
 
 /// Yanks every file of a version for a reason, which may be empty; `None` takes that back. A version that no line has is
@@ -17,9 +17,7 @@ pub fn yank(
     reason: Option<&str>,
     now: SystemTime,
 ) -> Result<Vec<ChangedLine>, ServerError> {
-    published_lines(store, channel, abi)?;
-    let lock = store.lock()?;
-    let lines = published_lines(store, channel, abi)?;
+    let (lock, lines) = locked_lines(store, channel, abi)?;
     let ReleaseName { name, version } = release;
     let mut is_found = false;
     for line in &lines {

@@ -1,7 +1,6 @@
 //! What changes channels beside publishing, and what it leaves.
 
 use std::collections::BTreeSet;
-use std::error::Error;
 use std::fmt::Write;
 
 use insta::assert_snapshot;
@@ -12,7 +11,7 @@ use pkgsrv::{
 use pkgsrv_index::{Abi, Status};
 use pkgsrv_wheel::Wheel;
 
-use crate::fixture::{Fixture, get, noon_of_no_day, summary};
+use crate::fixture::{Fixture, chain, get, noon_of_no_day, summary};
 use crate::wheels::{helper, native, wheel};
 
 fn channel(name: &str) -> ChannelName {
@@ -35,14 +34,7 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 
 /// An error with its causes.
 fn told<T: std::fmt::Debug>(result: Result<T, ServerError>, fixture: &Fixture) -> String {
-    let error = result.unwrap_err();
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        write!(text, "\n  caused by: {cause}").unwrap();
-        source = cause.source();
-    }
-    text.replace(fixture.path().to_str().unwrap(), "[DATA]")
+    chain(&result.unwrap_err(), fixture)
 }
 
 fn delete_from(fixture: &Fixture, name: &str, target: &str, purges: bool) -> Result<pkgsrv::Deletion, ServerError> {

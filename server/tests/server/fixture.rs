@@ -1,5 +1,6 @@
 //! A published channel and a server without a socket.
 
+use std::error::Error;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -89,6 +90,17 @@ impl Fixture {
         std::fs::write(&path, contents).unwrap();
         path
     }
+}
+
+/// An error with its causes.
+pub fn chain(error: &ServerError, fixture: &Fixture) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        write!(text, "\n  caused by: {cause}").unwrap();
+        source = cause.source();
+    }
+    text.replace(fixture.path().to_str().unwrap(), "[DATA]")
 }
 
 /// A request with headers that are written `Name: value`.

@@ -1,25 +1,12 @@
 //! Publishing: what is refused, what a crash leaves, what two publishers do to each other.
 
-use std::error::Error;
-use std::fmt::Write;
-
 use insta::assert_snapshot;
-use pkgsrv::{ChannelName, Line, Publication, ServerError, StoredObject, Upload, publish, read_line};
+use pkgsrv::{ChannelName, Line, Publication, StoredObject, Upload, publish, read_line};
 use pkgsrv_index::tree::NodeRef;
 use pkgsrv_index::{Abi, TreeRoots};
 
-use crate::fixture::{Fixture, noon_of_no_day};
+use crate::fixture::{Fixture, chain, noon_of_no_day};
 use crate::wheels::{build, helper, native, wheel};
-
-fn chain(error: &ServerError, fixture: &Fixture) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        write!(text, "\n  caused by: {cause}").unwrap();
-        source = cause.source();
-    }
-    text.replace(fixture.path().to_str().unwrap(), "[DATA]")
-}
 
 #[test]
 fn index_and_objects() {

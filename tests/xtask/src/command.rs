@@ -1,5 +1,6 @@
 //! Starting other programs.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -40,4 +41,13 @@ pub fn run(command: &mut Command) -> Result<()> {
     let status = status.with_context(|| format!("cannot start `{shown}`; is the program installed?"))?;
     ensure!(status.success(), "`{shown}` failed ({status})");
     Ok(())
+}
+
+/// An empty directory.
+pub fn recreate(directory: &Path) -> Result<()> {
+    let remove = |error: std::io::Error| if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) };
+    fs::remove_dir_all(directory)
+        .or_else(remove)
+        .and_then(|()| fs::create_dir_all(directory))
+        .with_context(|| format!("cannot empty {}", directory.display()))
 }

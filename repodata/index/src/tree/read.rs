@@ -39,6 +39,22 @@ pub fn find<'a, K: Ord + AsRef<str>, V>(
     Found::Nothing
 }
 
+/// The value of a key, `None` if there is no such entry; `read` brings the nodes on the way to it.
+pub fn get<K: Ord + AsRef<str>, V: Clone, E>(
+    root: Option<&NodeRef>,
+    key: &K,
+    mut read: impl FnMut(&NodeRef) -> Result<Node<K, V>, E>,
+) -> Result<Option<V>, E> {
+    let mut nodes: BTreeMap<Digest, Node<K, V>> = BTreeMap::new();
+    loop {
+        match find(root, &nodes, key) {
+            Found::Entry(value) => return Ok(Some(value.clone())),
+            Found::Nothing => return Ok(None),
+            Found::Needs(node) => drop(nodes.insert(node.sha256, read(&node)?)),
+        }
+    }
+}
+
 /// Shows every entry below a node to `visit`; `read` brings the nodes. In order of the keys only where the root is a
 /// leaf.
 pub fn for_each<K: Ord, V, E: From<IndexError>>(

@@ -1,6 +1,5 @@
 //! One line on both sides, and how they differ.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use pkgsrv_index::tree::{Differences, Node, NodeRef, differences};
@@ -12,7 +11,7 @@ use crate::store::digest_of;
 use crate::transfer::TransferError;
 use crate::transfer::history::{State, against};
 use crate::transfer::target::{Seen, Target};
-use crate::{ChannelName, Store, StoredObject};
+use crate::{ChannelName, ServerError, Store, StoredObject};
 
 /// What a target lacks of a line.
 #[derive(Debug)]
@@ -85,35 +84,17 @@ impl LineExport {
         let theirs = Theirs { store, target };
         let index = |sha256: Digest| StoredObject::Index { channel: channel.clone(), abi, sha256 };
         let shared = |sha256: Digest| StoredObject::Repodata { channel: channel.clone(), abi, sha256 };
-        let nodes = RefCell::new(Vec::new());
+        let mut nodes = Vec::new();
         let ours = line.trees();
-        let projects: Differences<PackageName, Project> = differences(
-            before.index.as_ref(),
-            ours.index.as_ref(),
-            &mut |node: &NodeRef| theirs.read(&index(node.sha256), node),
-            &mut |node: &NodeRef| {
-                nodes.borrow_mut().push(index(node.sha256));
-                Ok(line.index_node(node)?)
-            },
-        )?;
-        let releases: Differences<PackageName, Vec<Release>> = differences(
-            before.repodata.as_ref(),
-            ours.repodata.as_ref(),
-            &mut |node: &NodeRef| theirs.read(&shared(node.sha256), node),
-            &mut |node: &NodeRef| {
-                nodes.borrow_mut().push(shared(node.sha256));
-                Ok(line.shared_node(node)?)
-            },
-        )?;
-        let _modules: Differences<String, BTreeSet<PackageName>> = differences(
-            before.modules.as_ref(),
-            ours.modules.as_ref(),
-            &mut |node: &NodeRef| theirs.read(&shared(node.sha256), node),
-            &mut |node: &NodeRef| {
-                nodes.borrow_mut().push(shared(node.sha256));
-                Ok(line.shared_node(node)?)
-            },
-        )?;
+        let trees = (before.index.as_ref(), ours.index.as_ref());
+        let projects: Differences<PackageName, Project> =
+            theirs.compare(trees, &index, |node| line.index_node(node), &mut nodes)?;
+        let trees = (before.repodata.as_ref(), ours.repodata.as_ref());
+        let releases: Differences<PackageName, Vec<Release>> =
+            theirs.compare(trees, &shared, |node| line.shared_node(node), &mut nodes)?;
+        let trees = (before.modules.as_ref(), ours.modules.as_ref());
+        let _modules: Differences<String, BTreeSet<PackageName>> =
+            theirs.compare(trees, &shared, |node| line.shared_node(node), &mut nodes)?;
         for (name, (_, after)) in &projects {
             after.as_ref().map_or(Ok(()), |project| project.check(name))?;
         }
@@ -124,7 +105,7 @@ impl LineExport {
             has_other_names: releases.values().any(|(before, after)| before.is_some() != after.is_some()),
             has_other_releases: !releases.is_empty(),
             projects,
-            nodes: nodes.into_inner(),
+            nodes,
         })
     }
 
@@ -151,6 +132,26 @@ fn head_of(channel: &ChannelName, line: &Line) -> Vec<u8> {
 }
 
 impl Theirs<'_> {
+    /// In which entries their tree and ours differ; adds the nodes that only ours has.
+    fn compare<K, V>(
+        &self,
+        (before, ours): (Option<&NodeRef>, Option<&NodeRef>),
+        object: &impl Fn(Digest) -> StoredObject,
+        read: impl Fn(&NodeRef) -> Result<Node<K, V>, ServerError>,
+        nodes: &mut Vec<StoredObject>,
+    ) -> Result<Differences<K, V>, TransferError>
+    where
+        K: Ord + Clone + DeserializeOwned,
+        V: PartialEq + DeserializeOwned,
+    {
+        let read_theirs = &mut |node: &NodeRef| self.read(&object(node.sha256), node);
+        let read_ours = &mut |node: &NodeRef| {
+            nodes.push(object(node.sha256));
+            Ok(read(node)?)
+        };
+        differences(before, ours, read_theirs, read_ours)
+    }
+
     fn read<K, V>(&self, object: &StoredObject, node: &NodeRef) -> Result<Node<K, V>, TransferError>
     where
         K: Ord + DeserializeOwned,

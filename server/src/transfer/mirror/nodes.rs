@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pkgsrv_builder::Interrupt;
-use pkgsrv_index::tree::{Found, Node, NodeRef, find};
+use pkgsrv_index::tree::{Node, NodeRef, get};
 use pkgsrv_index::{Abi, Digest, PackageName, Project, Release, TreeRoots};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -151,15 +151,9 @@ impl<'a> Nodes<'a> {
         key: &PackageName,
         object: fn(&Self, Digest) -> StoredObject,
     ) -> Result<Option<V>, TransferError> {
-        let mut way: BTreeMap<Digest, Node<PackageName, V>> = BTreeMap::new();
-        loop {
-            let node = match find(root, &way, key) {
-                Found::Entry(value) => return Ok(Some(value.clone())),
-                Found::Nothing => return Ok(None),
-                Found::Needs(node) => node,
-            };
+        get(root, key, |node| {
             let object = object(self, node.sha256);
-            if let Some(wanted) = self.wanted(object.clone(), &node) {
+            if let Some(wanted) = self.wanted(object.clone(), node) {
                 let mut came = Vec::new();
                 self.source.get_all(std::iter::once(wanted), &Interrupt::default(), |_, bytes| {
                     came = bytes;
@@ -167,8 +161,8 @@ impl<'a> Nodes<'a> {
                 })?;
                 self.keep(object.clone(), node.sha256, came);
             }
-            way.insert(node.sha256, self.read(&object, &node)?);
-        }
+            self.read(&object, node)
+        })
     }
 
     /// The error for a release whose file the index does not have.

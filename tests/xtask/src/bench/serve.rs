@@ -9,13 +9,13 @@ mod requests;
 mod wheel;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 
 use super::row::{Row, check_rounds, print};
 use crate::apt;
-use crate::command::{cargo, prepare, release_program};
+use crate::command::{cargo, prepare, recreate, release_program};
 use crate::loader;
 
 /// What is started, and the packages that bring it.
@@ -65,16 +65,7 @@ impl Place {
 
     fn empty(&self, name: &str) -> Result<PathBuf> {
         let directory = self.directory.join(name);
-        empty(&directory)?;
+        recreate(&directory)?;
         Ok(directory)
     }
-}
-
-/// An empty directory.
-fn empty(directory: &Path) -> Result<()> {
-    let remove = |error: std::io::Error| if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) };
-    fs::remove_dir_all(directory)
-        .or_else(remove)
-        .and_then(|()| fs::create_dir_all(directory))
-        .with_context(|| format!("cannot empty {}", directory.display()))
 }

@@ -14,9 +14,9 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::place::{Place, recreate};
+use super::place::Place;
 use super::{Row, median, pyodide_build};
-use crate::command::prepare;
+use crate::command::{prepare, recreate};
 
 /// What numpy's plain build needs beside the recipe's own: Emscripten's programs instead of the wrapper, and a home of
 /// Python with the target's headers, which else the wrapper puts in place of the build machine's.

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use crate::command::release_program;
+use crate::command::{recreate, release_program};
 use crate::loader;
 
 /// A cache directory of its own, where results can be thrown away; toolchain, runtime, sources and cross environments are
@@ -107,13 +107,4 @@ impl Place {
         }
         Ok(())
     }
-}
-
-/// An empty directory.
-pub(super) fn recreate(directory: &Path) -> Result<()> {
-    let remove = |error: std::io::Error| if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) };
-    fs::remove_dir_all(directory)
-        .or_else(remove)
-        .and_then(|()| fs::create_dir_all(directory))
-        .with_context(|| format!("cannot empty {}", directory.display()))
 }

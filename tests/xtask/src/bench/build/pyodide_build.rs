@@ -24,8 +24,8 @@ use sha2::{Digest as _, Sha256};
 use toml::{Table, Value};
 
 use super::numpy::{self, table};
-use super::place::{Place, recreate};
-use crate::command::prepare;
+use super::place::Place;
+use crate::command::{prepare, recreate};
 use crate::test_channel::{pip_download, wheels_in};
 
 /// The side's name.

@@ -6,9 +6,9 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
+use super::Place;
 use super::process::{Running, free_port};
-use super::{Place, empty};
-use crate::command::prepare;
+use crate::command::{prepare, recreate};
 
 /// What pip installs; the index that pip is set up with has them.
 const PACKAGES: &[&str] = &["devpi-server==6.20.0", "devpi-client==7.2.0", "pypiserver==2.4.1"];
@@ -39,7 +39,7 @@ http {
 /// nginx with these files, by their names.
 pub(super) fn nginx(place: &Place, files: &[(&str, &[u8])]) -> Result<Running> {
     let directory = place.empty("nginx")?;
-    empty(&directory.join("files"))?;
+    recreate(&directory.join("files"))?;
     for (name, bytes) in files {
         fs::write(directory.join("files").join(name), bytes)?;
     }
@@ -60,7 +60,7 @@ impl PythonServers {
     pub(super) fn install(place: &Place) -> Result<Self> {
         let environment = place.directory.join("python-servers");
         if !environment.join("bin/pypi-server").is_file() || !environment.join("bin/devpi").is_file() {
-            empty(&environment)?;
+            recreate(&environment)?;
             prepare(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
             let mut pip = Command::new(environment.join("bin/python"));
             prepare(pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES))?;
