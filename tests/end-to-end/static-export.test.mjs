@@ -1,23 +1,19 @@
 // A channel as static objects, in a directory behind nginx and in a bucket of SeaweedFS, with no pkgsrv running.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { promisify } from "node:util";
 import { startBrowser } from "../support/browser.mjs";
 import { withLoader, withLoadPackage, withMicropip } from "../support/clients.mjs";
 import { smallDisk } from "../support/disk.mjs";
 import { assertNumpy, expectedNumpy, numpyCode } from "../support/numpy.mjs";
+import { pipDownloadsNumpy } from "../support/pip.mjs";
 import { builtPackages, run } from "../support/program.mjs";
 import { abi, data, runtimeVersion } from "../support/settings.mjs";
-import { freePorts, installSeaweedfs, startNginx, startSeaweedfs } from "../support/static-servers.mjs";
+import { freePorts, installSeaweedfs, startNginx, startSeaweedfs } from "../support/other-servers.mjs";
 import { temporaryDirectory } from "../support/upstream.mjs";
 
 const wheels = process.env.PKGSRV_TEST_WHEELS;
-const numpy = "numpy-2.4.6-cp314-cp314-pyemscripten_2026_0_wasm32.whl";
-const target = ["--platform", "pyemscripten_2026_0_wasm32", "--python-version", "3.14", "--only-binary=:all:"];
 
 let directory, browser, expected;
 before(async () => {
@@ -39,19 +35,6 @@ async function exported(to, base, options) {
   const { code, stdout, stderr } = await run(["export", "--to", to, "--base-url", base, "--data", data, "--json"], options);
   assert.equal(code, 0, stderr);
   return JSON.parse(stdout).channels[0];
-}
-
-/** The bytes of numpy as pip fetches them are those that the index names. */
-async function pipDownloads(base) {
-  const into = join(directory.path, `pip-${createHash("sha256").update(base).digest("hex").slice(0, 8)}`);
-  const env = { ...process.env, PIP_CONFIG_FILE: "/dev/null", PIP_NO_CACHE_DIR: "1", PIP_DISABLE_PIP_VERSION_CHECK: "1" };
-  delete env.PIP_FIND_LINKS;
-  const command = ["-m", "pip", "download", "numpy", ...target, "--dest", into, "--index-url", `${base}/simple/`];
-  await promisify(execFile)("python3", command, { env });
-  assert.deepEqual(readdirSync(into), [numpy]);
-  const headers = { Accept: "application/vnd.pypi.simple.v1+json" };
-  const [file] = (await (await fetch(`${base}/simple/numpy/`, { headers })).json()).files;
-  assert.equal(createHash("sha256").update(readFileSync(join(into, numpy))).digest("hex"), file.hashes.sha256);
 }
 
 /** micropip takes numpy from the index; it would go on with the lockfile if it were not answered as it likes. */
@@ -87,7 +70,7 @@ describe("a directory behind nginx", () => {
   test("our loader", async () => assertNumpy(await browser.inPage(withLoader, argument(base)), expected));
   test("Pyodide's loadPackage", async () => assertNumpy(await browser.inPage(withLoadPackage, argument(base)), expected));
   test("micropip", () => micropipInstalls(base));
-  test("pip", () => pipDownloads(base));
+  test("pip", () => pipDownloadsNumpy(base, directory.path));
 
   test("headers are those of the server", async () => {
     const get = async (path, accept) => {
@@ -174,7 +157,7 @@ describe("a bucket of SeaweedFS", async () => {
     assertNumpy(await browser.inPage(withLoadPackage, argument(direct)), expected);
   });
   test("micropip, through nginx", { skip }, () => micropipInstalls(base));
-  test("pip, through nginx", { skip }, () => pipDownloads(base));
+  test("pip, through nginx", { skip }, () => pipDownloadsNumpy(base, directory.path));
   test("types and caching are the objects' own", { skip }, async () => {
     const { headers } = await fetch(`${direct}/repodata/${abi}/head.json`);
     const page = "public, max-age=10, stale-while-revalidate=60, stale-if-error=86400";

@@ -41,6 +41,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("nsenter", "util-linux"),
     ("python3", "python3"),
     ("script", "bsdutils"),
+    ("varnishd", "varnish"),
 ];
 
 /// Everything that a test of the whole needs, made from the real things.

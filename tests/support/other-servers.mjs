@@ -1,4 +1,4 @@
-// Servers of static objects: Debian's nginx with the configurations of docker/, and SeaweedFS's S3. All listen on
+// Servers of others: Debian's nginx and varnish with the configurations of docker/, and SeaweedFS's S3. All listen on
 // 127.0.0.1.
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -34,6 +34,18 @@ export async function startNginx(directory, port, name, adapt) {
   const path = `${process.env.PATH}:/usr/sbin`;
   const arguments_ = ["-e", join(directory, "error.log"), "-p", directory, "-c", join(directory, "nginx.conf")];
   const child = spawn("nginx", arguments_, { stdio: "inherit", env: { ...process.env, PATH: path } });
+  return started(child, `http://127.0.0.1:${port}`);
+}
+
+/** Starts varnish with a configuration of docker/, its text changed by `adapt`; resolves when it answers. */
+export async function startVarnish(directory, port, name, adapt) {
+  mkdirSync(directory, { recursive: true });
+  const configuration = join(directory, "pkgsrv.vcl");
+  writeFileSync(configuration, adapt(readFileSync(join(root, "docker", name), "utf8")));
+  const path = `${process.env.PATH}:/usr/sbin`;
+  const listening = ["-F", "-j", "none", "-n", join(directory, "work"), "-a", `127.0.0.1:${port}`, "-T", "none"];
+  const arguments_ = [...listening, "-f", configuration, "-s", "malloc,256M", "-p", "http_gzip_support=off"];
+  const child = spawn("varnishd", arguments_, { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, PATH: path } });
   return started(child, `http://127.0.0.1:${port}`);
 }
 

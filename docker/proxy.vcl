@@ -1,0 +1,27 @@
+# varnish before a running pkgsrv: keeps what pkgsrv lets caches keep. pkgsrv is started with `--base-url`, the address that
+# clients know varnish at; varnishd with `-p http_gzip_support=off`, since else it takes no brotli.
+vcl 4.1;
+
+backend pkgsrv {
+    .host = "127.0.0.1";
+    .port = "8417";
+}
+
+sub vcl_recv {
+    if (req.method == "GET" || req.method == "HEAD") {
+        # Everything that can be read is the same for everyone.
+        unset req.http.Cookie;
+        unset req.http.Authorization;
+    }
+    # One copy for all browsers; who takes brotli takes gzip. Weights are left to pkgsrv.
+    if (req.http.Accept-Encoding ~ "\bbr\b" && req.http.Accept-Encoding !~ ";") {
+        set req.http.Accept-Encoding = "br, gzip";
+    }
+    # Who asks whether something is still current, as our loader does for heads and pip for pages, hears it from pkgsrv.
+    # What never changes is not asked for again.
+    if (req.http.Cache-Control ~ "(?i)no-cache|max-age=0\b"
+        && req.url !~ "^/(blobs|admissions|documents|runtime)/"
+        && req.url !~ "/(index|repodata|pyodide)/[^/]+/[0-9a-f-]+\.json$") {
+        set req.hash_always_miss = true;
+    }
+}
