@@ -7,24 +7,28 @@ import { createServer, request } from "node:http";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { startBrowser } from "../support/browser.mjs";
-import { withLoader, withLoadPackage, withMicropip } from "../support/clients.mjs";
-import { assertNumpy, expectedNumpy, numpyCode } from "../support/numpy.mjs";
+import { numpyClients } from "../support/numpy-clients.mjs";
 import { freePorts, startNginx, startVarnish } from "../support/other-servers.mjs";
 import { pipDownloadsNumpy } from "../support/pip.mjs";
-import { builtPackages, run, startServer } from "../support/program.mjs";
+import { publishBuilt, run, startServer } from "../support/program.mjs";
 import { abi, data, runtimeVersion } from "../support/settings.mjs";
 import { temporaryDirectory } from "../support/upstream.mjs";
 import { pureWheel } from "../support/wheel.mjs";
 
 const json = "application/vnd.pypi.simple.v1+json";
 
-let directory, browser, expected;
+/** Headers that a proxy must not change. */
+const kept = [
+  "access-control-allow-origin", "access-control-expose-headers", "cache-control", "content-encoding", "content-length",
+  "content-range", "content-type", "cross-origin-resource-policy", "etag", "vary",
+];
+
+let directory, browser, clients;
 before(async () => {
-  const up = await run(["up", ...builtPackages, "--no-serve", "--data", data]);
-  assert.equal(up.code, 0, up.stderr);
+  await publishBuilt();
   directory = temporaryDirectory();
   browser = await startBrowser();
-  expected = expectedNumpy();
+  clients = numpyClients(browser);
 });
 after(async () => {
   await browser?.stop();
@@ -87,10 +91,7 @@ for (const [name, startProxy] of Object.entries(proxies)) {
     });
 
     /** What must be the same with the proxy and without. */
-    const shown = ({ status, headers, body }) => {
-      const names = ["cache-control", "content-encoding", "content-length", "content-range", "content-type", "etag", "access-control-allow-origin", "access-control-expose-headers", "cross-origin-resource-policy"];
-      return { status, body, ...Object.fromEntries(names.map((name) => [name, headers[name]])), vary: headers.vary };
-    };
+    const shown = ({ status, headers, body }) => ({ status, body, ...Object.fromEntries(kept.map((name) => [name, headers[name]])) });
     /** The answer through the proxy, asked for twice, is the server's own. */
     const same = async (path, headers, method) => {
       const direct = shown(await get(`${server.base}${path}`, headers, method));
@@ -200,10 +201,9 @@ for (const [name, startProxy] of Object.entries(proxies)) {
       assert.deepEqual(await versions({}), ["1.0", "1.1"]);
     });
 
-    const argument = () => ({ base, abi, runtime: runtimeVersion, packages: ["numpy"], code: numpyCode });
-    test("our loader", async () => assertNumpy(await browser.inPage(withLoader, argument()), expected));
-    test("Pyodide's loadPackage", async () => assertNumpy(await browser.inPage(withLoadPackage, argument()), expected));
-    test("micropip", async () => assertNumpy(await browser.inPage(withMicropip, argument()), expected));
+    test("our loader", () => clients.loader(base));
+    test("Pyodide's loadPackage", () => clients.loadPackage(base));
+    test("micropip", () => clients.micropip(base));
     test("pip", () => pipDownloadsNumpy(base, directory.path));
 
     test("without the server, a wheel that was asked for before is still there", async () => {

@@ -4,44 +4,32 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { startBrowser } from "../support/browser.mjs";
-import { withLoader, withLoadPackage, withMicropip } from "../support/clients.mjs";
 import { smallDisk } from "../support/disk.mjs";
-import { assertNumpy, expectedNumpy, numpyCode } from "../support/numpy.mjs";
-import { pipDownloadsNumpy } from "../support/pip.mjs";
-import { builtPackages, run } from "../support/program.mjs";
-import { abi, data, runtimeVersion } from "../support/settings.mjs";
+import { numpyClients } from "../support/numpy-clients.mjs";
 import { freePorts, installSeaweedfs, startNginx, startSeaweedfs } from "../support/other-servers.mjs";
+import { pipDownloadsNumpy } from "../support/pip.mjs";
+import { publishBuilt, run } from "../support/program.mjs";
+import { abi, data, runtimeVersion } from "../support/settings.mjs";
 import { temporaryDirectory } from "../support/upstream.mjs";
 
 const wheels = process.env.PKGSRV_TEST_WHEELS;
 
-let directory, browser, expected;
+let directory, browser, clients;
 before(async () => {
-  // Publishes what is built, and lays out runtime and loader.
-  const up = await run(["up", ...builtPackages, "--no-serve", "--data", data]);
-  assert.equal(up.code, 0, up.stderr);
+  await publishBuilt();
   directory = temporaryDirectory();
   browser = await startBrowser();
-  expected = expectedNumpy();
+  clients = numpyClients(browser);
 });
 after(async () => {
   await browser?.stop();
   directory?.remove();
 });
 
-const argument = (base) => ({ base, abi, runtime: runtimeVersion, packages: ["numpy"], code: numpyCode });
-
 async function exported(to, base, options) {
   const { code, stdout, stderr } = await run(["export", "--to", to, "--base-url", base, "--data", data, "--json"], options);
   assert.equal(code, 0, stderr);
   return JSON.parse(stdout).channels[0];
-}
-
-/** micropip takes numpy from the index; it would go on with the lockfile if it were not answered as it likes. */
-async function micropipInstalls(base) {
-  const page = await fetch(`${base}/simple/numpy/`, { headers: { Accept: "application/vnd.pypi.simple.v1+json, */*;q=0.01" } });
-  assert.deepEqual([page.status, page.headers.get("content-type")], [200, "application/vnd.pypi.simple.v1+json"]);
-  assertNumpy(await browser.inPage(withMicropip, argument(base)), expected);
 }
 
 describe("a directory behind nginx", () => {
@@ -67,9 +55,9 @@ describe("a directory behind nginx", () => {
     assert.match(stdout, /already there: typing_extensions-[^]*\nchannel main, ABI 2026_0, serial \d+: was there already\n/);
     assert.match((await run(["publish", join(wheels, wheel), "--to", `file://${place}`, "--data", data])).stderr, /--base-url <URL>/);
   });
-  test("our loader", async () => assertNumpy(await browser.inPage(withLoader, argument(base)), expected));
-  test("Pyodide's loadPackage", async () => assertNumpy(await browser.inPage(withLoadPackage, argument(base)), expected));
-  test("micropip", () => micropipInstalls(base));
+  test("our loader", () => clients.loader(base));
+  test("Pyodide's loadPackage", () => clients.loadPackage(base));
+  test("micropip", () => clients.micropip(base));
   test("pip", () => pipDownloadsNumpy(base, directory.path));
 
   test("headers are those of the server", async () => {
@@ -151,12 +139,12 @@ describe("a bucket of SeaweedFS", async () => {
     assert.equal((await exported("s3://packages/py", base, options)).objects, 0);
   });
   test("our loader, from the bucket itself", { skip }, async () => {
-    assertNumpy(await browser.inPage(withLoader, argument(direct)), expected);
+    await clients.loader(direct);
   });
   test("Pyodide's loadPackage, from the bucket itself", { skip }, async () => {
-    assertNumpy(await browser.inPage(withLoadPackage, argument(direct)), expected);
+    await clients.loadPackage(direct);
   });
-  test("micropip, through nginx", { skip }, () => micropipInstalls(base));
+  test("micropip, through nginx", { skip }, () => clients.micropip(base));
   test("pip, through nginx", { skip }, () => pipDownloadsNumpy(base, directory.path));
   test("types and caching are the objects' own", { skip }, async () => {
     const { headers } = await fetch(`${direct}/repodata/${abi}/head.json`);

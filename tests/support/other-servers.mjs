@@ -14,6 +14,9 @@ const seaweedfs = {
   sha256: "3fa71d325cbe78f674340f5fa7270e4bac446354c8565bd4ee256c3c3c99463d",
 };
 
+/** Debian's servers are not on everyone's PATH. */
+const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
+
 /** Ports that are free now. */
 export async function freePorts(count) {
   const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
@@ -31,9 +34,8 @@ export async function startNginx(directory, port, name, adapt) {
   const user = process.getuid() === 0 ? "user root;" : "";
   const main = `daemon off;\n${user}\nworker_processes 1;\npid ${directory}/pid;\nerror_log ${directory}/error.log;\nevents { }\n`;
   writeFileSync(join(directory, "nginx.conf"), `${main}http {\naccess_log off;\n${temporary.join("\n")}\n${server}}\n`);
-  const path = `${process.env.PATH}:/usr/sbin`;
   const arguments_ = ["-e", join(directory, "error.log"), "-p", directory, "-c", join(directory, "nginx.conf")];
-  const child = spawn("nginx", arguments_, { stdio: "inherit", env: { ...process.env, PATH: path } });
+  const child = spawn("nginx", arguments_, { stdio: "inherit", env });
   return started(child, `http://127.0.0.1:${port}`);
 }
 
@@ -42,10 +44,9 @@ export async function startVarnish(directory, port, name, adapt) {
   mkdirSync(directory, { recursive: true });
   const configuration = join(directory, "pkgsrv.vcl");
   writeFileSync(configuration, adapt(readFileSync(join(root, "docker", name), "utf8")));
-  const path = `${process.env.PATH}:/usr/sbin`;
   const listening = ["-F", "-j", "none", "-n", join(directory, "work"), "-a", `127.0.0.1:${port}`, "-T", "none"];
   const arguments_ = [...listening, "-f", configuration, "-s", "malloc,256M", "-p", "http_gzip_support=off"];
-  const child = spawn("varnishd", arguments_, { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, PATH: path } });
+  const child = spawn("varnishd", arguments_, { stdio: ["ignore", "ignore", "inherit"], env });
   return started(child, `http://127.0.0.1:${port}`);
 }
 

@@ -1,4 +1,5 @@
 // Running the `pkgsrv` program.
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { data, program, root } from "./settings.mjs";
@@ -21,6 +22,12 @@ export async function run(args, options) {
   const { child, output } = start(args, options);
   const [code, signal] = await once(child, "close");
   return { code, signal, ...output };
+}
+
+/** Publishes what is built, and lays out runtime and loader. */
+export async function publishBuilt() {
+  const { code, stderr } = await run(["up", ...builtPackages, "--no-serve", "--data", data]);
+  assert.equal(code, 0, stderr);
 }
 
 /** Starts a server with the real command; resolves when it answers. */
