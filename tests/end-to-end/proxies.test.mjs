@@ -59,7 +59,7 @@ async function startWitness(base) {
 
 const proxies = {
   nginx: (place, port, { address }) => {
-    const adapt = (text) => text.replace("127.0.0.1:8417", address).replace("/var/cache/nginx/pkgsrv", join(place, "kept"));
+    const adapt = (text) => text.replace("127.0.0.1:8417", address).replace("/var/cache/pkgsrv", join(place, "kept"));
     return startNginx(place, port, "proxy.nginx.conf", adapt);
   },
   varnish: (place, port, witness) => startVarnish(place, port, "proxy.vcl", (text) => text.replace('"8417"', `"${witness.port}"`)),
