@@ -61,6 +61,11 @@ impl JsRepodata {
         self.0.blobs().map(str::to_owned)
     }
 
+    /// Address of the directory with the runtime's files, relative to the head, if the head says it.
+    pub fn runtime(&self) -> Option<String> {
+        self.0.runtime()
+    }
+
     /// The digest of the root, where the repodata is more than one node.
     #[wasm_bindgen(js_name = branchingRoot)]
     pub fn branching_root(&self) -> Option<String> {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pkgsrv_index::tree::{LeafLimits, Node, NodeRef};
 use pkgsrv_index::{
-    Abi, Closure, ClosureError, Digest, PackageName, ProjectError, Releases, RepodataNode, Requirement, StoredHead,
-    Version, closure, nearest, read_repodata,
+    Abi, Closure, ClosureError, Digest, PackageName, ProjectError, Releases, RepodataNode, Requirement, RuntimeInfo,
+    StoredHead, Version, closure, nearest, read_repodata,
 };
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +80,13 @@ impl Repodata {
     /// Address of the blobs, relative to the head; `None` while it is not known, which is only before a [`Resolution`].
     pub fn blobs(&self) -> Option<&str> {
         self.blobs.as_deref()
+    }
+
+    /// Address of the directory with the runtime's files, relative to the head; heads of format 1 do not say.
+    pub fn runtime(&self) -> Option<String> {
+        let StoredHead::Trees(head) = &self.head else { return None };
+        let RuntimeInfo { name, version, .. } = &head.runtime;
+        Some(format!("{}../runtime/{name}/{version}/", head.blobs))
     }
 
     /// The root of a repodata that is more than one node: then a server can send all nodes for a request at once.

@@ -1,8 +1,5 @@
 // From nothing to a Python that can install: the runtime, the loader, and the prompt's own modules. Runs in the worker.
 
-/** The files of the runtime that are most of its bytes, and that it fetches itself. */
-const LARGE = ["pyodide.asm.wasm", "python_stdlib.zip"];
-
 /** Where the prompt's own Python modules lie. */
 const MODULES = "/lib/pkgsrv";
 
@@ -13,27 +10,36 @@ const MODULES = "/lib/pkgsrv";
  */
 export async function boot(config, report) {
   const { address, sizes } = config.runtime;
-  const total = LARGE.reduce((sum, name) => sum + (sizes[name] ?? 0), 0);
+  const large = largeFiles(Object.keys(sizes));
+  const total = large.reduce((sum, name) => sum + sizes[name], 0);
   let done = 0;
   report({ stage: "fetch", done, total });
-  const restore = countFetches(LARGE.map((name) => `${address}${name}`), (count) => {
-    done += count;
+  const restore = countFetches(large.map((name) => `${address}${name}`), (count) => {
+    done = Math.min(done + count, total);
     report({ stage: done < total ? "fetch" : "start", done, total });
   });
-  let pyodide;
+  let started;
   try {
-    const { loadPyodide } = await import(`${address}pyodide.mjs`);
+    const { boot: bootRuntime } = await import(config.loader);
     // Python's own colours are for terminals.
     const env = { HOME: "/home/pyodide", NO_COLOR: "1", TERM: "dumb", MPLBACKEND: "module://pkgsrv_figures" };
-    pyodide = await loadPyodide({ indexURL: address, lockFileURL: config.lockfile, env });
+    const pyodide = { lockFileURL: config.lockfile, env };
+    started = await bootRuntime({ repodata: config.repodata, runtime: address, pyodide, log: console.info });
   } catch (error) {
     throw new Error(`the interpreter of ${address} does not start: ${error.message}`, { cause: error });
   } finally {
     restore();
   }
   report({ stage: "prepare", done: total, total });
-  const [{ attach }] = await Promise.all([import(config.loader), addModules(pyodide)]);
-  return { pyodide, loader: await attach(pyodide, { repodata: config.repodata }) };
+  await addModules(started.pyodide);
+  return started;
+}
+
+/** The runtime's files that are most of its bytes: those of its image, else those that it starts from. */
+function largeFiles(names) {
+  const image = names.filter((name) => /^(memory|stdlib)-/.test(name));
+  const others = names.filter((name) => name === "pyodide.asm.wasm" || (name === "python_stdlib.zip" && image.length === 0));
+  return [...others, ...image];
 }
 
 /** Watches what is fetched from these addresses: how many bytes have arrived. Returns what ends it. */

@@ -47,8 +47,9 @@ impl DataDir {
         self.0.join("loader")
     }
 
-    /// Copies a runtime's files to where they are served; nothing is done if they are there, of the sizes they have.
-    pub fn add_runtime(&self, name: &str, version: &str, files: &Path) -> Result<(), ServerError> {
+    /// Copies a runtime's files, which lie in several directories, to where they are served; nothing is done if they are
+    /// there, of the sizes they have.
+    pub fn add_runtime(&self, name: &str, version: &str, files: &[&Path]) -> Result<(), ServerError> {
         let place = self.runtimes().join(name).join(version);
         if place.is_dir() && same_sizes(files, &place)? {
             return Ok(());
@@ -62,11 +63,11 @@ impl DataDir {
     }
 
     /// Copies, and takes away what is there in part; what is being read of that stays readable.
-    fn copy_anew(&self, files: &Path, place: &Path) -> Result<(), ServerError> {
-        let aside = self.work_directory()?;
+    fn copy_anew(&self, files: &[&Path], place: &Path) -> Result<(), ServerError> {
+        let (copies, aside) = (self.copies(files)?, self.work_directory()?);
         match fs::rename(place, aside.path().join("damaged")) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove the damaged", place)(error)),
-            _ => self.copy_to_place(files, place),
+            _ => move_to_place(&copies, place),
         }
     }
 
@@ -85,12 +86,12 @@ impl DataDir {
         let builds = self.0.join("loader-builds");
         let _lock = self.lock()?;
         let place = builds.join(build);
-        let is_copied = place.is_dir() && same_sizes(files, &place)?;
+        let is_copied = place.is_dir() && same_sizes(&[files], &place)?;
         if is_copied && fs::read_link(self.loader()).is_ok_and(|current| current.ends_with(build)) {
             return Ok(());
         }
         if !is_copied {
-            self.copy_anew(files, &place)?;
+            self.copy_anew(&[files], &place)?;
         }
         let work = self.work_directory()?;
         let link = work.path().join("loader");
@@ -106,21 +107,14 @@ impl DataDir {
         Ok(())
     }
 
-    /// Copies into a directory beside, then renames: there is never half of it at `place`.
-    fn copy_to_place(&self, files: &Path, place: &Path) -> Result<(), ServerError> {
+    /// Copies in a directory beside: there is never half of them in their place.
+    fn copies(&self, files: &[&Path]) -> Result<TempDir, ServerError> {
         let work = self.work_directory()?;
         for file in served_files(files)? {
             let copy = work.path().join(file.file_name().unwrap_or_default());
             fs::copy(&file, &copy).map_err(failed("copy to", &copy))?;
         }
-        if let Some(parent) = place.parent() {
-            fs::create_dir_all(parent).map_err(failed("create", parent))?;
-        }
-        match fs::rename(work.path(), place) {
-            // Another process was faster with the same files.
-            Err(_) if place.is_dir() => Ok(()),
-            renamed => renamed.map_err(failed("write", place)),
-        }
+        Ok(work)
     }
 
     /// Held until dropped: two commands at once must not remove what the other has just copied. What is half done when
@@ -144,19 +138,32 @@ impl DataDir {
     }
 }
 
-/// The files of a directory that are served; a hidden one is its maker's.
-fn served_files(directory: &Path) -> Result<Vec<PathBuf>, ServerError> {
+fn move_to_place(copies: &TempDir, place: &Path) -> Result<(), ServerError> {
+    if let Some(parent) = place.parent() {
+        fs::create_dir_all(parent).map_err(failed("create", parent))?;
+    }
+    match fs::rename(copies.path(), place) {
+        // Another process was faster with the same files.
+        Err(_) if place.is_dir() => Ok(()),
+        renamed => renamed.map_err(failed("write", place)),
+    }
+}
+
+/// The files of directories that are served; a hidden one is its maker's.
+fn served_files(directories: &[&Path]) -> Result<Vec<PathBuf>, ServerError> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(directory).map_err(failed("read", directory))? {
-        let entry = entry.map_err(failed("read", directory))?;
-        if !entry.file_name().as_encoded_bytes().starts_with(b".") && entry.path().is_file() {
-            files.push(entry.path());
+    for directory in directories {
+        for entry in fs::read_dir(directory).map_err(failed("read", directory))? {
+            let entry = entry.map_err(failed("read", directory))?;
+            if !entry.file_name().as_encoded_bytes().starts_with(b".") && entry.path().is_file() {
+                files.push(entry.path());
+            }
         }
     }
     Ok(files)
 }
 
-fn same_sizes(files: &Path, copies: &Path) -> Result<bool, ServerError> {
+fn same_sizes(files: &[&Path], copies: &Path) -> Result<bool, ServerError> {
     let size = |path: &Path| fs::metadata(path).ok().map(|metadata| metadata.len());
     let is_copied = |file: &PathBuf| size(file) == size(&copies.join(file.file_name().unwrap_or_default()));
     Ok(served_files(files)?.iter().all(is_copied))
@@ -195,11 +202,11 @@ mod tests {
     fn a_runtime_is_copied_once() {
         let home = tempfile::tempdir().unwrap();
         let data = DataDir::new(home.path());
-        data.add_runtime("pyodide", "1", files(&["a.wasm"]).path()).unwrap();
+        data.add_runtime("pyodide", "1", &[files(&["a.wasm"]).path()]).unwrap();
         let place = data.runtimes().join("pyodide/1");
         let copied = || fs::metadata(place.join("a.wasm")).unwrap().modified().unwrap();
         let before = copied();
-        data.add_runtime("pyodide", "1", files(&["a.wasm"]).path()).unwrap();
+        data.add_runtime("pyodide", "1", &[files(&["a.wasm"]).path()]).unwrap();
         assert_eq!(copied(), before);
     }
 
@@ -207,10 +214,10 @@ mod tests {
     fn a_runtime_with_half_a_file_is_copied_again() {
         let home = tempfile::tempdir().unwrap();
         let data = DataDir::new(home.path());
-        data.add_runtime("pyodide", "1", files(&["a.wasm"]).path()).unwrap();
+        data.add_runtime("pyodide", "1", &[files(&["a.wasm"]).path()]).unwrap();
         let copy = data.runtimes().join("pyodide/1/a.wasm");
         fs::write(&copy, "a").unwrap();
-        data.add_runtime("pyodide", "1", files(&["a.wasm"]).path()).unwrap();
+        data.add_runtime("pyodide", "1", &[files(&["a.wasm"]).path()]).unwrap();
         assert_eq!(fs::read_to_string(copy).unwrap(), "a.wasm");
     }
 
@@ -220,7 +227,7 @@ mod tests {
         let data = DataDir::new(home.path());
         let left = home.path().join(".work-left");
         fs::create_dir_all(&left).unwrap();
-        data.add_runtime("pyodide", "1", files(&["a.wasm"]).path()).unwrap();
+        data.add_runtime("pyodide", "1", &[files(&["a.wasm"]).path()]).unwrap();
         assert!(!left.exists());
     }
 }

@@ -27,11 +27,9 @@ pub fn snippets(base: &BaseUrl, channel: &ChannelName, abi: Abi, package: &str) 
         Snippet {
             title: "JavaScript, pkgsrv-loader",
             code: format!(
-                "import {{ loadPyodide }} from \"{runtime}\";\n\
-                 import {{ attach }} from \"{base}/loader/index.js\";\n\
-                 const pyodide = await loadPyodide();\n\
-                 const loader = await attach(pyodide, {{ repodata: \"{root}/repodata/{abi}/\" }});\n\
-                 await loader.install([\"{package}\"]);\n"
+                "import {{ boot }} from \"{base}/loader/index.js\";\n\
+                 const repodata = \"{root}/repodata/{abi}/\";\n\
+                 const {{ pyodide, loader }} = await boot({{ repodata, packages: [\"{package}\"] }});\n"
             ),
         },
         Snippet {

@@ -56,6 +56,7 @@ describe("a directory behind nginx", () => {
     assert.match((await run(["publish", join(wheels, wheel), "--to", `file://${place}`, "--data", data])).stderr, /--base-url <URL>/);
   });
   test("our loader", () => clients.loader(base));
+  test("our loader, which restores the interpreter", () => clients.boot(base));
   test("Pyodide's loadPackage", () => clients.loadPackage(base));
   test("micropip", () => clients.micropip(base));
   test("pip", () => pipDownloadsNumpy(base, directory.path));

@@ -1,4 +1,4 @@
-// The three ways to a package. Each runs in a browser (page or worker) by its own text, so it may use nothing outside
+// The ways to a package. Each runs in a browser (page or worker) by its own text, so it may use nothing outside
 // itself; `argument` is {base, abi, runtime, packages, code}. Each returns what `code` evaluates to.
 
 /** Our loader. */
@@ -8,6 +8,14 @@ export async function withLoader({ base, abi, runtime, packages, code }) {
   const pyodide = await loadPyodide();
   const loader = await attach(pyodide, { repodata: `${base}/repodata/${abi}/` });
   await loader.install(packages);
+  return pyodide.runPython(code);
+}
+
+/** Our loader, in an interpreter that it restores itself. */
+export async function withBoot({ base, abi, packages, code }) {
+  const { boot } = await import(`${base}/loader/index.js`);
+  const { pyodide, reason } = await boot({ repodata: `${base}/repodata/${abi}/`, packages });
+  if (reason !== undefined) throw new Error(reason);
   return pyodide.runPython(code);
 }
 

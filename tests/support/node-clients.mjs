@@ -35,15 +35,23 @@ if (process.argv[1] === here) {
   const [, , name, argument] = process.argv;
   const started = performance.now();
   const { base, abi, packages, code, runtimeDirectory = theChannels } = JSON.parse(argument);
-  const { loadPyodide } = await import(pathToFileURL(join(runtimeDirectory, "pyodide.mjs")).href);
   const indexURL = `${runtimeDirectory}/`;
+  const repodata = `${base}/repodata/${abi}/`;
+  const runtimeModule = pathToFileURL(join(runtimeDirectory, "pyodide.mjs")).href;
   let pyodide;
-  if (name === "withLoader") {
+  if (name === "withBoot") {
+    const { boot } = await import(loaderModule);
+    const booted = await boot({ repodata, runtime: pathToFileURL(indexURL), packages });
+    if (booted.reason !== undefined) throw new Error(booted.reason);
+    ({ pyodide } = booted);
+  } else if (name === "withLoader") {
+    const { loadPyodide } = await import(runtimeModule);
     const { attach } = await import(loaderModule);
     pyodide = await loadPyodide({ indexURL });
-    const loader = await attach(pyodide, { repodata: `${base}/repodata/${abi}/` });
+    const loader = await attach(pyodide, { repodata });
     await loader.install(packages);
   } else {
+    const { loadPyodide } = await import(runtimeModule);
     // In Node, Pyodide takes lockfiles and the files that they name from disk only; wheel addresses it does fetch.
     const lockAddress = `${base}/pyodide/${abi}/pyodide-lock.json`;
     const lock = await (await fetch(lockAddress)).json();

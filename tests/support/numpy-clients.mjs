@@ -1,6 +1,6 @@
 // The clients of a channel, each with numpy from it in a browser's page.
 import assert from "node:assert/strict";
-import { withLoader, withLoadPackage, withMicropip } from "./clients.mjs";
+import { withBoot, withLoader, withLoadPackage, withMicropip } from "./clients.mjs";
 import { assertNumpy, expectedNumpy, numpyCode } from "./numpy.mjs";
 import { abi, runtimeVersion } from "./settings.mjs";
 
@@ -12,6 +12,7 @@ export function numpyClients(browser) {
     assertNumpy(await browser.inPage(client, argument), expected);
   };
   return {
+    boot: (base) => installs(withBoot, base),
     loader: (base) => installs(withLoader, base),
     loadPackage: (base) => installs(withLoadPackage, base),
     /** From the index; micropip would go on with the lockfile if it were not answered as it likes. */

@@ -1,8 +1,10 @@
 import { startCore } from "./core.js";
-import { asLoaderError, LoaderError } from "./errors.js";
+import { asLoaderError } from "./errors.js";
+import { installedDistributions } from "./installed.js";
+import { Line } from "./line.js";
 import { AttachedLoader } from "./loader.js";
 import { inspect } from "./runtime.js";
-import { HeadVerifier } from "./signature.js";
+import { settingsOf } from "./settings.js";
 import type { AttachOptions, Loader, PyodideInterface } from "./types.js";
 
 /**
@@ -13,30 +15,18 @@ import type { AttachOptions, Loader, PyodideInterface } from "./types.js";
  *   no Ed25519
  */
 export async function attach(pyodide: PyodideInterface, options: AttachOptions): Promise<Loader> {
-  const repodata = directory(options?.repodata);
-  const fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
-  const log = options.log ?? (() => {});
   try {
+    const settings = await settingsOf(options);
     const runtime = inspect(pyodide);
-    const { publicKeys } = options;
-    const verifier = publicKeys === undefined ? undefined : await HeadVerifier.create(publicKeys);
     await startCore();
-    return new AttachedLoader(runtime, { repodata, fetch, log, verifier });
+    const host = {
+      abi: runtime.abi,
+      runtime: Promise.resolve(runtime),
+      layout: Promise.resolve(runtime.layout),
+      installed: () => Promise.resolve(installedDistributions(runtime)),
+    };
+    return new AttachedLoader(host, new Line(settings), settings);
   } catch (error) {
     throw asLoaderError(error, "internal", "cannot attach the loader");
   }
-}
-
-/** The absolute address of a directory, with a slash at its end. */
-function directory(address: string | URL | undefined): string {
-  let url: URL;
-  try {
-    url = new URL(String(address), globalThis.location?.href);
-  } catch (error) {
-    const message = `the option \`repodata\` is ${String(address)}, expected an address such as https://packages.example/repodata/2026_0/`;
-    throw new LoaderError("invalid_argument", message, { cause: error });
-  }
-  url.search = "";
-  url.hash = "";
-  return url.href.endsWith("/") ? url.href : `${url.href}/`;
 }

@@ -10,14 +10,19 @@
  * @packageDocumentation
  */
 export { attach } from "./attach.js";
+export { boot } from "./boot.js";
 export { LoaderError, type LoaderErrorCode } from "./errors.js";
 export type {
   AttachOptions,
+  BootOptions,
+  BootResult,
+  ChannelOptions,
   InstalledPackage,
   InstallOptions,
   InstallResult,
   Loader,
   Progress,
   PyodideInterface,
+  PyodideOptions,
   Stage,
 } from "./types.js";

@@ -1,31 +1,25 @@
-import { call, Installation, Repodata } from "./core.js";
+import { call, Installation } from "./core.js";
 import { asLoaderError, LoaderError } from "./errors.js";
-import { aborted, digest, fetchBytes, fetchVerified, type Fetching } from "./fetching.js";
+import { aborted, fetchVerified, type Fetching } from "./fetching.js";
 import { FileTransaction } from "./files.js";
-import { installedDistributions } from "./installed.js";
+import type { Distribution } from "./installed.js";
+import type { Line } from "./line.js";
 import { HostLinker, type LinkPlan } from "./linking.js";
 import { Reporter } from "./progress.js";
-import type { Runtime } from "./runtime.js";
-import type { HeadVerifier } from "./signature.js";
+import type { Layout, Runtime } from "./runtime.js";
+import type { Settings } from "./settings.js";
 import type { InstalledPackage, InstallOptions, InstallResult, Loader } from "./types.js";
 
-/** Settings of a loader, complete. */
-export interface Settings {
-  repodata: string;
-  fetch: typeof globalThis.fetch;
-  log: (message: string) => void;
-  /** Only where the page has keys. */
-  verifier: HeadVerifier | undefined;
-}
-
-/** What the core says about a wheel to install. */
-type Selection = Omit<InstalledPackage, "url">;
-
-/** What the core says when it is asked for wheels. */
-interface Resolution {
-  selected?: Selection[];
-  /** Nodes of the repodata that it lacks. */
-  needs?: { sha256: string; size: number }[];
+/** What is installed into: an interpreter that runs, or one that is about to. */
+export interface Host {
+  /** Its ABI, as far as it is known. */
+  readonly abi: string | undefined;
+  /** The interpreter, once it runs. */
+  readonly runtime: Promise<Runtime>;
+  /** Its directories, which may be known before. */
+  readonly layout: Promise<Layout>;
+  /** What is installed in it. */
+  installed(): Promise<Distribution[]>;
 }
 
 /** A file of a wheel. */
@@ -53,21 +47,18 @@ interface Job {
 
 export class AttachedLoader implements Loader {
   readonly repodata: string;
-  readonly #runtime: Runtime;
+  readonly #host: Host;
+  readonly #line: Line;
   readonly #settings: Settings;
-  readonly #linker: HostLinker;
-  /** The repodata that was read so far. */
-  #known: Repodata | undefined;
-  /** Whether the server may have nodes for a request at once. */
-  #bringsAtOnce = true;
+  #linker: HostLinker | undefined;
   /** The installation before; the next one waits for it. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(runtime: Runtime, settings: Settings) {
+  constructor(host: Host, line: Line, settings: Settings) {
     this.repodata = settings.repodata;
-    this.#runtime = runtime;
+    this.#host = host;
+    this.#line = line;
     this.#settings = settings;
-    this.#linker = new HostLinker(runtime.module);
   }
 
   install(requirements: string | readonly string[], options: InstallOptions = {}): Promise<InstallResult> {
@@ -104,7 +95,8 @@ export class AttachedLoader implements Loader {
   async #run(wanted: string[], job: Job): Promise<InstallResult> {
     const { reporter } = job;
     reporter.report("resolve", 0);
-    const packages = await this.#resolve(wanted, job);
+    const installed = await this.#host.installed();
+    const packages = await this.#line.resolve(wanted, { abi: this.#host.abi, installed }, job.fetching);
     reporter.expect("resolve", packages.length);
     reporter.report("resolve", packages.length);
     reporter.expect("download", sum(packages, ({ size }) => size));
@@ -118,78 +110,6 @@ export class AttachedLoader implements Loader {
     return { installed: packages };
   }
 
-  /** The wheels to install. Of the repodata only what that asks for is fetched, and kept for the next time. */
-  async #resolve(wanted: string[], { fetching }: Job): Promise<InstalledPackage[]> {
-    const repodata = await this.#readHead(fetching);
-    const installed = JSON.stringify(installedDistributions(this.#runtime));
-    const ask = (): Resolution =>
-      JSON.parse(call(() => repodata.resolve(JSON.stringify(wanted), installed))) as Resolution;
-    let answer = ask();
-    if (answer.needs !== undefined && (await this.#bringAtOnce(repodata, wanted, fetching))) answer = ask();
-    while (answer.needs !== undefined) {
-      const nodes = answer.needs.map(async (node) => {
-        const url = `${this.repodata}${node.sha256}.json`;
-        const bytes = await fetchVerified({ url, ...node }, fetching, () => {});
-        call(() => repodata.add(node.sha256, bytes));
-      });
-      await Promise.all(nodes);
-      answer = ask();
-    }
-    const blobs = new URL(repodata.blobs() ?? "", this.repodata).href;
-    return (answer.selected ?? []).map((selection) => ({
-      ...selection,
-      url: `${blobs}${selection.sha256}/${selection.filename}`,
-    }));
-  }
-
-  /**
-   * Asks for all nodes that a request leads to, where the repodata is large and the server can tell. A node is named by
-   * its digest, so what comes needs no trust; what is missing is fetched one by one, as it is from a bucket.
-   */
-  async #bringAtOnce(repodata: Repodata, wanted: string[], fetching: Fetching): Promise<boolean> {
-    const root = repodata.branchingRoot();
-    if (root === undefined || !this.#bringsAtOnce) return false;
-    const url = new URL(`${root}/nodes`, this.repodata);
-    for (const requirement of wanted) url.searchParams.append("requirement", requirement);
-    try {
-      const text = new TextDecoder().decode(await fetchBytes(url.href, fetching, "default"));
-      for (const node of text.split("\n").filter(Boolean)) {
-        const bytes = new TextEncoder().encode(node);
-        const sha256 = await digest(bytes);
-        call(() => repodata.add(sha256, bytes));
-      }
-      return true;
-    } catch (error) {
-      if (fetching.signal.aborted) throw error;
-      this.#bringsAtOnce = false;
-      this.#settings.log(`${url.href} gives no nodes, so they are fetched one by one`);
-      return false;
-    }
-  }
-
-  async #readHead(fetching: Fetching): Promise<Repodata> {
-    const url = `${this.repodata}head.json`;
-    const head = await fetchBytes(url, fetching, "no-cache");
-    const signatures = (sha256: string) => fetchBytes(`${this.repodata}${sha256}.sig.json`, fetching, "default");
-    await this.#settings.verifier?.check(head, signatures, url);
-    if (this.#known !== undefined) {
-      const known = this.#known;
-      call(() => known.setHead(head));
-    }
-    const known = (this.#known ??= call(() => Repodata.read(head)));
-    this.#checkAbi(known.abi());
-    return known;
-  }
-
-  #checkAbi(found: string): void {
-    const { abi } = this.#runtime;
-    if (abi === undefined || abi === found) return;
-    throw new LoaderError(
-      "wrong_abi",
-      `${this.repodata} is for the ABI ${found}, but this interpreter has ${abi}; use the repodata of ${abi}`,
-    );
-  }
-
   /** Fetches and unpacks one wheel; its side modules begin to compile. */
   async #obtain(selected: InstalledPackage, job: Job): Promise<Unpacked[]> {
     const { reporter, fetching } = job;
@@ -198,7 +118,8 @@ export class AttachedLoader implements Loader {
     });
     const { filename, name, version, url, requested } = selected;
     const expected = JSON.stringify({ filename, name, version, source: url, requested });
-    const plan = call(() => Installation.plan(bytes, expected, JSON.stringify(this.#runtime.layout)));
+    const layout = JSON.stringify(await this.#host.layout);
+    const plan = call(() => Installation.plan(bytes, expected, layout));
     try {
       const files = JSON.parse(plan.files()) as PlannedFile[];
       reporter.expect("unpack", sum(files, ({ size }) => size));
@@ -236,38 +157,40 @@ export class AttachedLoader implements Loader {
 
   /** Plans the linking, writes all files and registers the libraries; undoes all of it on failure. */
   async #commit(packages: InstalledPackage[], files: Unpacked[], job: Job): Promise<void> {
-    const { module, pyodide } = this.#runtime;
+    const { abi, module, pyodide } = await this.#host.runtime;
+    this.#line.checkAbi(abi);
+    const linker = (this.#linker ??= new HostLinker(module));
     const libraries = files.filter(({ compiled }) => compiled !== undefined);
     const paths = libraries.map(({ file }) => file.path);
     const transaction = new FileTransaction(module.FS);
     try {
-      const plans = this.#planLinks(libraries);
+      const plans = this.#planLinks(linker, libraries);
       const compiled = await Promise.all(libraries.map((library) => library.compiled));
       this.#throwIfAborted(job);
       this.#write(transaction, files, plans, job.reporter);
       libraries.forEach(({ file, contents }, index) => {
         const [plan, code] = [plans.get(file.path), compiled[index]];
         if (plan === undefined || code === undefined || plan.byRuntime) return;
-        this.#linker.register(plan, code, contents.length);
+        linker.register(plan, code, contents.length);
       });
-      await this.#linker.linkLarge(paths);
+      await linker.linkLarge(paths);
       this.#throwIfAborted(job);
       pyodide.runPython('__import__("importlib").invalidate_caches()');
       for (const { name, url } of packages) pyodide.loadedPackages[name] = url;
     } catch (error) {
-      this.#linker.unregister(paths);
+      linker.unregister(paths);
       transaction.undo();
       throw error;
     }
   }
 
-  #planLinks(libraries: Unpacked[]): Map<string, LinkPlan> {
+  #planLinks(linker: HostLinker, libraries: Unpacked[]): Map<string, LinkPlan> {
     if (libraries.length === 0) return new Map();
-    this.#linker.refreshRuntime();
+    linker.refreshRuntime();
     for (const { file, contents } of libraries) {
-      call(() => this.#linker.core.add(file.path, contents));
+      call(() => linker.core.add(file.path, contents));
     }
-    return new Map(libraries.map(({ file }) => [file.path, this.#linker.plan(file.path)]));
+    return new Map(libraries.map(({ file }) => [file.path, linker.plan(file.path)]));
   }
 
   /** Side modules that we link leave an empty file: `dlopen` would copy a full one into memory. */

@@ -10,8 +10,8 @@ export interface PyodideInterface {
   runPython(code: string): unknown;
 }
 
-/** Options of {@link attach}. */
-export interface AttachOptions {
+/** Where packages come from, and how. */
+export interface ChannelOptions {
   /**
    * Address of the repodata directory of one ABI, such as
    * `https://packages.example/repodata/2026_0/`. Relative addresses count from the page.
@@ -27,6 +27,52 @@ export interface AttachOptions {
   fetch?: typeof globalThis.fetch;
   /** Receives a line for each noteworthy step; without it the loader is silent. */
   log?: (message: string) => void;
+}
+
+/** Options of {@link attach}. */
+export interface AttachOptions extends ChannelOptions {}
+
+/** Options of `loadPyodide`, of which these are looked at; the others are passed on. */
+export interface PyodideOptions {
+  /** Variables of Python's environment. */
+  env?: Record<string, string>;
+  /** What `sys.executable` is to be. */
+  _sysExecutable?: string;
+  /** Anything else that `loadPyodide` takes. */
+  [option: string]: unknown;
+}
+
+/** Options of {@link boot}. */
+export interface BootOptions extends ChannelOptions, InstallOptions {
+  /** Requirements to install: they arrive while the interpreter starts. */
+  packages?: string | readonly string[];
+  /**
+   * Address of the directory with the runtime's files, such as `https://packages.example/runtime/pyodide/314.0.7/`. It is
+   * what the channel's head says, if it is left out. Node imports nothing over HTTP: there it is the directory of the npm
+   * package, such as `new URL(".", import.meta.resolve("pyodide"))`.
+   */
+  runtime?: string | URL;
+  /**
+   * Options of `loadPyodide`; `lockFileURL` is the channel's lockfile, if it is left out. With those that hold while Python
+   * starts (`args`, `stdLibURL`, a variable `PYTHON…` in `env`) no image is used.
+   */
+  pyodide?: PyodideOptions;
+  /** `false` starts the interpreter without an image. */
+  image?: boolean;
+}
+
+/** What {@link boot} returns. */
+export interface BootResult {
+  /** The interpreter, as `loadPyodide` returns it. */
+  readonly pyodide: PyodideInterface;
+  /** A loader that is attached to it. */
+  readonly loader: Loader;
+  /** What has been installed of `packages`, dependencies first. */
+  readonly installed: readonly InstalledPackage[];
+  /** Whether the interpreter was started from an image. */
+  readonly restored: boolean;
+  /** Why it was not, for people. */
+  readonly reason?: string;
 }
 
 /** Options of {@link Loader.install}. */

@@ -86,6 +86,11 @@ impl<'a> Builder<'a> {
         &self.runtime
     }
 
+    /// The directory with the image of the runtime that the loader's `boot` starts from: `image.json`, and what it names.
+    pub fn runtime_image(&self) -> Result<PathBuf, BuildError> {
+        self.runtime.image(self.context, &self.toolchain)
+    }
+
     /// What building all `recipes` would do, each package after what it needs. Nothing is built.
     pub fn plan(&self, recipes: &LoadedRecipes) -> Result<Vec<PlannedPackage>, BuildError> {
         Plan::new(recipes, &self.cross_environment()?)?.packages(self.context)

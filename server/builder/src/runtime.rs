@@ -1,5 +1,6 @@
 //! Runtimes: the interpreter that an ABI's wheels are for, fetched from npm by version and hash.
 
+mod image;
 mod symbols;
 
 use std::fs::{self, File};
@@ -14,10 +15,12 @@ use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
 use crate::limits::Bounds;
 use crate::process::{self, Answer};
+use crate::sandbox::Sandbox;
 use crate::source::{check_hash, not_unpacked};
 use crate::space::tells_of_a_full_disk;
 use crate::system_tools::{self, NPM};
 use crate::toolchain::Toolchain;
+use crate::work_directory::WorkDirectory;
 
 pub(crate) use symbols::{RuntimeSymbol, RuntimeSymbols};
 
@@ -150,16 +153,30 @@ impl Runtime {
         mounts: &[(&Path, String)],
     ) -> Result<Answer, BuildError> {
         let work = context.cache.work_directory("script")?;
-        let path = work.path().join("script.mjs");
-        fs::write(&path, script).doing("write", &path)?;
-        let mut sandbox = toolchain.sandbox().read_only(&self.directory, "/runtime").read_only(work.path(), "/script");
+        let mut sandbox = self.sandbox(toolchain, &work, script)?;
         for (from, to) in mounts {
             sandbox = sandbox.read_only(from, to);
         }
-        let mut command = sandbox.directory("/tmp").command(&[toolchain.node(), "/script/script.mjs"])?;
-        let bounds = Bounds { limits: &context.limits, written: &[] };
-        process::run_for_answer(&mut command, &context.interrupt, Some(bounds))
+        run_in(sandbox, context, toolchain, &[])
     }
+
+    /// A sandbox with this runtime at `/runtime` and the script, which is written into `work`, where [`run_in`] looks.
+    fn sandbox(&self, toolchain: &Toolchain, work: &WorkDirectory, script: &str) -> Result<Sandbox, BuildError> {
+        let path = work.path().join("script.mjs");
+        fs::write(&path, script).doing("write", &path)?;
+        Ok(toolchain
+            .sandbox()
+            .read_only(&self.directory, "/runtime")
+            .read_only(work.path(), "/script")
+            .directory("/tmp"))
+    }
+}
+
+/// Runs the script of a sandbox, which writes into the directories `written` beside its answer.
+fn run_in(sandbox: Sandbox, context: &Context, toolchain: &Toolchain, written: &[&Path]) -> Result<Answer, BuildError> {
+    let mut command = sandbox.command(&[toolchain.node(), "/script/script.mjs"])?;
+    let bounds = Bounds { limits: &context.limits, written };
+    process::run_for_answer(&mut command, &context.interrupt, Some(bounds))
 }
 
 /// The hash of the archive with an ABI's runtime.

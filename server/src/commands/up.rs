@@ -70,7 +70,7 @@ fn prepare(
     pkgsrv::publish(&store, &ChannelName::main(), &abis, &wheels.uploads(), SystemTime::now(), &admit)
         .context("the packages are built, but could not be published")?;
     let runtime = builder.runtime();
-    data.add_runtime(runtime.name, runtime.version, &runtime.directory)?;
+    data.add_runtime(runtime.name, runtime.version, &[&runtime.directory, &builder.runtime_image()?])?;
     loader_build::bring(&context, data)?;
     let first = wanted.iter().find_map(|wanted| match wanted {
         WantedPackage::Project(requirement) => Some(requirement.name.clone()),

@@ -45,8 +45,9 @@ impl AssetPath {
     }
 }
 
-/// Content types by extension, and whether encoding such files helps.
+/// Content types by extension, and whether encoding such files helps. The archive of a runtime's bytecode is stored.
 const TYPES: &[(&str, &str, bool)] = &[
+    ("bin", "application/octet-stream", true),
     ("css", "text/css; charset=utf-8", true),
     ("html", "text/html; charset=utf-8", true),
     ("js", "text/javascript; charset=utf-8", true),
@@ -58,13 +59,21 @@ const TYPES: &[(&str, &str, bool)] = &[
     ("ts", "text/plain; charset=utf-8", true),
     ("txt", "text/plain; charset=utf-8", true),
     ("wasm", "application/wasm", true),
-    ("zip", "application/zip", false),
+    ("zip", "application/zip", true),
 ];
 
 pub(crate) fn content_type(path: &Path) -> (&'static str, bool) {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     let known = TYPES.iter().find(|(known, ..)| *known == extension);
     known.map_or(("application/octet-stream", false), |(_, content_type, encodes)| (content_type, *encodes))
+}
+
+/// What an image of a runtime begins with, in the directory of its files.
+pub(crate) const IMAGE: &str = "image.json";
+
+/// How long the file of a runtime may be kept. The version, or a digest, names each of them, but for the image's own index.
+pub(crate) fn runtime_policy(name: &str) -> CachePolicy {
+    if name == IMAGE { CachePolicy::Page } else { CachePolicy::ImmutableView }
 }
 
 /// Changes when a file is replaced or rewritten.

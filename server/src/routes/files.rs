@@ -7,7 +7,7 @@ use axum::response::Response;
 
 use super::Asked;
 use crate::http::App;
-use crate::http::assets::AssetPath;
+use crate::http::assets::{AssetPath, runtime_policy};
 use crate::http::error::HttpError;
 use crate::object::CachePolicy;
 
@@ -15,7 +15,7 @@ pub(super) async fn runtime(State(app): State<Arc<App>>, asked: Asked) -> Result
     let part = |key| asked.text(key).unwrap_or_default();
     let path: AssetPath = format!("{}/{}/{}", part("runtime"), part("version"), part("path")).parse()?;
     let request = (&asked.method, &asked.headers);
-    app.assets.respond(&app.settings.runtimes, &path, CachePolicy::ImmutableView, request).await
+    app.assets.respond(&app.settings.runtimes, &path, runtime_policy(part("path")), request).await
 }
 
 /// `/loader/{version}/…` names the files of one version, `/loader/…` whatever is current. A version under development

@@ -112,7 +112,7 @@ impl Export<'_> {
         }
         let before = Marker::read(target, self.channel)?;
         let files = Files::find(self.data, lines.iter().map(Line::abi))?;
-        let marker = Marker::new(self.base, files.loader.clone(), files.runtimes.clone());
+        let marker = Marker::new(self.base, files.loader.clone(), files.runtime_states());
         let before = before.filter(|_| !fresh);
         Ok(Planned { lines, exports, marker, before, files })
     }

@@ -19,7 +19,7 @@ pub(super) struct Marker {
     base_url: String,
     /// The loader's build, if there was one.
     pub(super) loader: Option<String>,
-    /// Runtimes whose files are all there, as `{name}/{version}`.
+    /// Runtimes whose files are all there, as `{name}/{version}`, with `@` and the digest of `image.json` if there is one.
     pub(super) runtimes: Vec<String>,
 }
 

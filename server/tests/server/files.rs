@@ -10,6 +10,8 @@ async fn types_and_policies() {
     fixture.file("runtime/pyodide/314.0.7/pyodide.mjs", b"export {};\n");
     fixture.file("runtime/pyodide/314.0.7/pyodide.asm.wasm", b"\0asm\x01\0\0\0");
     fixture.file("runtime/pyodide/314.0.7/python_stdlib.zip", b"PK");
+    fixture.file("runtime/pyodide/314.0.7/image.json", b"{}");
+    fixture.file("runtime/pyodide/314.0.7/memory-0123456789abcdef.bin", b"memory");
     fixture.file("runtime/pyodide/314.0.7/.hidden", b"secret");
     fixture.file("loader/index.js", b"export {};\n");
     fixture.file("secret", b"secret");
@@ -22,6 +24,8 @@ async fn types_and_policies() {
     for (path, answer) in [
         ("/runtime/pyodide/314.0.7/pyodide.asm.wasm", format!("200 application/wasm | {immutable}")),
         ("/runtime/pyodide/314.0.7/python_stdlib.zip", format!("200 application/zip | {immutable}")),
+        ("/runtime/pyodide/314.0.7/image.json", format!("200 application/json | {page}")),
+        ("/runtime/pyodide/314.0.7/memory-0123456789abcdef.bin", format!("200 application/octet-stream | {immutable}")),
         (&format!("/loader/{version}/index.js"), format!("200 text/javascript; charset=utf-8 | {page}")),
         ("/loader/index.js", format!("200 text/javascript; charset=utf-8 | {page}")),
         ("/loader/9.9.9/index.js", "404 text/plain; charset=utf-8 | no-store".to_owned()),

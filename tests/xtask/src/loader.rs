@@ -95,11 +95,11 @@ pub fn check_shared(arguments: &CheckArguments) -> Result<()> {
     prepare(cargo.args(["--target-dir"]).arg(target_directory(&root, &wasm_std)).current_dir(&root))
 }
 
-/// The root of the checkout.
+/// The root of the checkout. Cargo says it when it runs us: a target directory may have been moved since it compiled us.
 pub fn root() -> Result<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
-    let root = root.context("the xtask crate is not where it was compiled")?;
-    Ok(root.to_owned())
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let root = Path::new(&manifest).ancestors().nth(2);
+    Ok(root.context("the xtask crate is not in a checkout")?.to_owned())
 }
 
 /// Apart from the native one: another compiler would throw its work away. One for each provider,

@@ -5,9 +5,9 @@ import { pathToFileURL } from "node:url";
 
 const dist = new URL("../../dist/index.js", import.meta.url);
 if (!existsSync(dist)) throw new Error("loader/js/dist is not built: run `cargo xtask loader` first");
-export const { attach, LoaderError } = await import(dist.href);
+export const { attach, boot, LoaderError } = await import(dist.href);
 
-const directory = process.env.PKGSRV_TEST_PYODIDE;
+export const directory = process.env.PKGSRV_TEST_PYODIDE;
 
 /** Starts a Pyodide from the directory that PKGSRV_TEST_PYODIDE names. */
 export async function startPyodide() {

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use pkgsrv_index::Abi;
 
 use super::serving;
-use crate::http::assets::{AssetPath, content_type};
+use crate::http::assets::{AssetPath, IMAGE, content_type, runtime_policy};
 use crate::named::Named;
+use crate::store::digest_of;
 use crate::transfer::TransferError;
 use crate::transfer::marker::Marker;
 use crate::transfer::target::{Put, Serving};
@@ -17,8 +18,8 @@ use crate::{CachePolicy, DataDir, ServerError, Store};
 /// Runtimes and loader of a data directory.
 #[derive(Debug)]
 pub(super) struct Files {
-    /// The runtimes of some lines, as `{name}/{version}`, without those whose files are not there.
-    pub(super) runtimes: Vec<String>,
+    /// The runtimes of some lines, without those whose files are not there.
+    runtimes: Vec<RuntimeFiles>,
     /// The loader's build.
     pub(super) loader: Option<String>,
     /// The runtimes of lines whose files are not there.
@@ -27,12 +28,37 @@ pub(super) struct Files {
     loader_directory: PathBuf,
 }
 
+/// The files of one runtime.
+#[derive(Debug)]
+struct RuntimeFiles {
+    /// `{name}/{version}`.
+    name: String,
+    /// The same, and the digest of the image that lies there: that may be made anew.
+    state: String,
+}
+
+impl RuntimeFiles {
+    /// `None` if there are none in the directory of all runtimes.
+    fn find(runtimes: &Path, name: &str) -> Option<Self> {
+        let directory = runtimes.join(name);
+        let image = fs::read(directory.join(IMAGE)).map(|index| format!("@{}", digest_of(&index)));
+        let state = format!("{name}{}", image.unwrap_or_default());
+        directory.is_dir().then(|| Self { name: name.to_owned(), state })
+    }
+}
+
 impl Files {
     pub(super) fn find(data: &DataDir, abis: impl Iterator<Item = Abi>) -> Result<Self, TransferError> {
         let directory = data.runtimes();
         let named: BTreeSet<String> =
             abis.map(|abi| format!("{}/{}", abi.facts().runtime, abi.facts().runtime_version)).collect();
-        let (runtimes, missing) = named.into_iter().partition(|name| directory.join(name).is_dir());
+        let (mut runtimes, mut missing) = (Vec::new(), Vec::new());
+        for name in named {
+            match RuntimeFiles::find(&directory, &name) {
+                Some(files) => runtimes.push(files),
+                None => missing.push(name),
+            }
+        }
         let loader_directory = data.loader();
         let build = match fs::canonicalize(&loader_directory) {
             Ok(build) => build.file_name().map(|name| name.to_string_lossy().into_owned()),
@@ -40,6 +66,11 @@ impl Files {
             Err(source) => return Err(unreadable(&loader_directory)(source)),
         };
         Ok(Self { runtimes, missing, loader: build, runtime_directory: directory, loader_directory })
+    }
+
+    /// The states of the runtimes, for the marker.
+    pub(super) fn runtime_states(&self) -> Vec<String> {
+        self.runtimes.iter().map(|files| files.state.clone()).collect()
     }
 
     /// What is not there, and who misses it.
@@ -54,16 +85,16 @@ impl Files {
 
     /// Their objects, without those that the target had when `before` was written.
     pub(super) fn puts(&self, before: Option<&Marker>) -> impl Iterator<Item = Result<Put, TransferError>> + use<> {
-        let has = |name: &String| before.is_some_and(|before| before.runtimes.contains(name));
+        let has = |state: &String| before.is_some_and(|before| before.runtimes.contains(state));
         let mut puts = Vec::new();
-        for name in self.runtimes.iter().filter(|name| !has(name)) {
+        for RuntimeFiles { name, .. } in self.runtimes.iter().filter(|files| !has(&files.state)) {
             let directory = self.runtime_directory.join(name);
-            puts.extend(below(&directory, &format!("runtime/{name}/"), CachePolicy::ImmutableView, true));
+            puts.extend(below(&directory, &format!("runtime/{name}/"), runtime_policy));
         }
         if self.loader.is_some() && before.is_none_or(|before| before.loader != self.loader) {
             let version = concat!("loader/", env!("CARGO_PKG_VERSION"), "/");
             for prefix in [version, "loader/"] {
-                puts.extend(below(&self.loader_directory, prefix, CachePolicy::Page, false));
+                puts.extend(below(&self.loader_directory, prefix, |_| CachePolicy::Page));
             }
         }
         puts.into_iter()
@@ -84,19 +115,20 @@ pub(super) fn stored(store: &Store, named: Named) -> Result<Put, TransferError> 
     Ok(Put { key: object.path(), serving, size, keep: true, read: Box::new(read) })
 }
 
-/// The files of a directory that are served.
-fn below(directory: &Path, prefix: &str, policy: CachePolicy, keep: bool) -> Vec<Result<Put, TransferError>> {
+/// The files of a directory that are served. Those whose address does not name their bytes come last: they name others.
+fn below(directory: &Path, prefix: &str, policy: fn(&str) -> CachePolicy) -> Vec<Result<Put, TransferError>> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(source) => return vec![Err(unreadable(directory)(source))],
     };
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
-    files.sort();
-    files.iter().filter_map(|path| asset(path, prefix, policy, keep)).collect()
+    let policy_of = |path: &Path| policy(&path.file_name().unwrap_or_default().to_string_lossy());
+    files.sort_by_cached_key(|path| (policy_of(path) == CachePolicy::Page, path.clone()));
+    files.iter().filter_map(|path| asset(path, prefix, policy_of(path))).collect()
 }
 
 /// `None` for a name that no address has.
-fn asset(path: &Path, prefix: &str, policy: CachePolicy, keep: bool) -> Option<Result<Put, TransferError>> {
+fn asset(path: &Path, prefix: &str, policy: CachePolicy) -> Option<Result<Put, TransferError>> {
     let name: AssetPath = path.file_name()?.to_str()?.parse().ok()?;
     let size = match fs::metadata(path) {
         Ok(metadata) => metadata.len(),
@@ -105,7 +137,8 @@ fn asset(path: &Path, prefix: &str, policy: CachePolicy, keep: bool) -> Option<R
     let file = path.to_owned();
     let read = move || fs::read(&file).map_err(unreadable(&file));
     let serving = Serving { content_type: content_type(path).0, policy };
-    Some(Ok(Put { key: format!("{prefix}{}", name.as_str()), serving, size, keep, read: Box::new(read) }))
+    let (key, keep) = (format!("{prefix}{}", name.as_str()), policy != CachePolicy::Page);
+    Some(Ok(Put { key, serving, size, keep, read: Box::new(read) }))
 }
 
 fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> TransferError + use<> {

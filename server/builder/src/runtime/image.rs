@@ -1,0 +1,35 @@
+//! The image of a runtime in which Python has started: the loader's `boot` goes on from there.
+
+use std::path::PathBuf;
+
+use super::{Runtime, run_in};
+use crate::action::sha256;
+use crate::contents;
+use crate::context::Context;
+use crate::error::BuildError;
+use crate::toolchain::Toolchain;
+use crate::work_directory::WorkDirectory;
+
+const SCRIPT: &str = include_str!("image.mjs");
+
+impl Runtime {
+    /// The directory with its image: `image.json`, and the files named there. The runtime itself makes it, once.
+    pub(crate) fn image(&self, context: &Context, toolchain: &Toolchain) -> Result<PathBuf, BuildError> {
+        let made_by = &sha256(SCRIPT.as_bytes()).to_string()[..8];
+        let name = format!("{}-{}-image-{made_by}", self.name, self.version);
+        let place = context.cache.runtimes().join(name);
+        let make = || self.make_image(context, toolchain)?.move_into_place(&place);
+        contents::ensure(context, "image of the runtime", &place, &self.lock_name(), make)?;
+        Ok(place)
+    }
+
+    fn make_image(&self, context: &Context, toolchain: &Toolchain) -> Result<WorkDirectory, BuildError> {
+        let stage = context.progress.stage(&format!("{}@{}", self.name, self.version), "making its image");
+        let (script, image) = (context.cache.work_directory("script")?, context.cache.work_directory("image")?);
+        let sandbox = self.sandbox(toolchain, &script, SCRIPT)?.writable(image.path(), "/image");
+        run_in(sandbox, context, toolchain, &[image.path()])?.successful()?;
+        contents::record(image.path())?;
+        stage.done("made");
+        Ok(image)
+    }
+}

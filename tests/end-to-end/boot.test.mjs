@@ -1,0 +1,93 @@
+// `boot` in headless Chromium: from the image that the server publishes, with numpy, and what comes afterwards.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { startBrowser } from "../support/browser.mjs";
+import { withBoot } from "../support/clients.mjs";
+import { inNode } from "../support/node-clients.mjs";
+import { assertNumpy, expectedNumpy, numpyCode } from "../support/numpy.mjs";
+import { startServer } from "../support/program.mjs";
+import { abi, root } from "../support/settings.mjs";
+
+const facts = readFileSync(`${root}/loader/js/test/support/facts.py`, "utf8");
+
+let server, browser, argument;
+before(async () => {
+  server = await startServer();
+  browser = await startBrowser();
+  argument = { base: server.base, abi, packages: ["numpy"], code: numpyCode };
+});
+after(async () => {
+  await browser?.stop();
+  await server?.stop();
+});
+
+test("numpy in a page", async () => {
+  assertNumpy(await browser.inPage(withBoot, argument), expectedNumpy());
+});
+
+test("numpy in a module worker", async () => {
+  assertNumpy(await browser.inWorker(withBoot, argument), expectedNumpy());
+});
+
+test("numpy in Node", async () => {
+  assert.ok((await inNode(withBoot, { ...argument, code: "import numpy; numpy.linalg.svd(numpy.eye(3))" })) > 0);
+});
+
+for (const place of ["inPage", "inWorker"]) {
+  test(`a restored interpreter says of itself what one says that started, ${place}`, async () => {
+    const ask = async ({ base, abi, facts, image }) => {
+      const { boot } = await import(`${base}/loader/index.js`);
+      const { pyodide, restored } = await boot({ repodata: `${base}/repodata/${abi}/`, image });
+      return { restored, facts: pyodide.runPython(facts) };
+    };
+    const [restored, started] = [
+      await browser[place](ask, { ...argument, facts, image: true }),
+      await browser[place](ask, { ...argument, facts, image: false }),
+    ];
+    assert.deepEqual([restored.restored, started.restored], [true, false]);
+    assert.deepEqual(JSON.parse(restored.facts), JSON.parse(started.facts));
+  });
+}
+
+test("what the image needs comes in brotli, and of the runtime nothing twice", async () => {
+  const files = async () => {
+    await browser.inPage(withBoot, argument);
+    return browser.responses.filter(({ url }) => url.includes("/runtime/"));
+  };
+  // A large file goes out as it is until its encodings are made.
+  for (let left = 100; (await files()).some(({ url, headers }) => /memory-|stdlib-/.test(url) && headers["content-encoding"] !== "br"); left -= 1) {
+    assert.ok(left > 0, "the image never came in brotli");
+  }
+  const names = (await files()).map(({ url }) => url.split("/").at(-1).replace(/-[0-9a-f]{16}/, ""));
+  assert.deepEqual([...new Set(names)].sort(), ["image.json", "memory.bin", "pyodide.asm.mjs", "pyodide.asm.wasm", "pyodide.mjs", "stdlib.zip"]);
+  const twice = names.filter((name, at) => names.indexOf(name) !== at);
+  // Pyodide is given the index, small and in the browser's cache, where it would fetch its own standard library.
+  assert.deepEqual(twice.filter((name) => name !== "image.json"), []);
+});
+
+test("loadPackage, micropip and the loader go on in it", async () => {
+  const goOn = async ({ base, abi }) => {
+    const { boot } = await import(`${base}/loader/index.js`);
+    const { pyodide, loader, restored } = await boot({ repodata: `${base}/repodata/${abi}/`, packages: ["numpy"] });
+    await pyodide.loadPackage(["micropip", "pyyaml"]);
+    const micropip = pyodide.pyimport("micropip");
+    await micropip.install.callKwargs("markupsafe", { index_urls: `${base}/simple` });
+    const { installed } = await loader.install(["pydantic_core"]);
+    const code = `
+import ctypes, json, markupsafe, micropip, numpy, pydantic_core, yaml
+json.dumps({
+    "listed": sorted(set(micropip.list()) & {"numpy", "micropip", "pyyaml", "PyYAML", "markupsafe", "MarkupSafe"}, key=str.lower),
+    "numpy": numpy.arange(3).sum().item(),
+    "yaml": yaml.load("a: 1", Loader=yaml.CLoader),
+    "escaped": markupsafe.escape("<"),
+    "library": ctypes.CDLL(yaml._yaml.__file__) is not None,
+})`;
+    return { restored, names: installed.map(({ name }) => name), found: JSON.parse(pyodide.runPython(code)), loaded: Object.keys(pyodide.loadedPackages) };
+  };
+  const { restored, names, found, loaded } = await browser.inPage(goOn, argument);
+  assert.equal(restored, true);
+  assert.deepEqual(names, ["typing-extensions", "pydantic-core"]);
+  assert.deepEqual(found, { listed: ["MarkupSafe", "micropip", "numpy", "PyYAML"], numpy: 3, yaml: { a: 1 }, escaped: "&lt;", library: true });
+  assert.ok(["numpy", "micropip", "pyyaml"].every((name) => loaded.includes(name)), loaded.join());
+});
