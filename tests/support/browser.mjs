@@ -1,7 +1,8 @@
-// A headless Chromium with a page of another origin than the server's.
+// A headless Chromium or Firefox with a page of another origin than the server's.
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { chromium } from "playwright-core";
+import puppeteer from "puppeteer-core";
 
 const page = `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>test</title>`;
 
@@ -20,8 +21,20 @@ const flags = [
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];
 
-/** Starts the browser and the page's own server. */
-export async function startBrowser() {
+/** Browsers, each with fresh contexts whose pages have `goto` and `evaluate`. */
+const engines = {
+  async chromium() {
+    const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: flags });
+    return { newContext: () => browser.newContext(), close: () => browser.close() };
+  },
+  async firefox() {
+    const browser = await puppeteer.launch({ browser: "firefox", executablePath: "/usr/bin/firefox-esr", headless: true });
+    return { newContext: () => browser.createBrowserContext(), close: () => browser.close() };
+  },
+};
+
+/** Starts a browser and the page's own server. */
+export async function startBrowser(engine = "chromium") {
   const server = createServer((request, response) => {
     const script = request.url === "/worker.js";
     response.setHeader("Content-Type", script ? "text/javascript" : "text/html");
@@ -29,15 +42,15 @@ export async function startBrowser() {
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
   const origin = `http://127.0.0.1:${server.address().port}`;
-  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: flags });
+  const browser = await engines[engine]();
   return {
-    /** Answers that the last page got, as they came over the wire: address, status, headers. */
+    /** Answers that the last page or worker in it got, as they came over the wire: address, status, headers. Chromium's. */
     responses: [],
     /** Runs a function in a fresh page; what it returns must be JSON. */
     async inPage(run, argument) {
       const context = await browser.newContext();
       const responses = (this.responses = []);
-      context.on("response", (response) => {
+      context.on?.("response", (response) => {
         responses.push({ url: response.url(), status: response.status(), headers: response.headers() });
       });
       try {

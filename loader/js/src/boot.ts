@@ -45,51 +45,52 @@ interface Started {
 
 async function run(options: BootOptions, settings: Settings, fetching: Fetching): Promise<BootResult> {
   const line = new Line(settings);
-  const addresses = await findRuntime(options, settings, line, fetching);
-  const image = readImage(options, addresses.image, fetching);
-  const started = start(options, settings, addresses.runtime, image, fetching.signal);
+  const { runtime: given, packages = [], onProgress } = options;
+  const ofLine = (): Promise<string> => runtimeOf(line, settings, fetching);
+  const address = given === undefined ? await ofLine() : directory("runtime", given, EXAMPLE);
+  checkImportable(address);
+  // What was unpacked from npm has no image.
+  const image = readImage(options, address.startsWith("file:") ? ofLine : () => Promise.resolve(address), fetching);
+  const started = start(options, settings, address, image, fetching.signal);
   const runtime = started.then(({ pyodide }) => inspect(pyodide));
   const host = new StartingHost(runtime, image, options);
   const loader = new AttachedLoader(host, line, settings);
   const { signal } = fetching;
-  const { onProgress } = options;
-  const install = loader.install(options.packages ?? [], { signal, ...(onProgress === undefined ? {} : { onProgress }) });
-  const [{ pyodide, reason }, { installed }] = await Promise.all([started, install]);
+  const install =
+    packages.length === 0
+      ? { installed: [] }
+      : loader.install(packages, { signal, ...(onProgress === undefined ? {} : { onProgress }) });
+  const [{ pyodide, reason }, { installed }] = await Promise.all([started, install, runtime]);
   host.isStarting = false;
+  line.forgetAhead();
   return { pyodide, loader, installed, restored: reason === undefined, ...(reason === undefined ? {} : { reason }) };
 }
 
-/** Where the runtime's modules and its image are. */
-async function findRuntime(
-  { runtime }: BootOptions,
-  settings: Settings,
-  line: Line,
-  fetching: Fetching,
-): Promise<{ runtime: string; image: string }> {
-  const head = await line.readAhead(fetching);
-  const relative = head.runtime();
-  const image = relative === undefined ? undefined : new URL(relative, settings.repodata).href;
-  const modules = runtime === undefined ? image : directory("runtime", runtime, "https://packages.example/runtime/pyodide/314.0.7/");
-  if (modules === undefined) {
-    throw new LoaderError(
-      "bad_repodata",
-      `the head of ${settings.repodata} does not say where its runtime is; give its address as the option \`runtime\``,
-    );
-  }
-  if (isNode() && !modules.startsWith("file:")) {
-    throw new LoaderError(
-      "invalid_argument",
-      `Node imports nothing from ${modules}; give the directory of the npm package \`pyodide\` as the option \`runtime\`, such as \`new URL(".", import.meta.resolve("pyodide"))\``,
-    );
-  }
-  return { runtime: modules, image: image ?? modules };
+const EXAMPLE = "https://packages.example/runtime/pyodide/314.0.7/";
+
+/** Where the runtime of a line is, by its head. */
+async function runtimeOf(line: Line, { repodata }: Settings, fetching: Fetching): Promise<string> {
+  const relative = (await line.readAhead(fetching)).runtime();
+  if (relative !== undefined) return new URL(relative, repodata).href;
+  throw new LoaderError(
+    "bad_repodata",
+    `the head of ${repodata} does not say where its runtime is; give its address as the option \`runtime\``,
+  );
+}
+
+function checkImportable(address: string): void {
+  if (!isNode() || address.startsWith("file:")) return;
+  throw new LoaderError(
+    "invalid_argument",
+    `Node imports nothing from ${address}; give the directory of the npm package \`pyodide\` as the option \`runtime\`, such as \`new URL(".", import.meta.resolve("pyodide"))\``,
+  );
 }
 
 /** The image; `UnusableImage` where it should not or cannot be used. */
-async function readImage(options: BootOptions, address: string, fetching: Fetching): Promise<Image> {
+async function readImage(options: BootOptions, address: () => Promise<string>, fetching: Fetching): Promise<Image> {
   const reason = reasonAgainstImage(options);
   if (reason !== undefined) throw new UnusableImage(reason);
-  return Image.read(address, fetching);
+  return Image.read(await address(), fetching);
 }
 
 async function start(

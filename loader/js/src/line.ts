@@ -33,15 +33,18 @@ export class Line {
     return (this.#ahead ??= this.#readHead(fetching));
   }
 
+  /** A head that was read ahead and not used: the next resolution reads it anew. */
+  forgetAhead(): void {
+    this.#ahead = undefined;
+  }
+
   /** The wheels to install. Of the repodata only what that asks for is fetched, and kept for the next time. */
   async resolve(
     wanted: string[],
     { abi, installed }: { abi: string | undefined; installed: Distribution[] },
     fetching: Fetching,
   ): Promise<InstalledPackage[]> {
-    const repodata = await this.readAhead(fetching).finally(() => {
-      this.#ahead = undefined;
-    });
+    const repodata = await this.readAhead(fetching).finally(() => this.forgetAhead());
     this.checkAbi(abi);
     const ask = (): Resolution =>
       JSON.parse(call(() => repodata.resolve(JSON.stringify(wanted), JSON.stringify(installed)))) as Resolution;

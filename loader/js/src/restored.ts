@@ -35,16 +35,16 @@ interface RestoredModule {
  */
 export function afterRestoring(pyodide: PyodideInterface, { env, _sysExecutable }: PyodideOptions): void {
   const isNode = typeof process === "object" && process.versions?.node !== undefined;
-  const executable = _sysExecutable ?? (isNode ? (process.argv[1] ?? "") : "./this.program");
+  const program = _sysExecutable ?? (isNode ? (process.argv[1] ?? "") : "./this.program");
   const locale = (globalThis.navigator?.language ?? "C").replace("-", "_");
-  const variables = { LANG: `${locale}.UTF-8`, _: executable, ...env };
+  const variables = { LANG: `${locale}.UTF-8`, _: program, ...env };
   const module = (pyodide as unknown as { _module: RestoredModule })._module;
   setTimeZone(module);
-  pyodide.runPython(`def restored(variables, executable, engine):
+  pyodide.runPython(`def restored(variables, program, engine):
     import os, sys, time
     os.environ.update(variables)
-    sys.executable = sys._base_executable = executable
-    sys.orig_argv = [executable]
+    sys.executable = sys._base_executable = os.path.abspath(program) if "/" in program else program
+    sys.orig_argv = [program]
     version, _, *others = sys._emscripten_info
     sys._emscripten_info = type(sys._emscripten_info)((version, engine, *others))
     again = time.__loader__.create_module(time.__spec__)
@@ -57,7 +57,7 @@ export function afterRestoring(pyodide: PyodideInterface, { env, _sysExecutable 
     if "logging" in modules:
         modules["logging"]._startTime = time.time_ns()
 
-restored(${python(variables)}, ${python(executable)}, ${python(engineOf(module))})
+restored(${python(variables)}, ${python(program)}, ${python(engineOf(module))})
 del restored
 `);
 }

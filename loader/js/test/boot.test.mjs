@@ -96,6 +96,15 @@ test("the head is read once", async () => {
   assert.equal(channel.requests.filter((url) => url.endsWith("head.json")).length, 1);
 });
 
+test("a channel that has nothing yet has no image, and Python starts", async () => {
+  const head = channel.objects.get("/repodata/2026_0/head.json");
+  channel.objects.delete("/repodata/2026_0/head.json");
+  const { pyodide, loader, reason } = await bootWith().finally(() => channel.objects.set("/repodata/2026_0/head.json", head));
+  assert.match(reason, /head\.json answered 404/);
+  assert.equal((await loader.install("demo")).installed.length, 2);
+  assert.equal(pyodide.runPython("import demo; demo.answer"), 42);
+});
+
 const changed = (name) => {
   const bytes = Buffer.from(image.get(name));
   bytes[bytes.length >> 1] ^= 1;
