@@ -2,6 +2,7 @@
 
 mod admission;
 mod admit;
+mod bake;
 mod build;
 mod build_report;
 mod cache;
@@ -58,6 +59,8 @@ pub(crate) enum Command {
     Toolchain(toolchain::ToolchainCommand),
     /// Show how large the cache is, check it, remove what was not used for long
     Cache(cache::CacheCommand),
+    /// Make an environment: an image of an interpreter in which packages are imported already
+    Bake(bake::Bake),
     /// Serve published packages over HTTP
     Serve(serve::Serve),
     /// Check wheels as for publishing, and report
@@ -98,6 +101,7 @@ impl Command {
             Self::Recipe(command) => return command.run(),
             Self::Toolchain(command) => on_runtime(command.run())?,
             Self::Cache(command) => return on_runtime(command.run()),
+            Self::Bake(command) => on_runtime(command.run())?,
             Self::Serve(command) => command.run()?,
             Self::Admit(command) => on_runtime(command.run())?,
             Self::Publish(command) => on_runtime(command.run())?,

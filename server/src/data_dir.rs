@@ -42,6 +42,11 @@ impl DataDir {
         self.0.join("runtime")
     }
 
+    /// The environments of all channels.
+    pub(crate) fn all_environments(&self) -> PathBuf {
+        self.0.join("environments")
+    }
+
     /// The loader's npm build to be served: a link to one of `loader-builds`.
     pub fn loader(&self) -> PathBuf {
         self.0.join("loader")
@@ -119,7 +124,7 @@ impl DataDir {
 
     /// Held until dropped: two commands at once must not remove what the other has just copied. What is half done when
     /// the lock is free was left by a killed program: it is removed.
-    fn lock(&self) -> Result<fs::File, ServerError> {
+    pub(crate) fn lock(&self) -> Result<fs::File, ServerError> {
         fs::create_dir_all(&self.0).map_err(failed("create", &self.0))?;
         let path = self.0.join(".lock");
         let file = fs::File::create(&path).map_err(failed("create", &path))?;
@@ -133,7 +138,7 @@ impl DataDir {
     }
 
     /// Made under the lock only.
-    fn work_directory(&self) -> Result<TempDir, ServerError> {
+    pub(crate) fn work_directory(&self) -> Result<TempDir, ServerError> {
         tempfile::Builder::new().prefix(WORK).tempdir_in(&self.0).map_err(failed("write in", &self.0))
     }
 }

@@ -29,6 +29,20 @@ pub enum ServerError {
         /// The text as given.
         found: String,
     },
+    /// An environment's name with a character it may not have.
+    #[error("`{found}` is not a name for an environment: expected 1 to 64 lowercase letters, digits and inner dashes")]
+    InvalidEnvironment {
+        /// The text as given.
+        found: String,
+    },
+    /// An environment whose file cannot be read.
+    #[error("{} is no environment: {reason}; `pkgsrv bake` makes it anew", path.display())]
+    BadEnvironment {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A base address that clients could not use.
     #[error(
         "`{found}` is not a base address: expected http:// or https://, a host and at most a path, \

@@ -14,6 +14,7 @@ mod channel;
 mod closure_nodes;
 mod data_dir;
 mod encoding;
+mod environments;
 mod error;
 mod home;
 mod html;
@@ -44,6 +45,7 @@ pub use changes::{
 };
 pub use channel::{Line, read_line};
 pub use data_dir::DataDir;
+pub use environments::{EnvironmentName, EnvironmentOverview, EnvironmentPackage, environments};
 pub use error::{AdmissionError, ServerError};
 pub use home::{Snippet, snippets};
 pub use http::{Server, app, serve};

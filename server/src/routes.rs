@@ -1,6 +1,7 @@
 //! The addresses, and what each of them reads from a request.
 
 mod blobs;
+mod environments;
 mod files;
 mod health;
 mod home;
@@ -66,6 +67,8 @@ fn channel(prefix: &str) -> Router<Arc<App>> {
         .route(&at("/{abi}/simple//{name}/"), get(simple::project))
         .route(&at("/pyodide/{abi}/pyodide-lock.json"), get(lockfile::lockfile))
         .route(&at("/{abi}/all.json"), get(lockfile::piplite))
+        .route(&at("/environments/{abi}/"), get(environments::list))
+        .route(&at("/environments/{abi}/{file}"), get(environments::file))
         .route(&at("/index/{abi}/{object}"), get(repodata::index))
         .route(&at("/repodata/{abi}/{object}"), get(repodata::object))
         .route(&at("/repodata/{abi}/heads/{object}"), get(repodata::past_head))

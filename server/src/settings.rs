@@ -78,6 +78,8 @@ pub struct ServeSettings {
     pub runtimes: PathBuf,
     /// The loader's npm build.
     pub loader: PathBuf,
+    /// Environments, each in `{channel}/{abi}`.
+    pub environments: PathBuf,
 }
 
 impl ServeSettings {
@@ -90,6 +92,7 @@ impl ServeSettings {
             store: data.store(),
             runtimes: data.runtimes(),
             loader: data.loader(),
+            environments: data.all_environments(),
         }
     }
 }

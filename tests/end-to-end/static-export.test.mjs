@@ -17,6 +17,8 @@ const wheels = process.env.PKGSRV_TEST_WHEELS;
 let directory, browser, clients;
 before(async () => {
   await publishBuilt();
+  const baked = await run(["bake", "numpy", "--data", data]);
+  assert.equal(baked.code, 0, baked.stderr);
   directory = temporaryDirectory();
   browser = await startBrowser();
   clients = numpyClients(browser);
@@ -57,6 +59,7 @@ describe("a directory behind nginx", () => {
   });
   test("our loader", () => clients.loader(base));
   test("our loader, which restores the interpreter", () => clients.boot(base));
+  test("our loader, with numpy in the interpreter", () => clients.environment(base));
   test("Pyodide's loadPackage", () => clients.loadPackage(base));
   test("micropip", () => clients.micropip(base));
   test("pip", () => pipDownloadsNumpy(base, directory.path));

@@ -19,6 +19,14 @@ export async function withBoot({ base, abi, packages, code }) {
   return pyodide.runPython(code);
 }
 
+/** The same with an environment that was baked. */
+export async function withEnvironment({ base, abi, environment, packages, code }) {
+  const { boot } = await import(`${base}/loader/index.js`);
+  const { pyodide, reason } = await boot({ repodata: `${base}/repodata/${abi}/`, environment, packages });
+  if (reason !== undefined) throw new Error(reason);
+  return pyodide.runPython(code);
+}
+
 /** Pyodide's own `loadPackage` with our lockfile. */
 export async function withLoadPackage({ base, abi, runtime, packages, code }) {
   const { loadPyodide } = await import(`${base}/runtime/pyodide/${runtime}/pyodide.mjs`);

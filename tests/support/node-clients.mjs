@@ -34,14 +34,14 @@ if (process.argv[1] === here) {
   });
   const [, , name, argument] = process.argv;
   const started = performance.now();
-  const { base, abi, packages, code, runtimeDirectory = theChannels } = JSON.parse(argument);
+  const { base, abi, packages, environment, code, runtimeDirectory = theChannels } = JSON.parse(argument);
   const indexURL = `${runtimeDirectory}/`;
   const repodata = `${base}/repodata/${abi}/`;
   const runtimeModule = pathToFileURL(join(runtimeDirectory, "pyodide.mjs")).href;
   let pyodide;
-  if (name === "withBoot") {
+  if (name === "withBoot" || name === "withEnvironment") {
     const { boot } = await import(loaderModule);
-    const booted = await boot({ repodata, runtime: pathToFileURL(indexURL), packages });
+    const booted = await boot({ repodata, runtime: pathToFileURL(indexURL), packages, environment });
     if (booted.reason !== undefined) throw new Error(booted.reason);
     ({ pyodide } = booted);
   } else if (name === "withLoader") {

@@ -1,6 +1,6 @@
 // The clients of a channel, each with numpy from it in a browser's page.
 import assert from "node:assert/strict";
-import { withBoot, withLoader, withLoadPackage, withMicropip } from "./clients.mjs";
+import { withBoot, withEnvironment, withLoader, withLoadPackage, withMicropip } from "./clients.mjs";
 import { assertNumpy, expectedNumpy, numpyCode } from "./numpy.mjs";
 import { abi, runtimeVersion } from "./settings.mjs";
 
@@ -8,11 +8,12 @@ import { abi, runtimeVersion } from "./settings.mjs";
 export function numpyClients(browser) {
   const expected = expectedNumpy();
   const installs = async (client, base) => {
-    const argument = { base, abi, runtime: runtimeVersion, packages: ["numpy"], code: numpyCode };
+    const argument = { base, abi, runtime: runtimeVersion, packages: ["numpy"], environment: "numpy", code: numpyCode };
     assertNumpy(await browser.inPage(client, argument), expected);
   };
   return {
     boot: (base) => installs(withBoot, base),
+    environment: (base) => installs(withEnvironment, base),
     loader: (base) => installs(withLoader, base),
     loadPackage: (base) => installs(withLoadPackage, base),
     /** From the index; micropip would go on with the lockfile if it were not answered as it likes. */

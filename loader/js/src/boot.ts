@@ -1,14 +1,16 @@
 import { startCore } from "./core.js";
-import { asLoaderError, LoaderError } from "./errors.js";
+import { asLoaderError, LoaderError, UnusableImage } from "./errors.js";
 import { aborted, type Fetching } from "./fetching.js";
-import { Image, UnusableImage, type RuntimeModules } from "./image.js";
+import { Image, type Restored, type RuntimeModules } from "./image.js";
 import { installedDistributions } from "./installed.js";
 import { Line } from "./line.js";
 import { AttachedLoader } from "./loader.js";
+import { isNode } from "./node.js";
+import { Reporter } from "./progress.js";
 import { afterRestoring, reasonAgainstImage } from "./restored.js";
 import { inspect, type Layout, type Runtime } from "./runtime.js";
 import { directory, settingsOf, type Settings } from "./settings.js";
-import type { BootOptions, BootResult, PyodideInterface } from "./types.js";
+import type { BootOptions, BootResult, InstalledPackage, InstallOptions, PyodideInterface } from "./types.js";
 
 /**
  * Starts an interpreter, from the image of a started one that the server has, and attaches a loader to it. Where the
@@ -38,32 +40,67 @@ export async function boot(options: BootOptions): Promise<BootResult> {
 }
 
 /** A started interpreter, and why not from an image. */
-interface Started {
-  pyodide: PyodideInterface;
+interface Started extends Restored {
   reason: string | undefined;
 }
 
 async function run(options: BootOptions, settings: Settings, fetching: Fetching): Promise<BootResult> {
   const line = new Line(settings);
-  const { runtime: given, packages = [], onProgress } = options;
+  const { runtime: given, packages = [], environment, onProgress } = options;
   const ofLine = (): Promise<string> => runtimeOf(line, settings, fetching);
+  const reporter = new Reporter(onProgress);
+  const read = async (url: string): Promise<Image> => Image.read(url, fetching, reporter);
+  const baked = environment === undefined ? undefined : await readEnvironment(settings, environment, read);
   const address = given === undefined ? await ofLine() : directory("runtime", given, EXAMPLE);
   checkImportable(address);
-  // What was unpacked from npm has no image.
-  const image = readImage(options, address.startsWith("file:") ? ofLine : () => Promise.resolve(address), fetching);
+  const bare = async (): Promise<Image> =>
+    // What was unpacked from npm has no image.
+    read(`${address.startsWith("file:") ? await ofLine() : address}image.json`);
+  const image = withReason(options, baked === undefined ? bare : () => Promise.resolve(baked));
   const started = start(options, settings, address, image, fetching.signal);
-  const runtime = started.then(({ pyodide }) => inspect(pyodide));
+  const runtime = started.then(({ pyodide, linker }) => {
+    if (linker !== undefined) loader.adopt(linker);
+    return inspect(pyodide);
+  });
   const host = new StartingHost(runtime, image, options);
   const loader = new AttachedLoader(host, line, settings);
-  const { signal } = fetching;
-  const install =
-    packages.length === 0
-      ? { installed: [] }
-      : loader.install(packages, { signal, ...(onProgress === undefined ? {} : { onProgress }) });
+  const progress = { signal: fetching.signal, ...(onProgress === undefined ? {} : { onProgress }) };
+  const install = packages.length === 0 ? { installed: [] } : loader.install(packages, progress);
   const [{ pyodide, reason }, { installed }] = await Promise.all([started, install, runtime]);
   host.isStarting = false;
   line.forgetAhead();
-  return { pyodide, loader, installed, restored: reason === undefined, ...(reason === undefined ? {} : { reason }) };
+  const restored = reason === undefined;
+  const inEnvironment = restored ? (baked?.packages ?? []) : await installEnvironment(baked, pyodide, loader, progress);
+  return { pyodide, loader, installed: [...inEnvironment, ...installed], restored, ...(restored ? {} : { reason }) };
+}
+
+/** Without its image an environment is what it was made of. */
+async function installEnvironment(
+  baked: Image | undefined,
+  pyodide: PyodideInterface,
+  loader: AttachedLoader,
+  options: InstallOptions,
+): Promise<readonly InstalledPackage[]> {
+  if (baked?.environment === undefined) return [];
+  const { requirements, code } = baked.environment;
+  const { installed } = await loader.install(requirements, options);
+  await pyodide.runPythonAsync(code);
+  return installed;
+}
+
+async function readEnvironment(
+  { repodata }: Settings,
+  name: string,
+  read: (url: string) => Promise<Image>,
+): Promise<Image> {
+  const url = new URL(`../../environments/${abiOf(repodata)}/${encodeURIComponent(name)}.json`, repodata).href;
+  try {
+    return await read(url);
+  } catch (error) {
+    if (!(error instanceof LoaderError) || error.code !== "http_status") throw error;
+    const message = `${repodata} has no environment ${name}: ${error.message}; \`pkgsrv bake\` makes one`;
+    throw new LoaderError("unknown_environment", message, { cause: error });
+  }
 }
 
 const EXAMPLE = "https://packages.example/runtime/pyodide/314.0.7/";
@@ -86,11 +123,11 @@ function checkImportable(address: string): void {
   );
 }
 
-/** The image; `UnusableImage` where it should not or cannot be used. */
-async function readImage(options: BootOptions, address: () => Promise<string>, fetching: Fetching): Promise<Image> {
+/** The image; `UnusableImage` where it should not be used. */
+async function withReason(options: BootOptions, image: () => Promise<Image>): Promise<Image> {
   const reason = reasonAgainstImage(options);
   if (reason !== undefined) throw new UnusableImage(reason);
-  return Image.read(await address(), fetching);
+  return image();
 }
 
 async function start(
@@ -109,22 +146,26 @@ async function start(
     indexURL: isNode() ? nodePath(address) : address,
   });
   try {
-    const pyodide = await (await image).restore(modules, fresh());
-    afterRestoring(pyodide, options.pyodide ?? {});
-    return { pyodide, reason: undefined };
+    const restored = await (await image).restore(modules, fresh());
+    afterRestoring(restored.pyodide, options.pyodide ?? {});
+    return { ...restored, reason: undefined };
   } catch (error) {
     if (signal.aborted) throw error;
     // Emscripten throws objects that are no errors.
     const reason = (error as { message?: string } | undefined)?.message ?? String(error);
     settings.log(`the interpreter starts without its image: ${reason}`);
-    return { pyodide: await modules.loadPyodide(fresh()), reason };
+    return { pyodide: await modules.loadPyodide(fresh()), linker: undefined, reason };
   }
 }
 
 /** The channel's own lockfile for `loadPackage`. In Node, Pyodide reads lockfiles from the disk only. */
 function lockfile({ repodata }: Settings): { lockFileURL: string } {
-  const abi = new URL(repodata).pathname.split("/").at(-2) ?? "";
-  return { lockFileURL: new URL(`../../pyodide/${abi}/pyodide-lock.json`, repodata).href };
+  return { lockFileURL: new URL(`../../pyodide/${abiOf(repodata)}/pyodide-lock.json`, repodata).href };
+}
+
+/** The ABI that an address of repodata names. */
+function abiOf(repodata: string): string {
+  return new URL(repodata).pathname.split("/").at(-2) ?? "";
 }
 
 /** Bundlers leave these alone: they are addresses of what is there already. */
@@ -149,8 +190,8 @@ class StartingHost {
   isStarting: boolean;
   abi: string | undefined;
 
-  constructor(runtime: Promise<Runtime>, image: Promise<Image>, { pyodide }: BootOptions) {
-    this.isStarting = !("fsInit" in (pyodide ?? {}) || "packages" in (pyodide ?? {}));
+  constructor(runtime: Promise<Runtime>, image: Promise<Image>, { environment, pyodide = {} }: BootOptions) {
+    this.isStarting = environment === undefined && !("fsInit" in pyodide || "packages" in pyodide);
     this.runtime = runtime;
     this.layout = image.then(
       ({ layout }) => layout,
@@ -167,10 +208,6 @@ class StartingHost {
   async installed(): Promise<ReturnType<typeof installedDistributions>> {
     return this.isStarting ? [] : installedDistributions(await this.runtime);
   }
-}
-
-function isNode(): boolean {
-  return typeof process === "object" && process.versions?.node !== undefined && typeof document === "undefined";
 }
 
 /** Pyodide takes paths in Node. */

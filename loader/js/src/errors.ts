@@ -40,6 +40,10 @@ export type LoaderErrorCode =
   | "missing_library"
   /** The interpreter lacks what the loader builds on. */
   | "unsupported_runtime"
+  /** The channel has no environment of that name. */
+  | "unknown_environment"
+  /** An environment has something that an image cannot hold. */
+  | "unsupported_environment"
   /** A file could not be written into the interpreter's file system. */
   | "file_system"
   /** A side module could not be instantiated. */
@@ -60,6 +64,11 @@ export class LoaderError extends Error {
     super(message, options);
     this.code = code;
   }
+}
+
+/** @internal Why an image is not used, in words. */
+export class UnusableImage extends Error {
+  override readonly name = "UnusableImage";
 }
 
 /** The error as a `LoaderError`; others become its cause. */

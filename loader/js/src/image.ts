@@ -1,6 +1,12 @@
+import { linkAgain, writeFiles, type Environment } from "./environment.js";
+import { UnusableImage } from "./errors.js";
 import { digest, fetchBytes, fetchVerified, type Fetching } from "./fetching.js";
-import type { FileSystem, Layout } from "./runtime.js";
-import type { PyodideInterface } from "./types.js";
+import { HostLinker } from "./linking.js";
+import { isNode } from "./node.js";
+import type { Reporter } from "./progress.js";
+import type { EmscriptenModule, Layout } from "./runtime.js";
+import type { InstalledPackage, PyodideInterface } from "./types.js";
+import { obtain, sum, type Unpacked } from "./unpacking.js";
 
 /** The format of images that this version reads. */
 const FORMAT = 1;
@@ -12,7 +18,7 @@ interface ImageFile {
   size: number;
 }
 
-/** `image.json`: the image of a runtime in which Python has started. */
+/** `image.json`, or the file of an environment: the image of a runtime in which Python has started. */
 interface ImageIndex {
   format: number;
   /** The header of Pyodide's memory snapshots, in base64; it names the build. */
@@ -28,6 +34,8 @@ interface ImageIndex {
   };
   /** The standard library that the image was made with. */
   stdlib: ImageFile;
+  /** Only where packages are in it. */
+  environment?: Environment;
 }
 
 /** What Emscripten's module function takes, as far as we change it. */
@@ -39,10 +47,9 @@ interface ModuleSettings {
 }
 
 /** What we use of Emscripten's module before Pyodide has it. */
-interface StartedModule {
+interface StartedModule extends EmscriptenModule {
   HEAPU8: Uint8Array;
   HEAP32: Int32Array;
-  FS: FileSystem;
   API: { pyVersionTuple: [number, number, number] };
   __PyRuntime: number;
   __PyEM_EMSCRIPTEN_TRAMPOLINE_OFFSET: number;
@@ -54,23 +61,31 @@ export interface RuntimeModules {
   createModule(settings: ModuleSettings): Promise<StartedModule>;
 }
 
-/** Why an image is not used, in words. */
-export class UnusableImage extends Error {
-  override readonly name = "UnusableImage";
+/** What was restored. */
+export interface Restored {
+  pyodide: PyodideInterface;
+  /** What has linked the side modules of an environment. */
+  linker: HostLinker | undefined;
 }
 
 /** The image of a runtime, as a server has it. */
 export class Image {
   /** Directories of the interpreter. */
   readonly layout: Layout;
+  readonly environment: Environment | undefined;
+  /** The wheels of the environment. */
+  readonly packages: readonly InstalledPackage[];
+  readonly #unpacked: Promise<Unpacked[]>;
   readonly #index: ImageIndex;
   readonly #memory: Promise<Uint8Array<ArrayBuffer>>;
   readonly #stdlib: Promise<Uint8Array<ArrayBuffer>>;
   readonly #url: string;
 
-  private constructor(index: ImageIndex, url: string, fetching: Fetching) {
+  private constructor(index: ImageIndex, url: string, fetching: Fetching, reporter: Reporter) {
+    const { environment, layout } = index;
     this.#index = index;
-    this.layout = index.layout;
+    this.layout = layout;
+    this.environment = environment;
     this.#url = url;
     const fetched = ({ file, sha256, size }: ImageFile): Promise<Uint8Array<ArrayBuffer>> => {
       const bytes = fetchVerified({ url: new URL(file, url).href, sha256, size }, fetching, () => {});
@@ -80,17 +95,24 @@ export class Image {
     };
     this.#memory = fetched(index.memory);
     this.#stdlib = fetched(index.stdlib);
+    this.packages = (environment?.packages ?? []).map((selected) => ({
+      ...selected,
+      url: new URL(`${environment?.blobs}${selected.sha256}/${selected.filename}`, url).href,
+    }));
+    reporter.expect("download", sum(this.packages, ({ size }) => size));
+    const unpacked = this.packages.map((selected) => obtain(selected, Promise.resolve(layout), { fetching, reporter }));
+    this.#unpacked = Promise.all(unpacked).then((files) => files.flat());
+    this.#unpacked.catch(() => {});
   }
 
   /**
-   * Reads `image.json` in the directory at `address`; what it names begins to arrive.
+   * Reads the index of an image; what it names begins to arrive.
    *
    * @throws {UnusableImage} if it is not of a format that this version knows
    */
-  static async read(address: string, fetching: Fetching): Promise<Image> {
-    const url = `${address}image.json`;
+  static async read(url: string, fetching: Fetching, reporter: Reporter): Promise<Image> {
     const index = parsed(url, await fetchBytes(url, fetching, "default"));
-    return new Image(index, url, fetching);
+    return new Image(index, url, fetching, reporter);
   }
 
   /**
@@ -99,19 +121,30 @@ export class Image {
    *
    * @throws {UnusableImage} if the runtime is not the image's
    */
-  async restore({ loadPyodide, createModule }: RuntimeModules, options: Record<string, unknown>): Promise<PyodideInterface> {
+  async restore({ loadPyodide, createModule }: RuntimeModules, options: Record<string, unknown>): Promise<Restored> {
     const { header } = this.#index;
-    return loadPyodide({
+    let linker: HostLinker | undefined;
+    const pyodide = await loadPyodide({
       ...options,
-      // Pyodide fetches a standard library at once, unverified: let it be something small. The image's takes its place.
-      stdLibURL: this.#url,
+      // Pyodide gets a standard library at once, unverified, and the image's takes its place. Let it be something small
+      // that is there, if it is not on the disk.
+      ...(isNode() ? {} : { stdLibURL: this.#url }),
       // With the header alone Pyodide checks that the image is of its build, and copies nothing.
       _loadSnapshot: Uint8Array.from(atob(header), (letter) => letter.charCodeAt(0)),
-      createPyodideModule: (settings: ModuleSettings) => this.#create(createModule, settings),
+      createPyodideModule: async (settings: ModuleSettings) => {
+        const created = await this.#create(createModule, settings);
+        linker = created.linker;
+        return created.module;
+      },
     });
+    for (const { name, url } of this.packages) pyodide.loadedPackages[name] = url;
+    return { pyodide, linker };
   }
 
-  async #create(createModule: RuntimeModules["createModule"], settings: ModuleSettings): Promise<StartedModule> {
+  async #create(
+    createModule: RuntimeModules["createModule"],
+    settings: ModuleSettings,
+  ): Promise<{ module: StartedModule; linker: HostLinker | undefined }> {
     let before: Uint8Array<ArrayBuffer> | undefined;
     const module = await createModule({
       ...settings,
@@ -122,11 +155,22 @@ export class Image {
         }),
     });
     if (before === undefined) throw new UnusableImage("the runtime's module has no memory of the image's size");
-    const [runs, stdlib] = await Promise.all([this.#memory, this.#stdlib, this.#checkBefore(before)]);
+    const [contents, stdlib] = await Promise.all([this.#memory, this.#stdlib, this.#checkBefore(before)]);
     const [major, minor] = module.API.pyVersionTuple;
     module.FS.writeFile(`/lib/python${major}${minor}.zip`, stdlib, { canOwn: true });
-    this.#fillMemory(module, before, runs);
-    return module;
+    const linker = this.environment && new HostLinker(module);
+    if (linker) await writeFiles(module, linker, this.environment, await this.#unpacked);
+    const { HEAPU8, HEAP32 } = module;
+    // A function of this engine's, or none: see `_PyEM_TrampolineCall` in CPython's Python/emscripten_trampoline.c.
+    const trampoline = (module.__PyRuntime + (HEAP32[module.__PyEM_EMSCRIPTEN_TRAMPOLINE_OFFSET >>> 2] ?? 0)) >>> 2;
+    const kept = HEAP32[trampoline] ?? 0;
+    HEAPU8.set(before);
+    HEAPU8.fill(0, before.length);
+    // Side modules bring data of their own, which the image was made over too.
+    if (linker) await linkAgain(module, linker, this.environment);
+    this.#setRuns(HEAPU8, contents);
+    HEAP32[trampoline] = kept;
+    return { module, linker };
   }
 
   /** The data that the module brings, copied before anything runs; the memory becomes as long as the image's. */
@@ -149,24 +193,18 @@ export class Image {
     throw new UnusableImage("the runtime's module is another than the one that the image was made with");
   }
 
-  #fillMemory(module: StartedModule, before: Uint8Array, contents: Uint8Array): void {
+  /** Sets the bytes that are others than before Python started. */
+  #setRuns(memory: Uint8Array, contents: Uint8Array): void {
     const { runs } = this.#index.memory;
-    const { HEAPU8, HEAP32 } = module;
-    // A function of this engine's, or none: see `_PyEM_TrampolineCall` in CPython's Python/emscripten_trampoline.c.
-    const trampoline = (module.__PyRuntime + (HEAP32[module.__PyEM_EMSCRIPTEN_TRAMPOLINE_OFFSET >>> 2] ?? 0)) >>> 2;
-    const kept = HEAP32[trampoline] ?? 0;
-    HEAPU8.set(before);
-    HEAPU8.fill(0, before.length);
     const numbers = new DataView(contents.buffer, contents.byteOffset, runs * 8);
     let [from, to] = [runs * 8, 0];
     for (let run = 0; run < runs; run += 1) {
       const length = numbers.getUint32((runs + run) * 4, true);
       to += numbers.getUint32(run * 4, true);
-      HEAPU8.set(contents.subarray(from, from + length), to);
+      memory.set(contents.subarray(from, from + length), to);
       from += length;
       to += length;
     }
-    HEAP32[trampoline] = kept;
   }
 }
 

@@ -59,11 +59,16 @@ export class Line {
       await Promise.all(nodes);
       answer = ask();
     }
-    const blobs = new URL(repodata.blobs() ?? "", this.#settings.repodata).href;
+    const blobs = new URL(this.blobs(), this.#settings.repodata).href;
     return (answer.selected ?? []).map((selection) => ({
       ...selection,
       url: `${blobs}${selection.sha256}/${selection.filename}`,
     }));
+  }
+
+  /** Address of the blobs, relative to the head, once something was resolved. */
+  blobs(): string {
+    return this.#known?.blobs() ?? "";
   }
 
   /** Refuses an interpreter of another ABI, once the head is known. */

@@ -19,13 +19,20 @@ export interface LinkPlan {
   byRuntime: boolean;
 }
 
+/** A library that was linked, and where. */
+export interface Linked {
+  plan: LinkPlan;
+  memoryBase: number;
+  tableBase: number;
+}
+
 /** Bindings that are not a place in the scope. */
 const RUNTIME = 0;
 const OWN = -1;
 const ABSENT = -2;
 
 type Callable = (...values: unknown[]) => unknown;
-type Exports = Record<string, Symbol_>;
+export type Exports = Record<string, Symbol_>;
 
 /** A library whose addresses are taken and whose imports are bound. */
 interface Prepared {
@@ -58,9 +65,42 @@ export class HostLinker {
   readonly #module: EmscriptenModule;
   readonly #libraries = new Map<string, Library>();
   readonly core = new Linker();
+  readonly #onInstance: ((linked: Linked) => void) | undefined;
 
-  constructor(module: EmscriptenModule) {
+  /** @param onInstance called when a library has its own data in memory, before anything of it runs */
+  constructor(module: EmscriptenModule, onInstance?: (linked: Linked) => void) {
     this.#module = module;
+    this.#onInstance = onInstance;
+  }
+
+  /** What was linked so far, by path. */
+  exportsOf(path: string): Exports | undefined {
+    return this.#libraries.get(path)?.exports;
+  }
+
+  /** The plans of libraries that nothing has opened yet. */
+  waiting(): LinkPlan[] {
+    return [...this.#libraries.values()].filter(({ exports }) => exports === undefined).map(({ plan }) => plan);
+  }
+
+  /**
+   * Links a registered library where it was linked before. Its memory is to be filled afterwards, so neither relocations
+   * nor constructors run.
+   *
+   * @param place called with the exports, to put functions into the table where they were
+   */
+  async relink({ plan, memoryBase, tableBase }: Linked, place: (exports: Exports) => void): Promise<void> {
+    const library = this.#libraries.get(plan.path);
+    if (library === undefined) throw new LoaderError("internal", `${plan.path} is not registered`);
+    const { loadedLibsByName } = this.#module.LDSO;
+    const prepared: Prepared = { plan, imports: {}, memoryBase, allocation: 0, tableBase, own: {}, pending: [] };
+    this.#bind(prepared, this.#scopeOf(plan));
+    const instance = await WebAssembly.instantiate(library.compiled, prepared.imports);
+    this.#module.updateTableMap(tableBase, plan.tableSize);
+    const exports = (library.exports = prepared.own.exports = relocated(instance.exports, memoryBase));
+    place(exports);
+    this.#setPending(prepared, exports);
+    loadedLibsByName[plan.path] = { name: plan.path, global: false, refcount: Infinity, exports };
   }
 
   /** Tells the core what the runtime provides at this moment. */
@@ -171,6 +211,10 @@ export class HostLinker {
     for (const needed of plan.needed) {
       this.#module.loadDynamicLibrary(needed, { global, nodelete: true }, {});
     }
+    return this.#scopeOf(plan);
+  }
+
+  #scopeOf(plan: LinkPlan): Exports[] {
     return plan.scope.map((path) => {
       const exports = this.#module.LDSO.loadedLibsByName[path]?.exports;
       if (exports === undefined || exports === "loading") {
@@ -254,14 +298,13 @@ export class HostLinker {
 
   /** Relocates exports, sets addresses, runs relocations and constructors. */
   #finish(library: Library, prepared: Prepared, instance: WebAssembly.Instance): Exports {
-    const { plan, memoryBase, tableBase, own, pending } = prepared;
+    const { plan, memoryBase, tableBase, own } = prepared;
     try {
       this.#module.updateTableMap(tableBase, plan.tableSize);
       const exports = relocated(instance.exports, memoryBase);
       own.exports = exports;
-      for (const [name, global] of pending) {
-        global.value = this.#addressOf(plan, name, exports[name]);
-      }
+      this.#onInstance?.({ plan, memoryBase, tableBase });
+      this.#setPending(prepared, exports);
       // A library that the runtime's own loader links against is looked up in its table.
       if (plan.shared) this.#module.updateGOT(exports);
       callable(exports["__wasm_apply_data_relocs"])?.();
@@ -271,6 +314,10 @@ export class HostLinker {
     } catch (error) {
       throw asLoaderError(error, "link_failed", `cannot initialise ${plan.path}`);
     }
+  }
+
+  #setPending({ plan, pending }: Prepared, exports: Exports): void {
+    for (const [name, global] of pending) global.value = this.#addressOf(plan, name, exports[name]);
   }
 
   /** Gives memory back; table slots stay, as a table cannot shrink. */

@@ -1,6 +1,6 @@
-import { call, Installation } from "./core.js";
+import { call } from "./core.js";
 import { asLoaderError, LoaderError } from "./errors.js";
-import { aborted, fetchVerified, type Fetching } from "./fetching.js";
+import { aborted, type Fetching } from "./fetching.js";
 import { FileTransaction } from "./files.js";
 import type { Distribution } from "./installed.js";
 import type { Line } from "./line.js";
@@ -8,6 +8,7 @@ import { HostLinker, type LinkPlan } from "./linking.js";
 import { Reporter } from "./progress.js";
 import type { Layout, Runtime } from "./runtime.js";
 import type { Settings } from "./settings.js";
+import { obtain, sum, type Unpacked } from "./unpacking.js";
 import type { InstalledPackage, InstallOptions, InstallResult, Loader } from "./types.js";
 
 /** What is installed into: an interpreter that runs, or one that is about to. */
@@ -20,22 +21,6 @@ export interface Host {
   readonly layout: Promise<Layout>;
   /** What is installed in it. */
   installed(): Promise<Distribution[]>;
-}
-
-/** A file of a wheel. */
-interface PlannedFile {
-  path: string;
-  size: number;
-  executable: boolean;
-  library: boolean;
-}
-
-/** A file in memory, about to be written. */
-interface Unpacked {
-  file: PlannedFile;
-  contents: Uint8Array<ArrayBuffer>;
-  /** For side modules. */
-  compiled?: Promise<WebAssembly.Module>;
 }
 
 /** One installation on its way. */
@@ -59,6 +44,11 @@ export class AttachedLoader implements Loader {
     this.#host = host;
     this.#line = line;
     this.#settings = settings;
+  }
+
+  /** Takes the linker that has linked what the interpreter was started with. */
+  adopt(linker: HostLinker): void {
+    this.#linker = linker;
   }
 
   install(requirements: string | readonly string[], options: InstallOptions = {}): Promise<InstallResult> {
@@ -104,55 +94,10 @@ export class AttachedLoader implements Loader {
       packages.length === 0 ? "everything is installed" : `installing ${packages.map(label).join(", ")}`,
     );
     if (packages.length === 0) return { installed: [] };
-    const unpacked = await Promise.all(packages.map((selected) => this.#obtain(selected, job)));
+    const unpacked = await Promise.all(packages.map((selected) => obtain(selected, this.#host.layout, job)));
     this.#throwIfAborted(job);
     await this.#commit(packages, unpacked.flat(), job);
     return { installed: packages };
-  }
-
-  /** Fetches and unpacks one wheel; its side modules begin to compile. */
-  async #obtain(selected: InstalledPackage, job: Job): Promise<Unpacked[]> {
-    const { reporter, fetching } = job;
-    const bytes = await fetchVerified(selected, fetching, (count) => {
-      reporter.advance("download", count, selected.name);
-    });
-    const { filename, name, version, url, requested } = selected;
-    const expected = JSON.stringify({ filename, name, version, source: url, requested });
-    const layout = JSON.stringify(await this.#host.layout);
-    const plan = call(() => Installation.plan(bytes, expected, layout));
-    try {
-      const files = JSON.parse(plan.files()) as PlannedFile[];
-      reporter.expect("unpack", sum(files, ({ size }) => size));
-      return files.map((file, index) => {
-        const contents = call(() => plan.contents(index)) as Uint8Array<ArrayBuffer>;
-        reporter.advance("unpack", file.size, name);
-        return this.#unpacked(file, contents, name, reporter);
-      });
-    } finally {
-      plan.free();
-    }
-  }
-
-  #unpacked(
-    file: PlannedFile,
-    contents: Uint8Array<ArrayBuffer>,
-    name: string,
-    reporter: Reporter,
-  ): Unpacked {
-    if (!file.library || !isWasm(contents)) return { file, contents };
-    reporter.expect("compile", 1);
-    const compiled = WebAssembly.compile(contents).then(
-      (module) => {
-        reporter.advance("compile", 1, name);
-        return module;
-      },
-      (error: unknown) => {
-        throw asLoaderError(error, "bad_module", `cannot compile ${file.path}`);
-      },
-    );
-    // Awaited later, or never if something else fails before.
-    compiled.catch(() => {});
-    return { file, contents, compiled };
   }
 
   /** Plans the linking, writes all files and registers the libraries; undoes all of it on failure. */
@@ -211,14 +156,6 @@ export class AttachedLoader implements Loader {
   #throwIfAborted({ options: { signal } }: Job): void {
     if (signal?.aborted) throw aborted(signal);
   }
-}
-
-function isWasm(contents: Uint8Array): boolean {
-  return contents[0] === 0 && contents[1] === 0x61 && contents[2] === 0x73 && contents[3] === 0x6d;
-}
-
-function sum<T>(items: readonly T[], value: (item: T) => number): number {
-  return items.reduce((total, item) => total + value(item), 0);
 }
 
 function label({ name, version }: InstalledPackage): string {

@@ -1,3 +1,4 @@
+import { isNode } from "./node.js";
 import type { BootOptions, PyodideInterface, PyodideOptions } from "./types.js";
 
 /** Options of `loadPyodide` that an image has settled otherwise. */
@@ -34,8 +35,7 @@ interface RestoredModule {
  * zone, and the state of random numbers.
  */
 export function afterRestoring(pyodide: PyodideInterface, { env, _sysExecutable }: PyodideOptions): void {
-  const isNode = typeof process === "object" && process.versions?.node !== undefined;
-  const program = _sysExecutable ?? (isNode ? (process.argv[1] ?? "") : "./this.program");
+  const program = _sysExecutable ?? (isNode() ? (process.argv[1] ?? "") : "./this.program");
   const locale = (globalThis.navigator?.language ?? "C").replace("-", "_");
   const variables = { LANG: `${locale}.UTF-8`, _: program, ...env };
   const module = (pyodide as unknown as { _module: RestoredModule })._module;
@@ -54,6 +54,8 @@ export function afterRestoring(pyodide: PyodideInterface, { env, _sysExecutable 
     modules = sys.modules
     if "random" in modules:
         modules["random"].seed()
+    if "numpy.random" in modules:
+        modules["numpy.random"].seed()
     if "logging" in modules:
         modules["logging"]._startTime = time.time_ns()
 

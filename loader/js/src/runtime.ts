@@ -34,6 +34,7 @@ export interface EmscriptenModule {
   PATH: { normalize(path: string): string };
   preloadedWasm: Record<string, unknown>;
   wasmTable: WebAssembly.Table;
+  freeTableIndexes: number[];
   addFunction(callable: unknown, signature?: string): number;
   findLibraryFS(name: string, paths: { parentLibPath: string; paths: string[] }): string | undefined;
   getMemory(size: number): number;
@@ -54,6 +55,7 @@ const NEEDED = [
   "PATH",
   "preloadedWasm",
   "wasmTable",
+  "freeTableIndexes",
   "addFunction",
   "findLibraryFS",
   "getMemory",

@@ -8,6 +8,8 @@ export interface PyodideInterface {
   readonly loadedPackages: Record<string, string>;
   /** Runs Python code and returns the value of its last expression. */
   runPython(code: string): unknown;
+  /** The same, for code that waits. */
+  runPythonAsync(code: string): Promise<unknown>;
 }
 
 /** Where packages come from, and how. */
@@ -47,6 +49,11 @@ export interface BootOptions extends ChannelOptions, InstallOptions {
   /** Requirements to install: they arrive while the interpreter starts. */
   packages?: string | readonly string[];
   /**
+   * Name of an environment of the channel, made by `pkgsrv bake`: the interpreter starts with its packages installed and
+   * imported. Where its image cannot be used, they are installed.
+   */
+  environment?: string;
+  /**
    * Address of the directory with the runtime's files, such as `https://packages.example/runtime/pyodide/314.0.7/`. It is
    * what the channel's head says, if it is left out. Node imports nothing over HTTP: there it is the directory of the npm
    * package, such as `new URL(".", import.meta.resolve("pyodide"))`.
@@ -67,7 +74,7 @@ export interface BootResult {
   readonly pyodide: PyodideInterface;
   /** A loader that is attached to it. */
   readonly loader: Loader;
-  /** What has been installed of `packages`, dependencies first. */
+  /** What is there of `environment` and has been installed of `packages`, each with dependencies first. */
   readonly installed: readonly InstalledPackage[];
   /** Whether the interpreter was started from an image. */
   readonly restored: boolean;

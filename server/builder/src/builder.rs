@@ -14,10 +14,11 @@ use crate::error::BuildError;
 use crate::execute::{self, Workshop};
 use crate::job_tokens::JobTokens;
 use crate::loaded_recipe::LoadedRecipes;
-use crate::runtime::Runtime;
+use crate::runtime::{EnvironmentRecipe, Runtime};
 use crate::testing::{self, PYTEST, PackageTest, TestOptions, Tested};
 use crate::toolchain::Toolchain;
 use crate::verification::{self, Verification};
+use crate::work_directory::WorkDirectory;
 
 pub use crate::plan::{Changed, Plan, PlannedPackage, PlannedState};
 
@@ -89,6 +90,11 @@ impl<'a> Builder<'a> {
     /// The directory with the image of the runtime that the loader's `boot` starts from: `image.json`, and what it names.
     pub fn runtime_image(&self) -> Result<PathBuf, BuildError> {
         self.runtime.image(self.context, &self.toolchain)
+    }
+
+    /// Makes the image of an environment. The directory has `{name}.json`, and the memory that it names.
+    pub fn bake(&self, recipe: &EnvironmentRecipe<'_>) -> Result<WorkDirectory, BuildError> {
+        self.runtime.bake(self.context, &self.toolchain, recipe)
     }
 
     /// What building all `recipes` would do, each package after what it needs. Nothing is built.

@@ -1,5 +1,6 @@
 //! Runtimes: the interpreter that an ABI's wheels are for, fetched from npm by version and hash.
 
+mod environment;
 mod image;
 mod symbols;
 
@@ -22,6 +23,7 @@ use crate::system_tools::{self, NPM};
 use crate::toolchain::Toolchain;
 use crate::work_directory::WorkDirectory;
 
+pub use environment::EnvironmentRecipe;
 pub(crate) use symbols::{RuntimeSymbol, RuntimeSymbols};
 
 /// npm archives by package and version, with the SHA-256 that they must have.
@@ -153,22 +155,26 @@ impl Runtime {
         mounts: &[(&Path, String)],
     ) -> Result<Answer, BuildError> {
         let work = context.cache.work_directory("script")?;
-        let mut sandbox = self.sandbox(toolchain, &work, script)?;
+        let mut sandbox = self.sandbox(toolchain, &work, &[("script.mjs", script)])?;
         for (from, to) in mounts {
             sandbox = sandbox.read_only(from, to);
         }
         run_in(sandbox, context, toolchain, &[])
     }
 
-    /// A sandbox with this runtime at `/runtime` and the script, which is written into `work`, where [`run_in`] looks.
-    fn sandbox(&self, toolchain: &Toolchain, work: &WorkDirectory, script: &str) -> Result<Sandbox, BuildError> {
-        let path = work.path().join("script.mjs");
-        fs::write(&path, script).doing("write", &path)?;
-        Ok(toolchain
-            .sandbox()
-            .read_only(&self.directory, "/runtime")
-            .read_only(work.path(), "/script")
-            .directory("/tmp"))
+    /// A sandbox with this runtime at `/runtime` and files, written into `work`, at `/script`: [`run_in`] runs `script.mjs`.
+    fn sandbox(
+        &self,
+        toolchain: &Toolchain,
+        work: &WorkDirectory,
+        files: &[(&str, &str)],
+    ) -> Result<Sandbox, BuildError> {
+        for (name, text) in files {
+            let path = work.path().join(name);
+            fs::write(&path, text).doing("write", &path)?;
+        }
+        let sandbox = toolchain.sandbox().read_only(&self.directory, "/runtime").read_only(work.path(), "/script");
+        Ok(sandbox.directory("/tmp"))
     }
 }
 

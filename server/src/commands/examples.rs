@@ -23,6 +23,16 @@ const TABLE: &[Examples] = &[
         ],
     ),
     (
+        "bake",
+        &[
+            ("pkgsrv bake numpy", "pages then start with numpy imported: `boot({ repodata, environment: \"numpy\" })`"),
+            (
+                "pkgsrv bake pandas matplotlib --name plots --warm first-plot.py",
+                "several, and what code of your own does",
+            ),
+        ],
+    ),
+    (
         "build",
         &[
             ("pkgsrv build numpy", "numpy and what it needs, into ./dist"),

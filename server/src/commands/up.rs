@@ -8,10 +8,10 @@ use pkgsrv::{BuildArgs, Candidate, ChannelName, DataArgs, DataDir, ListenArgs, S
 use pkgsrv_builder::{Builder, Interrupt, WantedPackage};
 use pkgsrv_index::{Abi, PackageName};
 
-use super::JsonArgs;
 use super::company::BuiltWheels;
 use super::serve::{announce, interrupted};
 use super::working::interruptible;
+use super::{JsonArgs, bake};
 use crate::loader_build;
 
 #[derive(Debug, clap::Args)]
@@ -25,6 +25,9 @@ pub(crate) struct Up {
     data: DataArgs,
     #[command(flatten)]
     listen: ListenArgs,
+    /// Also make an environment of what was asked for: pages then start with it imported
+    #[arg(long)]
+    bake: bool,
     /// End when everything is published, for a server that runs elsewhere on the same data
     #[arg(long)]
     no_serve: bool,
@@ -40,7 +43,7 @@ impl Up {
         // The address is taken first: who waited for a build should not learn then that the port is in use.
         let settings = ServeSettings::new(&self.listen, &data);
         let server = if self.no_serve { None } else { Some(Server::bind(settings).await?) };
-        let prepare = move |interrupt: &Interrupt| prepare(&self.build, &self.wanted, &data, interrupt);
+        let prepare = move |interrupt: &Interrupt| prepare(&self.build, &self.wanted, &data, self.bake, interrupt);
         let package = interruptible(prepare).await?;
         let Some(server) = server else { return Ok(()) };
         announce(&server, self.output);
@@ -56,6 +59,7 @@ fn prepare(
     settings: &BuildArgs,
     wanted: &[WantedPackage],
     data: &DataDir,
+    bakes: bool,
     interrupt: &Interrupt,
 ) -> Result<PackageName> {
     let context = settings.context(interrupt);
@@ -69,15 +73,40 @@ fn prepare(
     let admit = |candidate: &Candidate<'_>| wheels.admit(candidate);
     pkgsrv::publish(&store, &ChannelName::main(), &abis, &wheels.uploads(), SystemTime::now(), &admit)
         .context("the packages are built, but could not be published")?;
-    let runtime = builder.runtime();
-    data.add_runtime(runtime.name, runtime.version, &[&runtime.directory, &builder.runtime_image()?])?;
+    lay_out_runtime(&builder, data)?;
     loader_build::bring(&context, data)?;
+    if bakes {
+        let wanted = environment_of(wanted, settings.abi())?;
+        bake::bake(&builder, data, &wanted).context("the packages are published, without an environment")?;
+    }
     let first = wanted.iter().find_map(|wanted| match wanted {
         WantedPackage::Project(requirement) => Some(requirement.name.clone()),
         WantedPackage::Local(_) => None,
     });
     // A directory's name is known from its recipe, which comes after those that it needs.
     first.or_else(|| results.last().map(|result| result.name.clone())).context("nothing was built")
+}
+
+/// Lays the runtime with its image where it is served from.
+pub(super) fn lay_out_runtime(builder: &Builder<'_>, data: &DataDir) -> Result<()> {
+    let runtime = builder.runtime();
+    Ok(data.add_runtime(runtime.name, runtime.version, &[&runtime.directory, &builder.runtime_image()?])?)
+}
+
+/// The environment of what `up` was asked for by name.
+fn environment_of(wanted: &[WantedPackage], abi: Abi) -> Result<bake::Wanted> {
+    let named = wanted.iter().filter_map(|wanted| match wanted {
+        WantedPackage::Project(requirement) => Some(requirement.clone()),
+        WantedPackage::Local(_) => None,
+    });
+    let requirements: Vec<_> = named.collect();
+    Ok(bake::Wanted {
+        name: bake::name_of(&requirements)?,
+        requirements: requirements.iter().map(ToString::to_string).collect(),
+        code: String::new(),
+        channel: ChannelName::main(),
+        abi,
+    })
 }
 
 fn what_is_served(server: &Server, abi: Abi, package: &PackageName) -> String {

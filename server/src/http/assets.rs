@@ -76,6 +76,11 @@ pub(crate) fn runtime_policy(name: &str) -> CachePolicy {
     if name == IMAGE { CachePolicy::Page } else { CachePolicy::ImmutableView }
 }
 
+/// The same of an environment's file: an index is made anew under its name, a memory is named by its digest.
+pub(crate) fn environment_policy(name: &str) -> CachePolicy {
+    if name.ends_with(".json") { CachePolicy::Page } else { CachePolicy::ImmutableView }
+}
+
 /// Changes when a file is replaced or rewritten.
 type Stamp = (u64, u64, i64, i64);
 
@@ -131,7 +136,9 @@ impl Assets {
         let bytes = fs::read(file).map_err(|source| ServerError::Read { path: file.to_owned(), source })?;
         let (content_type, encodes) = content_type(file);
         let vary = if encodes { Vary::Encoding } else { Vary::Nothing };
-        let page = Arc::new(Page::new(content_type, vary, bytes));
+        let page = Page::new(content_type, vary, bytes);
+        let is_image = file.extension().is_some_and(|extension| extension == "bin" || extension == "zip");
+        let page = Arc::new(if is_image { page.worth_seconds() } else { page });
         kept().insert(file.to_owned(), (stamp, Arc::clone(&page)));
         Ok(Some(Asset::Kept(page)))
     }

@@ -17,6 +17,8 @@ use crate::store::digest_of;
 const SMALLEST_ENCODED: usize = 1024;
 /// Larger bodies go out as they are until their encodings, made meanwhile, are ready.
 const LARGEST_AWAITED: usize = 256 * 1024;
+/// Made once and sent often; past it, large bodies would take seconds.
+const LARGE_QUALITY: u32 = 5;
 
 /// A body and what is sent with it.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub(crate) struct Page {
     brotli: OnceLock<Option<Bytes>>,
     gzip: OnceLock<Option<Bytes>>,
     is_encoding: AtomicBool,
+    /// Of brotli, for a body that is too large to be waited for.
+    quality: u32,
 }
 
 /// Which request headers a body was chosen by.
@@ -67,7 +71,13 @@ impl Page {
             brotli: OnceLock::new(),
             gzip: OnceLock::new(),
             is_encoding: AtomicBool::new(false),
+            quality: LARGE_QUALITY,
         }
+    }
+
+    /// The same, encoded as well as seconds can: for what is made once and fetched by every page.
+    pub(crate) fn worth_seconds(self) -> Self {
+        Self { quality: 9, ..self }
     }
 
     /// The response to a request with these headers: the body in the best encoding, or a 304.
@@ -137,7 +147,8 @@ impl Page {
         let Some(slot) = self.slot(encoding) else { return };
         slot.get_or_init(|| {
             let encoded = match encoding {
-                Encoding::Brotli => brotli(&self.identity),
+                Encoding::Brotli if self.identity.len() <= LARGEST_AWAITED => brotli(&self.identity, 8),
+                Encoding::Brotli => brotli(&self.identity, self.quality),
                 Encoding::Gzip => gzip(&self.identity),
                 Encoding::Identity => None,
             };
@@ -146,9 +157,7 @@ impl Page {
     }
 }
 
-fn brotli(bytes: &[u8]) -> Option<Vec<u8>> {
-    // Made once and sent often; past 5, large bodies would take seconds.
-    let quality = if bytes.len() <= LARGEST_AWAITED { 8 } else { 5 };
+fn brotli(bytes: &[u8], quality: u32) -> Option<Vec<u8>> {
     let mut writer = brotli::CompressorWriter::new(Vec::new(), 64 * 1024, quality, 22);
     writer.write_all(bytes).ok()?;
     Some(writer.into_inner())

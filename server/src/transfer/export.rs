@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use pkgsrv_builder::{Interrupt, Progress, Task};
 use pkgsrv_index::{Abi, PackageName};
 
-use self::files::Files;
+pub(super) use self::files::Files;
 use self::line::LineExport;
 use super::TransferError;
 use super::history;
@@ -111,8 +111,9 @@ impl Export<'_> {
             return Err(ServerError::UnknownChannel { channel: self.channel.to_string(), store }.into());
         }
         let before = Marker::read(target, self.channel)?;
-        let files = Files::find(self.data, lines.iter().map(Line::abi))?;
-        let marker = Marker::new(self.base, files.loader.clone(), files.runtime_states());
+        let abis: Vec<Abi> = lines.iter().map(Line::abi).collect();
+        let files = Files::find(self.data, self.channel, &abis)?;
+        let marker = Marker::new(self.base, &files);
         let before = before.filter(|_| !fresh);
         Ok(Planned { lines, exports, marker, before, files })
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::export::Files;
 use super::target::{Serving, Target};
 use super::{TransferError, target};
 use crate::{BaseUrl, CachePolicy, ChannelName};
@@ -21,11 +22,21 @@ pub(super) struct Marker {
     pub(super) loader: Option<String>,
     /// Runtimes whose files are all there, as `{name}/{version}`, with `@` and the digest of `image.json` if there is one.
     pub(super) runtimes: Vec<String>,
+    /// Environments whose files are all there, as what their addresses begin with, `@` and a digest over their indexes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) environments: Vec<String>,
 }
 
 impl Marker {
-    pub(super) fn new(base: &BaseUrl, loader: Option<String>, runtimes: Vec<String>) -> Self {
-        Self { format: FORMAT, pages: PAGES, base_url: base.to_string(), loader, runtimes }
+    pub(super) fn new(base: &BaseUrl, files: &Files) -> Self {
+        Self {
+            format: FORMAT,
+            pages: PAGES,
+            base_url: base.to_string(),
+            loader: files.loader.clone(),
+            runtimes: files.runtime_states(),
+            environments: files.environment_states(),
+        }
     }
 
     fn key(channel: &ChannelName) -> String {

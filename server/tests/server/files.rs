@@ -41,6 +41,37 @@ async fn types_and_policies() {
 }
 
 #[tokio::test]
+async fn environments_are_listed_and_served() {
+    let fixture = Fixture::empty();
+    let index = r#"{"format":1,"memory":{"file":"demo-0123456789abcdef.bin","size":3},"environment":{"requirements":["demo"],
+        "packages":[{"name":"demo","version":"1.0","size":5}]}}"#;
+    for at in ["main", "next"] {
+        fixture.file(&format!("environments/{at}/2026_0/demo.json"), index.as_bytes());
+        fixture.file(&format!("environments/{at}/2026_0/demo-0123456789abcdef.bin"), b"abc");
+    }
+    let app = fixture.app();
+    let list = body(send(&app, request("GET", "/environments/2026_0/", &[])).await).await;
+    let expected = r#"{"environments":[{"name":"demo","packages":[{"name":"demo","version":"1.0"}],"requirements":["demo"],"size":3}]}"#;
+    assert_eq!(String::from_utf8(list).unwrap(), expected);
+    assert_eq!(body(send(&app, request("GET", "/environments/2026_5/", &[])).await).await, br#"{"environments":[]}"#);
+    let names = ["content-type", "cache-control"];
+    let page = "public, max-age=10, stale-while-revalidate=60, stale-if-error=86400";
+    for (path, answer) in [
+        ("/environments/2026_0/demo.json", format!("200 application/json | {page}")),
+        ("/c/next/environments/2026_0/demo.json", format!("200 application/json | {page}")),
+        (
+            "/environments/2026_0/demo-0123456789abcdef.bin",
+            "200 application/octet-stream | public, max-age=31536000, immutable".to_owned(),
+        ),
+        ("/environments/2026_0/none.json", "404 text/plain; charset=utf-8 | no-store".to_owned()),
+        ("/environments/1999_0/demo.json", "404 text/plain; charset=utf-8 | no-store".to_owned()),
+        ("/c/none/environments/2026_0/demo.json", "404 text/plain; charset=utf-8 | no-store".to_owned()),
+    ] {
+        assert_eq!(summary(&app, "GET", path, &[], &names).await, answer, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_rebuilt_file_is_served_anew() {
     let fixture = Fixture::empty();
     fixture.file("loader/index.js", b"export const one = 1;\n");

@@ -76,6 +76,7 @@ impl Fixture {
             store: data.store(),
             runtimes: data.runtimes(),
             loader: data.loader(),
+            environments: data.path().join("environments"),
         }
     }
 

@@ -186,6 +186,7 @@ async fn served(data: &Path, channel: &str) -> BTreeSet<String> {
         store: data.store(),
         runtimes: data.runtimes(),
         loader: data.loader(),
+        environments: data.path().join("environments"),
         prompt: PromptSettings { listen: PromptListen::Off, url: None },
     });
     let get = async |path: &str| {

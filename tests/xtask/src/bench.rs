@@ -28,6 +28,8 @@ pub struct BenchArguments {
 enum Name {
     /// From page load to `import numpy`: our loader, `loadPackage`, micropip; Node and Chromium.
     Load,
+    /// From page load to a first result of numpy: restored interpreters against `loadPyodide`; also over a slow line.
+    Boot,
     /// From numpy's source to its wheel: the wrapper against plain `emcc` and pyodide-build; and the wrapper's own cost.
     Build,
     /// Pages, wheels and publishing: against nginx, devpi and pypiserver, and in a channel of a million files.
@@ -37,17 +39,19 @@ enum Name {
 /// Measures and prints.
 pub fn run_one(arguments: &BenchArguments) -> Result<()> {
     match arguments.name {
-        Name::Load => load(arguments.json, arguments.rounds.unwrap_or(5)),
+        Name::Load => in_clients("load", arguments.json, arguments.rounds.unwrap_or(5)),
+        Name::Boot => in_clients("boot", arguments.json, arguments.rounds.unwrap_or(5)),
         Name::Build => build::run(arguments.json, arguments.rounds.unwrap_or(1)),
         Name::Serve => serve::run(arguments.json, arguments.rounds.unwrap_or(3)),
     }
 }
 
-fn load(json: bool, rounds: u32) -> Result<()> {
+/// A bench of `tests/bench`, which runs in Node and Chromium.
+fn in_clients(name: &str, json: bool, rounds: u32) -> Result<()> {
     loader::build(&loader::LoaderArguments::default())?;
     let channel = TestChannel::make()?;
     let mut node = channel.node();
-    node.arg("bench/load.mjs").arg(format!("--rounds={rounds}"));
+    node.arg(format!("bench/{name}.mjs")).arg(format!("--rounds={rounds}"));
     if json {
         node.arg("--json");
     }

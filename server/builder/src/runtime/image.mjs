@@ -1,24 +1,12 @@
-// Makes the image that `boot` of the loader starts from, in /image: what differs, once Python has started, from the
-// memory that the runtime's module is instantiated with, and the standard library as bytecode. The format is described
-// in ARCHITECTURE.md.
-import { createHash } from "node:crypto";
-import { readFile, rm, writeFile } from "node:fs/promises";
+// Makes the image that `boot` of the loader starts from, in /image: Python, started, and the standard library as bytecode.
+// The format is described in ARCHITECTURE.md.
+import { writeFile } from "node:fs/promises";
 import { loadPyodide } from "/runtime/pyodide.mjs";
-import createModule from "/runtime/pyodide.asm.mjs";
+import { stop, watchMemory, write, writeMemory } from "./memory.mjs";
 
-/** Between two runs lie at least so many bytes that do not differ: about what it costs to name a run. */
-const LEAST_GAP = 16;
-
-const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 const indexURL = "/runtime/";
 
-/** Writes a file whose name tells its contents; how `image.json` names it. */
-async function write(name, extension, bytes) {
-  const digest = sha256(bytes);
-  const file = `${name}-${digest.slice(0, 16)}.${extension}`;
-  await writeFile(`/image/${file}`, bytes);
-  return { file, sha256: digest, size: bytes.length };
-}
+process.on("uncaughtException", stop);
 
 /** The standard library with bytecode in the place of sources, stored, since it is encoded on its way. */
 async function bytecode() {
@@ -42,19 +30,10 @@ async function bytecode() {
   return bytes.toJs();
 }
 
-/** The header that Pyodide writes, the memory after Python has started and the memory before anything ran. */
-async function memories(stdLibURL) {
-  let before;
-  const createPyodideModule = (settings) =>
-    createModule({
-      ...settings,
-      instantiateWasm(imports, done) {
-        return settings.instantiateWasm(imports, (instance, module) => {
-          before = new Uint8Array(instance.exports.memory.buffer).slice();
-          done(instance, module);
-        });
-      },
-    });
+/** Starts Python with that, and takes its memory. */
+async function started(stdLibURL) {
+  const watched = watchMemory();
+  const { createPyodideModule } = watched;
   const pyodide = await loadPyodide({ indexURL, stdLibURL, createPyodideModule, _makeSnapshot: true });
   const layout = pyodide.runPython(`
     import gc, json, site, sys
@@ -70,54 +49,10 @@ async function memories(stdLibURL) {
     del gc, json, site, sys
     globals().pop("layout")
   `);
-  const snapshot = pyodide.makeMemorySnapshot();
-  const [, length] = new Uint32Array(snapshot.buffer, snapshot.byteOffset, 2);
-  return { layout, before, header: snapshot.slice(0, length), after: snapshot.subarray(length) };
+  const taken = await writeMemory("/image", "memory", pyodide, watched.before);
+  return { layout: JSON.parse(layout), ...taken };
 }
 
-/** Where \`after\` differs from \`before\`, which is as long with zeros at its end: gaps and lengths in turn. */
-function differences(before, after) {
-  const runs = [];
-  let [start, end] = [-1, 0];
-  for (let at = 0; at < after.length; at += 1) {
-    if (after[at] === (before[at] ?? 0)) continue;
-    if (start >= 0 && at - end >= LEAST_GAP) {
-      runs.push([start, end]);
-      start = at;
-    }
-    if (start < 0) start = at;
-    end = at + 1;
-  }
-  if (start >= 0) runs.push([start, end]);
-  return runs;
-}
-
-/** Gaps before the runs, their lengths, each as 32 bits with the lowest byte first; then their bytes. */
-function encoded(runs, after) {
-  const numbers = new Uint32Array(runs.length * 2);
-  let last = 0;
-  runs.forEach(([start, end], index) => {
-    numbers[index] = start - last;
-    numbers[runs.length + index] = end - start;
-    last = end;
-  });
-  return Buffer.concat([Buffer.from(numbers.buffer), ...runs.map(([start, end]) => after.subarray(start, end))]);
-}
-
-const stdlib = await write("stdlib", "zip", await bytecode());
-const { layout, before, header, after } = await memories(`/image/${stdlib.file}`);
-const used = before.findLastIndex((byte) => byte !== 0) + 1;
-const runs = differences(before, after);
-const image = {
-  format: 1,
-  header: Buffer.from(header).toString("base64"),
-  layout: JSON.parse(layout),
-  memory: {
-    ...(await write("memory", "bin", encoded(runs, after))),
-    runs: runs.length,
-    length: after.length,
-    before: { sha256: sha256(before.subarray(0, used)), size: used },
-  },
-  stdlib,
-};
+const stdlib = await write("/image", "stdlib", "zip", await bytecode());
+const image = { format: 1, ...(await started(`/image/${stdlib.file}`)), stdlib };
 await writeFile("/image/image.json", JSON.stringify(image));

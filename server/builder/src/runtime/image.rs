@@ -11,11 +11,13 @@ use crate::toolchain::Toolchain;
 use crate::work_directory::WorkDirectory;
 
 const SCRIPT: &str = include_str!("image.mjs");
+/// What takes the memory of images.
+pub(super) const MEMORY: (&str, &str) = ("memory.mjs", include_str!("memory.mjs"));
 
 impl Runtime {
     /// The directory with its image: `image.json`, and the files named there. The runtime itself makes it, once.
     pub(crate) fn image(&self, context: &Context, toolchain: &Toolchain) -> Result<PathBuf, BuildError> {
-        let made_by = &sha256(SCRIPT.as_bytes()).to_string()[..8];
+        let made_by = &sha256([SCRIPT, MEMORY.1].concat().as_bytes()).to_string()[..8];
         let name = format!("{}-{}-image-{made_by}", self.name, self.version);
         let place = context.cache.runtimes().join(name);
         let make = || self.make_image(context, toolchain)?.move_into_place(&place);
@@ -26,7 +28,8 @@ impl Runtime {
     fn make_image(&self, context: &Context, toolchain: &Toolchain) -> Result<WorkDirectory, BuildError> {
         let stage = context.progress.stage(&format!("{}@{}", self.name, self.version), "making its image");
         let (script, image) = (context.cache.work_directory("script")?, context.cache.work_directory("image")?);
-        let sandbox = self.sandbox(toolchain, &script, SCRIPT)?.writable(image.path(), "/image");
+        let sandbox =
+            self.sandbox(toolchain, &script, &[("script.mjs", SCRIPT), MEMORY])?.writable(image.path(), "/image");
         run_in(sandbox, context, toolchain, &[image.path()])?.successful()?;
         contents::record(image.path())?;
         stage.done("made");

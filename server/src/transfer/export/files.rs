@@ -1,4 +1,4 @@
-//! What is exported as it lies in the data directory: blobs, runtimes, the loader.
+//! What is exported as it lies in the data directory: blobs, runtimes, environments, the loader.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,23 +7,24 @@ use std::path::{Path, PathBuf};
 use pkgsrv_index::Abi;
 
 use super::serving;
-use crate::http::assets::{AssetPath, IMAGE, content_type, runtime_policy};
+use crate::http::assets::{AssetPath, IMAGE, content_type, environment_policy, runtime_policy};
 use crate::named::Named;
 use crate::store::digest_of;
 use crate::transfer::TransferError;
 use crate::transfer::marker::Marker;
 use crate::transfer::target::{Put, Serving};
-use crate::{CachePolicy, DataDir, ServerError, Store};
+use crate::{CachePolicy, ChannelName, DataDir, ServerError, Store};
 
-/// Runtimes and loader of a data directory.
+/// Runtimes, environments and loader of a data directory.
 #[derive(Debug)]
-pub(super) struct Files {
+pub(in crate::transfer) struct Files {
     /// The runtimes of some lines, without those whose files are not there.
     runtimes: Vec<RuntimeFiles>,
     /// The loader's build.
-    pub(super) loader: Option<String>,
+    pub(in crate::transfer) loader: Option<String>,
     /// The runtimes of lines whose files are not there.
     missing: Vec<String>,
+    environments: Vec<EnvironmentFiles>,
     runtime_directory: PathBuf,
     loader_directory: PathBuf,
 }
@@ -47,11 +48,35 @@ impl RuntimeFiles {
     }
 }
 
+/// The environments of one line.
+#[derive(Debug)]
+struct EnvironmentFiles {
+    directory: PathBuf,
+    /// What the addresses of the files begin with.
+    prefix: String,
+    /// The same, and a digest over what names the others.
+    state: String,
+}
+
+impl EnvironmentFiles {
+    /// `None` if there are none.
+    fn find(data: &DataDir, channel: &ChannelName, abi: Abi) -> Option<Self> {
+        let directory = data.environments(channel, abi);
+        let prefix = format!("{}environments/{abi}/", channel.prefix());
+        let mut indexes: Vec<PathBuf> = fs::read_dir(&directory).ok()?.flatten().map(|entry| entry.path()).collect();
+        indexes.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+        indexes.sort();
+        let digests = indexes.iter().map(|path| digest_of(&fs::read(path).unwrap_or_default()).to_string());
+        let state = format!("{prefix}@{}", digest_of(digests.collect::<String>().as_bytes()));
+        Some(Self { directory, prefix, state })
+    }
+}
+
 impl Files {
-    pub(super) fn find(data: &DataDir, abis: impl Iterator<Item = Abi>) -> Result<Self, TransferError> {
+    pub(super) fn find(data: &DataDir, channel: &ChannelName, abis: &[Abi]) -> Result<Self, TransferError> {
         let directory = data.runtimes();
         let named: BTreeSet<String> =
-            abis.map(|abi| format!("{}/{}", abi.facts().runtime, abi.facts().runtime_version)).collect();
+            abis.iter().map(|abi| format!("{}/{}", abi.facts().runtime, abi.facts().runtime_version)).collect();
         let (mut runtimes, mut missing) = (Vec::new(), Vec::new());
         for name in named {
             match RuntimeFiles::find(&directory, &name) {
@@ -59,18 +84,24 @@ impl Files {
                 None => missing.push(name),
             }
         }
+        let environments = abis.iter().filter_map(|abi| EnvironmentFiles::find(data, channel, *abi)).collect();
         let loader_directory = data.loader();
         let build = match fs::canonicalize(&loader_directory) {
             Ok(build) => build.file_name().map(|name| name.to_string_lossy().into_owned()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(source) => return Err(unreadable(&loader_directory)(source)),
         };
-        Ok(Self { runtimes, missing, loader: build, runtime_directory: directory, loader_directory })
+        Ok(Self { runtimes, missing, loader: build, environments, runtime_directory: directory, loader_directory })
     }
 
     /// The states of the runtimes, for the marker.
-    pub(super) fn runtime_states(&self) -> Vec<String> {
+    pub(in crate::transfer) fn runtime_states(&self) -> Vec<String> {
         self.runtimes.iter().map(|files| files.state.clone()).collect()
+    }
+
+    /// The states of the lines' environments, for the marker.
+    pub(in crate::transfer) fn environment_states(&self) -> Vec<String> {
+        self.environments.iter().map(|files| files.state.clone()).collect()
     }
 
     /// What is not there, and who misses it.
@@ -90,6 +121,10 @@ impl Files {
         for RuntimeFiles { name, .. } in self.runtimes.iter().filter(|files| !has(&files.state)) {
             let directory = self.runtime_directory.join(name);
             puts.extend(below(&directory, &format!("runtime/{name}/"), runtime_policy));
+        }
+        let has = |state: &String| before.is_some_and(|before| before.environments.contains(state));
+        for EnvironmentFiles { directory, prefix, .. } in self.environments.iter().filter(|files| !has(&files.state)) {
+            puts.extend(below(directory, prefix, environment_policy));
         }
         if self.loader.is_some() && before.is_none_or(|before| before.loader != self.loader) {
             let version = concat!("loader/", env!("CARGO_PKG_VERSION"), "/");

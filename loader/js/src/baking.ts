@@ -1,0 +1,184 @@
+/**
+ * Makes the environment of an image: runs where the image is made, not where it is used.
+ *
+ * @packageDocumentation
+ */
+import { startCore } from "./core.js";
+import type { Environment } from "./environment.js";
+import { asLoaderError, LoaderError } from "./errors.js";
+import { Line } from "./line.js";
+import { HostLinker, type Linked } from "./linking.js";
+import { AttachedLoader } from "./loader.js";
+import { globalSymbols, inspect, type EmscriptenModule } from "./runtime.js";
+import { settingsOf } from "./settings.js";
+import type { InstalledPackage, PyodideInterface } from "./types.js";
+
+/** What is to be baked. */
+export interface Recipe {
+  /** Address of the repodata. */
+  repodata: string;
+  /** Fetches it. */
+  fetch: typeof globalThis.fetch;
+  /** What is installed. */
+  requirements: string[];
+  /** Python code that is run then, beside the imports. */
+  code: string;
+}
+
+/** An environment, and the data that its side modules bring, by address. */
+export interface Baked {
+  environment: Environment;
+  data: [address: number, bytes: Uint8Array][];
+}
+
+/** A multiple of this is the first slot of the table that is not the runtime's: engines differ in a few. */
+const TABLE_STEP = 1024;
+
+/** Installs, imports and runs; then takes down all that is not in memory. */
+export async function bake(pyodide: PyodideInterface, recipe: Recipe): Promise<Baked> {
+  try {
+    return await run(pyodide, recipe);
+  } catch (error) {
+    throw asLoaderError(error, "internal", "the environment could not be made");
+  }
+}
+
+async function run(pyodide: PyodideInterface, recipe: Recipe): Promise<Baked> {
+  const settings = await settingsOf(recipe);
+  const runtime = inspect(pyodide);
+  await startCore();
+  const module = runtime.module as BakedModule;
+  const first = Math.ceil(module.wasmTable.length / TABLE_STEP) * TABLE_STEP;
+  module.wasmTable.grow(first - module.wasmTable.length);
+  const atStart = addresses(module);
+  const linked: Linked[] = [];
+  const data: Baked["data"] = [];
+  const linker = new HostLinker(module, (library) => {
+    const { plan, memoryBase } = library;
+    linked.push(library);
+    data.push([memoryBase, module.HEAPU8.slice(memoryBase, memoryBase + plan.memorySize)]);
+  });
+  const host = {
+    abi: runtime.abi,
+    runtime: Promise.resolve(runtime),
+    layout: Promise.resolve(runtime.layout),
+    installed: () => Promise.resolve([]),
+  };
+  const line = new Line(settings);
+  const loader = new AttachedLoader(host, line, settings);
+  loader.adopt(linker);
+  const { installed } = await loader.install(recipe.requirements);
+  const before = new Set(allFiles(module));
+  const code = imports(installed) + recipe.code;
+  await pyodide.runPythonAsync(code);
+  // Pyodide puts the empty entry there again.
+  pyodide.runPython('__import__("sys").path.remove("")\n__import__("gc").collect()');
+  const environment = {
+    requirements: recipe.requirements,
+    code,
+    packages: installed.map(({ url: _, ...selection }) => selection),
+    blobs: line.blobs(),
+    linked,
+    waiting: linker.waiting(),
+    handles: handles(module, linker),
+    addresses: changes(atStart, addresses(module)),
+    table: table(module, linker, linked, first),
+    files: allFiles(module).filter((path) => !before.has(path)).map((path) => file(module, path)),
+  };
+  checkStreams(module);
+  // Python holds this object, which has to be as it is in an interpreter that has just started.
+  for (const name of Object.keys(pyodide.loadedPackages)) delete pyodide.loadedPackages[name];
+  return { environment, data };
+}
+
+/** What we use of Emscripten's module beyond what the loader needs. */
+interface BakedModule extends EmscriptenModule {
+  HEAPU8: Uint8Array;
+  FS: EmscriptenModule["FS"] & {
+    streams: ({ path?: string } | null | undefined)[];
+    lookupPath(path: string): { node: { mode: number } };
+    isDir(mode: number): boolean;
+    isFile(mode: number): boolean;
+  };
+}
+
+/** Python code that imports what was asked for. */
+function imports(packages: readonly InstalledPackage[]): string {
+  const names = packages.filter(({ requested }) => requested).flatMap((selected) => selected.imports);
+  return names.filter((name) => !name.startsWith("_")).map((name) => `__import__(${JSON.stringify(name)})\n`).join("");
+}
+
+/** `dlopen`'s handles. What another linker has linked cannot be linked again. */
+function handles({ LDSO }: BakedModule, linker: HostLinker): [number, string][] {
+  const foreign = Object.keys(LDSO.loadedLibsByName).find((name) => name !== "__main__" && linker.exportsOf(name) === undefined);
+  if (foreign !== undefined) throw refused(`${foreign} was linked by the runtime itself (it has JavaScript of its own)`);
+  const all = Object.entries(LDSO.loadedLibsByHandle).map(([handle, { name }]): [number, string] => [Number(handle), name]);
+  return all.filter(([handle]) => handle !== 0);
+}
+
+function addresses({ GOT }: BakedModule): Record<string, number> {
+  const known = Object.entries(GOT).map(([name, { value }]): [string, number] => [name, value as number]);
+  return Object.fromEntries(known.filter(([, address]) => address !== -1));
+}
+
+/** What is new or another. */
+function changes(before: Record<string, number>, after: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(after).filter(([name, address]) => before[name] !== address));
+}
+
+/** Names each function that was put into the table after the start. */
+function table(module: BakedModule, linker: HostLinker, linked: Linked[], first: number): Environment["table"] {
+  const { wasmTable, GOT, freeTableIndexes } = module;
+  const names = new Map<unknown, [string, string]>();
+  const name = (path: string, symbols: Record<string, unknown>): void => {
+    for (const [symbol, value] of Object.entries(symbols)) {
+      if (typeof value === "function" && !names.has(value)) names.set(value, [path, symbol]);
+    }
+  };
+  name("", globalSymbols(module));
+  for (const { plan } of linked) name(plan.path, linker.exportsOf(plan.path) ?? {});
+  // The runtime's JavaScript functions are wrapped there.
+  const byAddress = new Map(Object.entries(GOT).map(([symbol, { value }]) => [value as number, symbol]));
+  const functions: Environment["table"]["functions"] = [];
+  for (let index = first; index < wasmTable.length; index += 1) {
+    const library = linked.find(({ plan, tableBase }) => index >= tableBase && index < tableBase + plan.tableSize);
+    if (library !== undefined) {
+      index = library.tableBase + library.plan.tableSize - 1;
+      continue;
+    }
+    const found = wasmTable.get(index) as unknown;
+    if (found === null || freeTableIndexes.includes(index)) continue;
+    const symbol = byAddress.get(index);
+    const named = names.get(found) ?? (symbol === undefined ? undefined : (["", symbol] as const));
+    if (named === undefined) {
+      throw refused(`slot ${index} of the function table has a function without a name, such as a callback that ctypes made`);
+    }
+    functions.push([index, ...named]);
+  }
+  return { length: wasmTable.length, functions, free: [...freeTableIndexes] };
+}
+
+/** Every file but devices, sources of the standard library and bytecode that Python has written. */
+function allFiles({ FS }: BakedModule, directory = ""): string[] {
+  return FS.readdir(directory || "/").flatMap((name) => {
+    const path = `${directory}/${name}`;
+    if (name === "." || name === ".." || name === "__pycache__" || path === "/dev" || path === "/proc") return [];
+    const { mode } = FS.lookupPath(path).node;
+    if (FS.isDir(mode)) return allFiles({ FS } as BakedModule, path);
+    return FS.isFile(mode) ? [path] : [];
+  });
+}
+
+function file({ FS }: BakedModule, path: string): Environment["files"][number] {
+  const letters = Array.from(FS.readFile(path), (byte) => String.fromCharCode(byte));
+  return { path, mode: FS.lookupPath(path).node.mode & 0o777, contents: btoa(letters.join("")) };
+}
+
+function checkStreams({ FS }: BakedModule): void {
+  const open = FS.streams.find((stream, descriptor) => descriptor > 2 && stream !== null && stream !== undefined);
+  if (open) throw refused(`${open.path ?? "a socket"} is open`);
+}
+
+function refused(what: string): LoaderError {
+  return new LoaderError("unsupported_environment", `the environment cannot be restored: ${what}`);
+}

@@ -1,0 +1,79 @@
+// Clients in turn, in several places, and what is told of that.
+import { parseArgs } from "node:util";
+
+/** `--rounds=5`, `--json`. */
+export function benchOptions() {
+  const options = { rounds: { type: "string", default: "5" }, json: { type: "boolean", default: false } };
+  const { rounds, json } = parseArgs({ options }).values;
+  return { rounds: Number(rounds), json };
+}
+
+/** Runs in the browser: milliseconds from here, with nothing loaded, to the client's end. */
+export async function timed({ client, argument }) {
+  const url = URL.createObjectURL(new Blob([`export default ${client}`], { type: "text/javascript" }));
+  const { default: run } = await import(url);
+  const started = performance.now();
+  await run(argument);
+  return performance.now() - started;
+}
+
+/**
+ * Medians by place and client, in milliseconds; the clients alternate.
+ *
+ * @param {Record<string, (client: Function) => Promise<number>>} places
+ * @param {Record<string, Function>} clients
+ */
+export async function compare(places, clients, rounds) {
+  const results = [];
+  for (const [place, run] of Object.entries(places)) {
+    const times = Object.fromEntries(Object.keys(clients).map((name) => [name, []]));
+    // One round more than counted: the first warms the disk's and the server's caches.
+    for (let round = 0; round <= rounds; round += 1) {
+      for (const [name, client] of Object.entries(clients)) {
+        const milliseconds = await run(client);
+        if (round > 0) times[name].push(milliseconds);
+      }
+    }
+    results.push({ place, medians: Object.fromEntries(Object.entries(times).map(([name, all]) => [name, median(all)])) });
+  }
+  return results;
+}
+
+/**
+ * Prints medians and ratios, as a table or as JSON.
+ *
+ * @param title what the times are of
+ * @param results what `compare` returned
+ * @param {[ours: string, peer: string, bar: (place: string) => number | null][]} pairs
+ * @param further rows beside those
+ */
+export function report(title, results, pairs, { json }, further = []) {
+  const rows = results.flatMap(({ place, medians }) =>
+    pairs.map(([client, peer, bar]) => ({
+      name: `numpy, ${place}, ${client} / ${peer}`,
+      ratio: Number((medians[client] / medians[peer]).toFixed(3)),
+      bar: bar(place),
+    })),
+  );
+  rows.push(...further);
+  if (json) {
+    console.log(JSON.stringify({ rows }));
+    return;
+  }
+  const names = Object.keys(results[0].medians);
+  console.log(`${title}, ms`);
+  console.log("".padStart(26) + names.map((text) => text.padStart(15)).join(""));
+  for (const { place, medians } of results) {
+    console.log(place.padEnd(26) + names.map((name) => medians[name].toFixed(0).padStart(15)).join(""));
+  }
+  console.log(`\n${"".padEnd(62)}  ratio     bar`);
+  for (const { name, ratio, bar } of rows) {
+    console.log(`${name.padEnd(62)}${ratio.toFixed(3).padStart(7)}${(bar ?? "").toString().padStart(8)}`);
+  }
+}
+
+function median(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}

@@ -1,0 +1,212 @@
+// `pkgsrv bake`, and `boot` with what it makes, in browsers and Node.
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { startBrowser } from "../support/browser.mjs";
+import { withEnvironment } from "../support/clients.mjs";
+import { inNode } from "../support/node-clients.mjs";
+import { assertNumpy, expectedNumpy, numpyCode } from "../support/numpy.mjs";
+import { startServer } from "../support/program.mjs";
+import { abi, data, loaderModule, program, root, runtimeDirectory } from "../support/settings.mjs";
+import { temporaryDirectory } from "../support/upstream.mjs";
+
+const directory = join(data, "environments/main", abi);
+const { boot, LoaderError } = await import(loaderModule);
+
+let server, browser, argument, expected, work;
+before(async () => {
+  server = await startServer();
+  work = temporaryDirectory();
+  await bake("numpy");
+  browser = await startBrowser();
+  expected = expectedNumpy();
+  argument = { base: server.base, abi, environment: "numpy", packages: [], code: numpyCode };
+});
+after(async () => {
+  await browser?.stop();
+  await server?.stop();
+  work?.remove();
+});
+
+async function bake(...args) {
+  const { stdout } = await promisify(execFile)(program, ["bake", ...args, "--data", data, "--json"], { cwd: root });
+  return JSON.parse(stdout);
+}
+
+/** In this process. */
+const inThisNode = (options) =>
+  boot({ repodata: `${server.base}/repodata/${abi}/`, runtime: pathToFileURL(`${runtimeDirectory}/`), ...options });
+
+test("numpy is there in a page, a module worker and Node", async () => {
+  assertNumpy(await browser.inPage(withEnvironment, argument), expected);
+  assertNumpy(await browser.inWorker(withEnvironment, argument), expected);
+  assert.ok((await inNode(withEnvironment, { ...argument, code: "import numpy; numpy.linalg.svd(numpy.eye(3))" })) > 0);
+});
+
+test("numpy is there in Firefox", async () => {
+  const firefox = await startBrowser("firefox");
+  try {
+    assertNumpy(await firefox.inPage(withEnvironment, argument), expected);
+    assertNumpy(await firefox.inWorker(withEnvironment, argument), expected);
+  } finally {
+    await firefox.stop();
+  }
+});
+
+test("the restored interpreter is a whole one", async () => {
+  const goOn = async ({ base, abi, environment }) => {
+    const { boot } = await import(`${base}/loader/index.js`);
+    const { pyodide, loader, restored } = await boot({ repodata: `${base}/repodata/${abi}/`, environment, packages: ["markupsafe"] });
+    const before = Object.keys(pyodide.loadedPackages).sort();
+    const again = await loader.install(["numpy"]);
+    await pyodide.loadPackage(["micropip", "pyyaml"]);
+    const micropip = pyodide.pyimport("micropip");
+    await micropip.install.callKwargs("typing_extensions", { index_urls: `${base}/simple` });
+    await loader.install(["pydantic_core"]);
+    const code = `
+import ctypes, importlib.metadata, json, sys
+imported = "numpy" in sys.modules and "numpy._core._multiarray_umath" in sys.modules
+import markupsafe, micropip, numpy, numpy.fft, numpy.random, numpy.testing, pydantic_core, yaml
+class Number(ctypes.Structure):
+    _fields_ = [("value", ctypes.c_int)]
+callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)(lambda value: value + 1)
+json.dumps({
+    "imported": imported,
+    "listed": sorted({name.lower() for name in micropip.list()} & {"numpy", "micropip", "pyyaml", "markupsafe"}),
+    "version": importlib.metadata.version("numpy"),
+    "fft": [value.real for value in numpy.fft.fft([1, 1])],
+    "random": numpy.random.default_rng(0).integers(10, size=3).tolist(),
+    "yaml": yaml.load("a: 1", Loader=yaml.CLoader),
+    "escaped": markupsafe.escape("<"),
+    "schema": pydantic_core.SchemaValidator({"type": "int"}).validate_python("3"),
+    "library": ctypes.CDLL(numpy._core._multiarray_umath.__file__) is not None,
+    "callback": callback(1),
+    "source": len(numpy.linalg.svd.__wrapped__.__doc__ or "") > 0,
+})`;
+    return { restored, before, again: again.installed, found: JSON.parse(pyodide.runPython(code)) };
+  };
+  const { restored, before, again, found } = await browser.inPage(goOn, argument);
+  assert.equal(restored, true);
+  assert.deepEqual([before, again], [["markupsafe", "numpy"], []]);
+  assert.deepEqual(found, {
+    imported: true,
+    listed: ["markupsafe", "micropip", "numpy", "pyyaml"],
+    version: expected.version,
+    fft: [2, 0],
+    random: [8, 6, 5],
+    yaml: { a: 1 },
+    escaped: "&lt;",
+    schema: 3,
+    library: true,
+    callback: 2,
+    source: true,
+  });
+});
+
+test("random numbers are fresh, in several interpreters at once", async () => {
+  const interpreters = await Promise.all([inThisNode({ environment: "numpy" }), inThisNode({ environment: "numpy" })]);
+  const numbers = interpreters.map(({ pyodide, restored }) => {
+    assert.equal(restored, true);
+    return JSON.parse(pyodide.runPython("import json, random, numpy; json.dumps([random.random(), numpy.random.random(), numpy.random.default_rng().random()])"));
+  });
+  for (const [at, number] of numbers[0].entries()) assert.notEqual(number, numbers[1][at]);
+});
+
+test("code of one's own is in the environment: names, modules, files, C libraries of several packages", async () => {
+  const path = join(work.path, "warm.py");
+  writeFileSync(path, `
+import os, numpy.fft, numpy.random, yaml
+from markupsafe import escape
+answer = yaml.load("[1, 2]", Loader=yaml.CLoader) + [numpy.fft.fft([1.0, 2.0]).real.tolist(), escape("<")]
+os.makedirs("/home/pyodide/notes/deep")
+with open("/home/pyodide/notes/deep/one.bin", "wb") as file:
+    file.write(bytes(range(256)))
+os.chmod("/home/pyodide/notes/deep/one.bin", 0o640)
+`);
+  const { environment } = await bake("numpy", "pyyaml", "markupsafe", "--name", "three", "--warm", path);
+  assert.deepEqual(environment.packages.map(({ name }) => name).sort(), ["markupsafe", "numpy", "pyyaml"]);
+  const listed = await (await fetch(`${server.base}/environments/${abi}/`)).json();
+  assert.deepEqual(listed.environments.find(({ name }) => name === "three"), environment);
+  const { pyodide, reason } = await inThisNode({ environment: "three" });
+  assert.equal(reason, undefined);
+  const code = `
+import json, os, sys
+path = "/home/pyodide/notes/deep/one.bin"
+json.dumps([*answer, open(path, "rb").read() == bytes(range(256)), oct(os.stat(path).st_mode & 0o777),
+    yaml.load("b: 2", Loader=yaml.CLoader), numpy.random.default_rng(1).integers(5), "numpy.fft" in sys.modules], default=int)`;
+  assert.deepEqual(JSON.parse(pyodide.runPython(code)), [1, 2, [3, -1], "&lt;", true, "0o640", { b: 2 }, 2, true]);
+});
+
+const index = () => JSON.parse(readFileSync(join(directory, "numpy.json")));
+
+/** Boots where one address answers otherwise. */
+function bootWith(pattern, bytes) {
+  const lines = [];
+  const answer = (url, options) =>
+    pattern.test(String(url)) ? Promise.resolve(bytes === undefined ? new Response("", { status: 404 }) : new Response(bytes)) : fetch(url, options);
+  return { lines, booted: inThisNode({ environment: "numpy", fetch: answer, log: (line) => lines.push(line) }) };
+}
+
+const changed = (path) => {
+  const bytes = readFileSync(path);
+  bytes[bytes.length >> 1] ^= 1;
+  return bytes;
+};
+const altered = (change) => {
+  const it = index();
+  change(it);
+  return JSON.stringify(it);
+};
+
+for (const [what, pattern, bytes, reason] of [
+  ["a changed byte of memory", /environments\/.*\.bin$/, () => changed(join(directory, index().memory.file)), /numpy-\w+\.bin has SHA-256/],
+  ["no memory", /environments\/.*\.bin$/, () => undefined, /answered 404/],
+  ["another format", /numpy\.json$/, () => altered((it) => (it.format = 2)), /has the format 2, expected 1/],
+  ["a side module elsewhere", /numpy\.json$/, () => altered((it) => (it.environment.linked[0].plan.path += "x")), /no wheel of the environment has/],
+  ["a function that is not there", /numpy\.json$/, () => altered((it) => it.environment.table.functions.push([15000, "", "no_such"])), /no_such/],
+  ["a table that is too short", /numpy\.json$/, () => altered((it) => (it.environment.table.length = 100)), /function table is longer/],
+]) {
+  test(`with ${what} the packages are installed`, async () => {
+    const { lines, booted } = bootWith(pattern, bytes());
+    if (what === "another format") return assert.rejects(booted, reason);
+    const { pyodide, restored, installed, reason: told } = await booted;
+    assert.equal(restored, false);
+    assert.match(told, reason);
+    assert.ok(lines.some((line) => line.endsWith(told)));
+    assert.deepEqual(installed.map(({ name }) => name), ["numpy"]);
+    assertNumpy(pyodide.runPython(numpyCode), expected);
+    assert.equal(pyodide.runPython("import sys; 'numpy' in sys.modules"), true);
+  });
+}
+
+test("an environment that is not there is an error of its own", async () => {
+  await assert.rejects(inThisNode({ environment: "nothing" }), (error) => {
+    assert.ok(error instanceof LoaderError);
+    assert.equal(error.code, "unknown_environment");
+    assert.match(error.message, /has no environment nothing: .*answered 404.*; `pkgsrv bake` makes one$/);
+    return true;
+  });
+});
+
+test("what cannot be baked is refused by name", async () => {
+  const refused = async (code, message) => {
+    const path = join(work.path, "refused.py");
+    writeFileSync(path, code);
+    await assert.rejects(bake("markupsafe", "--name", "refused", "--warm", path), ({ stderr }) => {
+      assert.match(stderr, message);
+      return true;
+    });
+  };
+  await refused("kept = open('/tmp/kept', 'w')", /cannot be restored: \/tmp\/kept is open/);
+  await refused("import ctypes; kept = ctypes.CFUNCTYPE(None)(lambda: None)", /cannot be restored: slot \d+ of the function table .* ctypes/);
+  await refused("from pyodide.code import run_js; kept = run_js('({})')", /cannot be restored: .*JavaScript/);
+  await refused("raise ValueError('not today')", /ValueError: not today/);
+  await assert.rejects(bake("nosuch"), ({ stderr }) => /unknown package `nosuch`/.test(stderr));
+  await assert.rejects(bake("numpy", "--name", "../x"), ({ stderr }) => /`\.\.\/x` is not a name for an environment/.test(stderr));
+  const listed = await (await fetch(`${server.base}/environments/${abi}/`)).json();
+  assert.ok(!listed.environments.some(({ name }) => name === "refused"));
+});
