@@ -119,8 +119,15 @@ test("random numbers are fresh, in several interpreters at once", async () => {
 test("code of one's own is in the environment: names, modules, files, C libraries of several packages", async () => {
   const path = join(work.path, "warm.py");
   writeFileSync(path, `
-import os, numpy.fft, numpy.random, yaml
+import os, numpy.fft, numpy.random, pkgsrv, yaml
 from markupsafe import escape
+generator = numpy.random.default_rng(1)
+restorations = []
+@pkgsrv.after_restore
+def renew():
+    global generator
+    generator = numpy.random.default_rng()
+    restorations.append(pkgsrv.restored)
 answer = yaml.load("[1, 2]", Loader=yaml.CLoader) + [numpy.fft.fft([1.0, 2.0]).real.tolist(), escape("<")]
 os.makedirs("/home/pyodide/notes/deep")
 with open("/home/pyodide/notes/deep/one.bin", "wb") as file:
@@ -137,8 +144,13 @@ os.chmod("/home/pyodide/notes/deep/one.bin", 0o640)
 import json, os, sys
 path = "/home/pyodide/notes/deep/one.bin"
 json.dumps([*answer, open(path, "rb").read() == bytes(range(256)), oct(os.stat(path).st_mode & 0o777),
-    yaml.load("b: 2", Loader=yaml.CLoader), numpy.random.default_rng(1).integers(5), "numpy.fft" in sys.modules], default=int)`;
-  assert.deepEqual(JSON.parse(pyodide.runPython(code)), [1, 2, [3, -1], "&lt;", true, "0o640", { b: 2 }, 2, true]);
+    yaml.load("b: 2", Loader=yaml.CLoader), numpy.random.default_rng(1).integers(5), "numpy.fft" in sys.modules,
+    restorations, generator.random() != numpy.random.default_rng(1).random()], default=int)`;
+  assert.deepEqual(JSON.parse(pyodide.runPython(code)), [1, 2, [3, -1], "&lt;", true, "0o640", { b: 2 }, 2, true, [true], true]);
+  const { installed } = JSON.parse(
+    await pyodide.runPythonAsync("json.dumps({'installed': await pkgsrv.install(['numpy', 'typing_extensions'])})"),
+  );
+  assert.deepEqual(installed, [["typing-extensions", "4.16.0"]]);
 });
 
 const index = () => JSON.parse(readFileSync(join(directory, "numpy.json")));

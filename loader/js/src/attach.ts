@@ -3,6 +3,7 @@ import { asLoaderError } from "./errors.js";
 import { installedDistributions } from "./installed.js";
 import { Line } from "./line.js";
 import { AttachedLoader } from "./loader.js";
+import { provideModule } from "./python.js";
 import { inspect } from "./runtime.js";
 import { settingsOf } from "./settings.js";
 import type { AttachOptions, Loader, PyodideInterface } from "./types.js";
@@ -25,7 +26,9 @@ export async function attach(pyodide: PyodideInterface, options: AttachOptions):
       layout: Promise.resolve(runtime.layout),
       installed: () => Promise.resolve(installedDistributions(runtime)),
     };
-    return new AttachedLoader(host, new Line(settings), settings);
+    const loader = new AttachedLoader(host, new Line(settings), settings);
+    provideModule(pyodide, (requirements) => loader.install(requirements), false);
+    return loader;
   } catch (error) {
     throw asLoaderError(error, "internal", "cannot attach the loader");
   }

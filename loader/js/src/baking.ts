@@ -9,6 +9,7 @@ import { asLoaderError, LoaderError } from "./errors.js";
 import { Line } from "./line.js";
 import { HostLinker, type Linked } from "./linking.js";
 import { AttachedLoader } from "./loader.js";
+import { makeModule } from "./python.js";
 import { globalSymbols, inspect, type EmscriptenModule } from "./runtime.js";
 import { settingsOf } from "./settings.js";
 import type { InstalledPackage, PyodideInterface } from "./types.js";
@@ -69,6 +70,7 @@ async function run(pyodide: PyodideInterface, recipe: Recipe): Promise<Baked> {
   loader.adopt(linker);
   const { installed } = await loader.install(recipe.requirements);
   const before = new Set(allFiles(module));
+  makeModule(pyodide);
   const code = imports(installed) + recipe.code;
   await pyodide.runPythonAsync(code);
   // Pyodide puts the empty entry there again.

@@ -7,6 +7,7 @@ import { Line } from "./line.js";
 import { AttachedLoader } from "./loader.js";
 import { isNode } from "./node.js";
 import { Reporter } from "./progress.js";
+import { provideModule } from "./python.js";
 import { afterRestoring, reasonAgainstImage } from "./restored.js";
 import { inspect, type Layout, type Runtime } from "./runtime.js";
 import { directory, settingsOf, type Settings } from "./settings.js";
@@ -70,6 +71,7 @@ async function run(options: BootOptions, settings: Settings, fetching: Fetching)
   host.isStarting = false;
   line.forgetAhead();
   const restored = reason === undefined;
+  provideModule(pyodide, (requirements) => loader.install(requirements), restored);
   const inEnvironment = restored ? (baked?.packages ?? []) : await installEnvironment(baked, pyodide, loader, progress);
   return { pyodide, loader, installed: [...inEnvironment, ...installed], restored, ...(restored ? {} : { reason }) };
 }

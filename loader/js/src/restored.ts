@@ -41,8 +41,9 @@ export function afterRestoring(pyodide: PyodideInterface, { env, _sysExecutable 
   const module = (pyodide as unknown as { _module: RestoredModule })._module;
   setTimeZone(module);
   pyodide.runPython(`def restored(variables, program, engine):
-    import os, sys, time
+    import _locale, os, sys, time
     os.environ.update(variables)
+    _locale.setlocale(_locale.LC_CTYPE, "")
     sys.executable = sys._base_executable = os.path.abspath(program) if "/" in program else program
     sys.orig_argv = [program]
     version, _, *others = sys._emscripten_info
@@ -56,6 +57,10 @@ export function afterRestoring(pyodide: PyodideInterface, { env, _sysExecutable 
         modules["random"].seed()
     if "numpy.random" in modules:
         modules["numpy.random"].seed()
+    if "pkgsrv" in modules:
+        modules["pkgsrv"].restored = True
+        for function in modules["pkgsrv"]._functions:
+            function()
     if "logging" in modules:
         modules["logging"]._startTime = time.time_ns()
 

@@ -90,6 +90,26 @@ test("packages arrive while the interpreter starts, and more can come later", as
   assert.equal(pyodide.runPython("import demo, other; demo.answer"), 42);
 });
 
+test("Python code installs by itself", async () => {
+  for (const image of [true, false]) {
+    const { pyodide } = await bootWith({}, { image });
+    const code = `
+import json, pkgsrv
+first = await pkgsrv.install("demo")
+again = await pkgsrv.install(["demo", "other>=1"])
+try:
+    await pkgsrv.install("missing")
+except pkgsrv.InstallError as error:
+    refused = [error.code, str(error)]
+import demo
+json.dumps([first, again, refused, demo.answer, pkgsrv.restored])`;
+    const [first, again, refused, answer, restored] = JSON.parse(await pyodide.runPythonAsync(code));
+    assert.deepEqual([first, again, answer, restored], [[["other", "1.0"], ["demo", "1.0"]], [], 42, image]);
+    assert.equal(refused[0], "unknown_package");
+    assert.match(refused[1], /missing/);
+  }
+});
+
 test("the head is read once", async () => {
   channel.requests.length = 0;
   await bootWith({}, { packages: ["demo"] });
