@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { withLoadPackage, withLoader, withMicropip } from "../support/clients.mjs";
+import { withBoot, withEnvironment, withLoadPackage, withLoader, withMicropip } from "../support/clients.mjs";
 import { inNode } from "../support/node-clients.mjs";
 import { run, startServer } from "../support/program.mjs";
 
@@ -30,9 +30,9 @@ const filenames = async (abi) => {
 let server;
 
 before(async () => {
-  const published = await run(["up", ...packages, "--data", data, "--no-serve"]);
+  const published = await run(["up", ...packages, "--bake", "--data", data, "--no-serve"]);
   assert.equal(published.code, 0, published.stderr);
-  server = await startServer(["up", ...packages, "--abi", "2026_5", "--data", data]);
+  server = await startServer(["up", ...packages, "--abi", "2026_5", "--bake", "--data", data]);
 });
 after(async () => {
   await server?.stop();
@@ -48,10 +48,11 @@ test("each line has the wheels of its ABI", async () => {
 });
 
 for (const [abi, { python, runtime }] of Object.entries(abis)) {
-  for (const client of [withLoader, withLoadPackage]) {
+  for (const client of [withLoader, withBoot, withEnvironment, withLoadPackage]) {
     test(`${client.name} brings them into Pyodide ${runtime}`, async () => {
       const runtimeDirectory = join(data, "runtime/pyodide", runtime);
-      await inNode(client, { base: server.base, abi, packages, runtimeDirectory, code: `PYTHON = "${python}"\n${code}` });
+      const environment = client === withEnvironment ? packages.join("-") : undefined;
+      await inNode(client, { base: server.base, abi, packages, environment, runtimeDirectory, code: `PYTHON = "${python}"\n${code}` });
     });
   }
 

@@ -42,6 +42,8 @@ export async function boot(options: BootOptions): Promise<BootResult> {
 
 /** A started interpreter, and why not from an image. */
 interface Started extends Restored {
+  /** Known of an image. */
+  layout: Layout | undefined;
   reason: string | undefined;
 }
 
@@ -59,9 +61,9 @@ async function run(options: BootOptions, settings: Settings, fetching: Fetching)
     read(`${address.startsWith("file:") ? await ofLine() : address}image.json`);
   const image = withReason(options, baked === undefined ? bare : () => Promise.resolve(baked));
   const started = start(options, settings, address, image, fetching.signal);
-  const runtime = started.then(({ pyodide, linker }) => {
+  const runtime = started.then(({ pyodide, linker, layout }) => {
     if (linker !== undefined) loader.adopt(linker);
-    return inspect(pyodide);
+    return inspect(pyodide, layout);
   });
   const host = new StartingHost(runtime, image, options);
   const loader = new AttachedLoader(host, line, settings);
@@ -148,15 +150,16 @@ async function start(
     indexURL: isNode() ? nodePath(address) : address,
   });
   try {
-    const restored = await (await image).restore(modules, fresh());
+    const found = await image;
+    const restored = await found.restore(modules, fresh());
     afterRestoring(restored.pyodide, options.pyodide ?? {});
-    return { ...restored, reason: undefined };
+    return { ...restored, layout: found.layout, reason: undefined };
   } catch (error) {
     if (signal.aborted) throw error;
     // Emscripten throws objects that are no errors.
     const reason = (error as { message?: string } | undefined)?.message ?? String(error);
     settings.log(`the interpreter starts without its image: ${reason}`);
-    return { pyodide: await modules.loadPyodide(fresh()), linker: undefined, reason };
+    return { pyodide: await modules.loadPyodide(fresh()), linker: undefined, layout: undefined, reason };
   }
 }
 

@@ -14,7 +14,7 @@ const DIST_INFO = /^([^-]+)-([^-]+)\.dist-info$/;
  */
 export function installedDistributions({ module, searchPath }: Runtime): Distribution[] {
   const found = new Map<string, Distribution>();
-  for (const directory of searchPath) {
+  for (const directory of searchPath()) {
     for (const entry of list(module.FS, directory)) {
       const [, name, version] = DIST_INFO.exec(entry) ?? [];
       // The first on the path is the one that Python finds.

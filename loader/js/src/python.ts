@@ -58,22 +58,23 @@ interface ModuleProxy {
 
 /** Makes the module, unless the interpreter has it, from an image. Nothing is left in the caller's globals. */
 export function makeModule(pyodide: PyodideInterface): void {
-  pyodide.runPython(`exec(${JSON.stringify(MAKE)}, {"source": ${JSON.stringify(SOURCE)}})`);
+  (pyodide.runPython(MODULE) as ModuleProxy).destroy();
 }
 
 const MAKE = `import sys, types
 from importlib.machinery import ModuleSpec
-if "pkgsrv" not in sys.modules:
-    module = types.ModuleType("pkgsrv")
-    module.__spec__ = ModuleSpec("pkgsrv", None)
-    exec(compile(source, "<pkgsrv>", "exec"), module.__dict__)
-    sys.modules["pkgsrv"] = module
+module = types.ModuleType("pkgsrv")
+module.__spec__ = ModuleSpec("pkgsrv", None)
+exec(compile(source, "<pkgsrv>", "exec"), module.__dict__)
+sys.modules["pkgsrv"] = module
 `;
+
+/** An expression: the module, made if it is not there. */
+const MODULE = `__import__("sys").modules.get("pkgsrv") or exec(${JSON.stringify(MAKE)}, {"source": ${JSON.stringify(SOURCE)}}) or __import__("sys").modules["pkgsrv"]`;
 
 /** Makes the module and gives it the loader. */
 export function provideModule(pyodide: PyodideInterface, install: ModuleProxy["_install"], restored: boolean): void {
-  makeModule(pyodide);
-  const module = pyodide.runPython('__import__("sys").modules["pkgsrv"]') as ModuleProxy;
+  const module = pyodide.runPython(MODULE) as ModuleProxy;
   module.restored = restored;
   module._install = install;
   module.destroy();

@@ -81,13 +81,13 @@ export interface Runtime {
   module: EmscriptenModule;
   layout: Layout;
   /** Directories that Python imports from. */
-  searchPath: string[];
+  searchPath(): string[];
   /** The ABI, if the runtime says it. */
   abi: string | undefined;
 }
 
-/** Checks that the interpreter has all that the loader builds on, and asks it for its directories. */
-export function inspect(pyodide: PyodideInterface): Runtime {
+/** Checks that the interpreter has all that the loader builds on, and asks it for its directories if they are not known. */
+export function inspect(pyodide: PyodideInterface, layout?: Layout): Runtime {
   const hidden = pyodide as unknown as {
     _module?: Partial<EmscriptenModule>;
     _api?: { abiVersion?: string };
@@ -102,12 +102,12 @@ export function inspect(pyodide: PyodideInterface): Runtime {
       `this interpreter (version ${String(pyodide?.version)}) has ${found}; the loader needs a Pyodide such as 314.0.7`,
     );
   }
-  const [prefix = "", site = "", python = "", ...searchPath] = String(pyodide.runPython(ABOUT)).split("\n");
+  const run = (code: string): string[] => String(pyodide.runPython(code)).split("\n");
   return {
     pyodide,
     module: module as EmscriptenModule,
-    layout: { site, prefix: prefix.replace(/\/$/, ""), python },
-    searchPath,
+    layout: layout ?? askLayout(run),
+    searchPath: () => run('"\\n".join(__import__("sys").path)'),
     abi: hidden.lockfile?.info?.abi_version ?? hidden._api?.abiVersion,
   };
 }
@@ -116,12 +116,14 @@ export function inspect(pyodide: PyodideInterface): Runtime {
  * `sysconfig` would say it too, but takes 60 ms to import; `site` is there already. One expression,
  * so that no name is left in the caller's globals.
  */
-const ABOUT = `"\\n".join([
+function askLayout(run: (code: string) => string[]): Layout {
+  const [prefix = "", site = "", python = ""] = run(`"\\n".join([
     __import__("sys").prefix,
     __import__("site").getsitepackages()[0],
     "%d.%d" % __import__("sys").version_info[:2],
-    *__import__("sys").path,
-])`;
+])`);
+  return { site, prefix: prefix.replace(/\/$/, ""), python };
+}
 
 /** The symbols that every library may use. */
 export function globalSymbols(module: EmscriptenModule): Record<string, Symbol_> {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use pkgsrv::{BuildArgs, Candidate, ChannelName, DataArgs, DataDir, ListenArgs, ServeSettings, Server, read_line};
 use pkgsrv_builder::{Builder, Interrupt, WantedPackage};
 use pkgsrv_index::{Abi, PackageName};
@@ -62,6 +62,8 @@ fn prepare(
     bakes: bool,
     interrupt: &Interrupt,
 ) -> Result<PackageName> {
+    // What is wrong with it should not be told after a build.
+    let environment = bakes.then(|| environment_of(wanted, settings.abi())).transpose()?;
     let context = settings.context(interrupt);
     let recipes = settings.loaded_recipes(&context, wanted)?;
     let builder = Builder::new(&context, settings.abi())?;
@@ -75,8 +77,7 @@ fn prepare(
         .context("the packages are built, but could not be published")?;
     lay_out_runtime(&builder, data)?;
     loader_build::bring(&context, data)?;
-    if bakes {
-        let wanted = environment_of(wanted, settings.abi())?;
+    if let Some(wanted) = environment {
         bake::bake(&builder, data, &wanted).context("the packages are published, without an environment")?;
     }
     let first = wanted.iter().find_map(|wanted| match wanted {
@@ -93,13 +94,15 @@ pub(super) fn lay_out_runtime(builder: &Builder<'_>, data: &DataDir) -> Result<(
     Ok(data.add_runtime(runtime.name, runtime.version, &[&runtime.directory, &builder.runtime_image()?])?)
 }
 
-/// The environment of what `up` was asked for by name.
+/// The environment of what `up` was asked for.
 fn environment_of(wanted: &[WantedPackage], abi: Abi) -> Result<bake::Wanted> {
-    let named = wanted.iter().filter_map(|wanted| match wanted {
-        WantedPackage::Project(requirement) => Some(requirement.clone()),
-        WantedPackage::Local(_) => None,
+    let named = wanted.iter().map(|wanted| match wanted {
+        WantedPackage::Project(requirement) => Ok(requirement.clone()),
+        WantedPackage::Local(_) => {
+            bail!("`--bake` takes packages by their names; `pkgsrv bake NAME` makes an environment of others")
+        }
     });
-    let requirements: Vec<_> = named.collect();
+    let requirements: Vec<_> = named.collect::<Result<_>>()?;
     Ok(bake::Wanted {
         name: bake::name_of(&requirements)?,
         requirements: requirements.iter().map(ToString::to_string).collect(),

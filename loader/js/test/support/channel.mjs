@@ -47,6 +47,8 @@ export async function serveChannel(wheels, { abi = "2026_0" } = {}) {
     response.writeHead(200, { "content-length": object.length, "access-control-allow-origin": "*" });
     return response.end(object);
   });
+  // An interpreter that starts keeps this process, and with it the server, from its sockets for seconds.
+  server.keepAliveTimeout = 120_000;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   channel.address = `http://127.0.0.1:${server.address().port}`;
