@@ -70,6 +70,7 @@ impl DataDir {
     /// Copies, and takes away what is there in part; what is being read of that stays readable.
     fn copy_anew(&self, files: &[&Path], place: &Path) -> Result<(), ServerError> {
         let (copies, aside) = (self.copies(files)?, self.work_directory()?);
+        keep_libraries(place, copies.path())?;
         match fs::rename(place, aside.path().join("damaged")) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove the damaged", place)(error)),
             _ => move_to_place(&copies, place),
@@ -143,6 +144,19 @@ impl DataDir {
     }
 }
 
+/// Copies standard libraries that only the files before have: environments that were made with them name them.
+fn keep_libraries(before: &Path, copies: &Path) -> Result<(), ServerError> {
+    let files = if before.is_dir() { served_files(&[before])? } else { Vec::new() };
+    for file in files {
+        let name = file.file_name().unwrap_or_default();
+        let copy = copies.join(name);
+        if name.as_encoded_bytes().starts_with(b"stdlib-") && !copy.exists() {
+            fs::copy(&file, &copy).map_err(failed("copy to", &copy))?;
+        }
+    }
+    Ok(())
+}
+
 fn move_to_place(copies: &TempDir, place: &Path) -> Result<(), ServerError> {
     if let Some(parent) = place.parent() {
         fs::create_dir_all(parent).map_err(failed("create", parent))?;
@@ -213,6 +227,19 @@ mod tests {
         let before = copied();
         data.add_runtime("pyodide", "1", &[files(&["a.wasm"]).path()]).unwrap();
         assert_eq!(copied(), before);
+    }
+
+    #[test]
+    fn another_image_leaves_the_standard_library_of_environments() {
+        let home = tempfile::tempdir().unwrap();
+        let data = DataDir::new(home.path());
+        for image in ["one", "two"] {
+            let [library, memory] = ["stdlib", "memory"].map(|name| format!("{name}-{image}.zip"));
+            data.add_runtime("pyodide", "1", &[files(&["a.wasm"]).path(), files(&[&library, &memory]).path()]).unwrap();
+        }
+        let there = |name: &str| data.runtimes().join("pyodide/1").join(name).exists();
+        assert!(there("stdlib-one.zip") && there("stdlib-two.zip") && there("memory-two.zip") && there("a.wasm"));
+        assert!(!there("memory-one.zip"));
     }
 
     #[test]

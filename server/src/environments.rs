@@ -6,9 +6,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use pkgsrv_index::Abi;
+use pkgsrv_index::{Abi, Digest};
 use serde::{Deserialize, Serialize};
 
+use crate::store::digest_of;
 use crate::{ChannelName, DataDir, ServerError};
 
 /// An environment's name: 1 to 64 lowercase letters, digits and inner dashes.
@@ -72,6 +73,8 @@ struct EnvironmentFile {
 
 #[derive(Deserialize)]
 struct Memory {
+    file: String,
+    sha256: Digest,
     size: u64,
 }
 
@@ -81,7 +84,7 @@ struct Contents {
     packages: Vec<EnvironmentPackage>,
 }
 
-/// The environments in a directory of [`DataDir::environments`], by name.
+/// The environments in a directory of [`DataDir::environments`], by name. What is damaged is logged and left out.
 pub fn environments(directory: &Path) -> Result<Vec<EnvironmentOverview>, ServerError> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -89,20 +92,41 @@ pub fn environments(directory: &Path) -> Result<Vec<EnvironmentOverview>, Server
         Err(source) => return Err(ServerError::Read { path: directory.to_owned(), source }),
     };
     let mut found = Vec::new();
-    for path in entries.flatten().map(|entry| entry.path()) {
-        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-        if path.extension().is_none_or(|extension| extension != "json") {
-            continue;
+    for file in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
+        let Some(Ok(name)) = file.strip_suffix(".json").map(str::parse::<EnvironmentName>) else { continue };
+        match environment(directory, name) {
+            Ok(overview) => found.push(overview),
+            Err(error) => tracing::warn!("{error}"),
         }
-        let Ok(name) = stem.parse::<EnvironmentName>() else { continue };
-        let bytes = fs::read(&path).map_err(|source| ServerError::Read { path: path.clone(), source })?;
-        let file: EnvironmentFile = serde_json::from_slice(&bytes)
-            .map_err(|error| ServerError::BadEnvironment { path: path.clone(), reason: error.to_string() })?;
-        let Contents { requirements, packages } = file.environment;
-        found.push(EnvironmentOverview { name, requirements, packages, size: file.memory.size });
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
+}
+
+/// One environment of a directory.
+pub fn environment(directory: &Path, name: EnvironmentName) -> Result<EnvironmentOverview, ServerError> {
+    let EnvironmentFile { memory, environment } = read_index(&directory.join(format!("{name}.json")))?.1;
+    let Contents { requirements, packages } = environment;
+    Ok(EnvironmentOverview { name, requirements, packages, size: memory.size })
+}
+
+/// An index, which is a file and no link to one: packages' code may have made it.
+fn read_index(path: &Path) -> Result<(Vec<u8>, EnvironmentFile), ServerError> {
+    let bytes = read_file(path)?;
+    let file = serde_json::from_slice(&bytes).map_err(|error| bad(path, error.to_string()))?;
+    Ok((bytes, file))
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, ServerError> {
+    let failed = |source| ServerError::Read { path: path.to_owned(), source };
+    if !fs::symlink_metadata(path).map_err(failed)?.is_file() {
+        return Err(bad(path, "it is not a file".to_owned()));
+    }
+    fs::read(path).map_err(failed)
+}
+
+fn bad(path: &Path, reason: String) -> ServerError {
+    ServerError::BadEnvironment { path: path.to_owned(), reason }
 }
 
 impl DataDir {
@@ -120,18 +144,27 @@ impl DataDir {
         name: &EnvironmentName,
         files: &Path,
     ) -> Result<(), ServerError> {
+        let (index, EnvironmentFile { memory, .. }) = read_index(&files.join(format!("{name}.json")))?;
+        let path = files.join(&memory.file);
+        if memory.file != format!("{name}-{}.bin", &memory.sha256.to_string()[..16]) {
+            return Err(bad(&path, "its name is not that of its contents".to_owned()));
+        }
+        let contents = read_file(&path)?;
+        let found = digest_of(&contents);
+        if (found, contents.len() as u64) != (memory.sha256, memory.size) {
+            return Err(bad(&path, format!("it has SHA-256 {found}, its index says {}", memory.sha256)));
+        }
         let directory = self.environments(channel, abi);
         let _lock = self.lock()?;
         let work = self.work_directory()?;
         fs::create_dir_all(&directory).map_err(|source| ServerError::Write { path: directory.clone(), source })?;
-        let memories = memories(files, name)?;
         // The index comes last: it names the memory.
-        for file in memories.iter().cloned().chain([format!("{name}.json")]) {
-            let (copy, place) = (work.path().join(&file), directory.join(&file));
-            let put = fs::copy(files.join(&file), &copy).and_then(|_| fs::rename(&copy, &place));
+        for (file, bytes) in [(&memory.file, contents), (&format!("{name}.json"), index)] {
+            let (copy, place) = (work.path().join(file), directory.join(file));
+            let put = fs::write(&copy, bytes).and_then(|()| fs::rename(&copy, &place));
             put.map_err(|source| ServerError::Write { path: place, source })?;
         }
-        for old in self::memories(&directory, name)?.into_iter().filter(|old| !memories.contains(old)) {
+        for old in memories(&directory, name)?.into_iter().filter(|old| *old != memory.file) {
             let _kept_then = fs::remove_file(directory.join(old));
         }
         Ok(())
@@ -181,15 +214,19 @@ fn memories(directory: &Path, name: &EnvironmentName) -> Result<Vec<String>, Ser
 mod tests {
     use super::*;
 
-    fn made(name: &str, digest: &str) -> tempfile::TempDir {
+    /// What baking leaves, and the name of the memory.
+    fn made(name: &str, contents: &str) -> (tempfile::TempDir, String) {
         let directory = tempfile::tempdir().unwrap();
+        let sha256 = digest_of(contents.as_bytes());
+        let memory = format!("{name}-{}.bin", &sha256.to_string()[..16]);
+        let size = contents.len();
         let index = format!(
-            r#"{{"format":1,"memory":{{"file":"{name}-{digest}.bin","size":3}},"environment":{{"requirements":["{name}"],
-               "packages":[{{"name":"{name}","version":"1.0","size":5}}]}}}}"#
+            r#"{{"format":1,"memory":{{"file":"{memory}","sha256":"{sha256}","size":{size}}},
+               "environment":{{"requirements":["{name}"],"packages":[{{"name":"{name}","version":"1.0","size":5}}]}}}}"#
         );
         fs::write(directory.path().join(format!("{name}.json")), index).unwrap();
-        fs::write(directory.path().join(format!("{name}-{digest}.bin")), "abc").unwrap();
-        directory
+        fs::write(directory.path().join(&memory), contents).unwrap();
+        (directory, memory)
     }
 
     #[test]
@@ -197,21 +234,46 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let (data, channel, abi) = (DataDir::new(home.path()), ChannelName::main(), Abi::preferred());
         let names: [EnvironmentName; 2] = ["demo", "demo-two"].map(|name| name.parse().unwrap());
-        for (name, digest) in [(0, "00112233445566aa"), (1, "00112233445566bb"), (0, "00112233445566cc")] {
-            let name = &names[name];
-            data.add_environment(&channel, abi, name, made(name.as_str(), digest).path()).unwrap();
+        let mut memories = Vec::new();
+        for (name, contents) in [(0, "one"), (1, "two"), (0, "three")] {
+            let (files, memory) = made(names[name].as_str(), contents);
+            data.add_environment(&channel, abi, &names[name], files.path()).unwrap();
+            memories.push(memory);
         }
         let directory = data.environments(&channel, abi);
         let mut files: Vec<_> = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         files.sort();
-        let expected = ["demo-00112233445566cc.bin", "demo-two-00112233445566bb.bin", "demo-two.json", "demo.json"];
+        let mut expected = vec![&*memories[1], &*memories[2], "demo-two.json", "demo.json"];
+        expected.sort();
         assert_eq!(files, expected);
+        fs::write(directory.join("damaged.json"), "{").unwrap();
         let listed = environments(&directory).unwrap();
         assert_eq!(listed.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["demo", "demo-two"]);
-        assert_eq!((listed[0].size, &*listed[0].packages[0].version), (3, "1.0"));
+        assert_eq!((listed[0].size, &*listed[0].packages[0].version), (5, "1.0"));
         assert!(data.remove_environment(&channel, abi, &names[0]).unwrap());
         assert!(!data.remove_environment(&channel, abi, &names[0]).unwrap());
         assert_eq!(environments(&directory).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn only_files_that_the_index_names_are_published() {
+        let home = tempfile::tempdir().unwrap();
+        let (data, channel, abi) = (DataDir::new(home.path()), ChannelName::main(), Abi::preferred());
+        let name: EnvironmentName = "demo".parse().unwrap();
+        let secret = home.path().join("secret");
+        fs::write(&secret, "secret").unwrap();
+        let refused = |files: &Path| data.add_environment(&channel, abi, &name, files).unwrap_err().to_string();
+        let (files, memory) = made("demo", "secret");
+        fs::remove_file(files.path().join(&memory)).unwrap();
+        std::os::unix::fs::symlink(&secret, files.path().join(&memory)).unwrap();
+        assert!(refused(files.path()).contains("it is not a file"));
+        let (files, memory) = made("demo", "memory");
+        fs::write(files.path().join(&memory), "MEMORY").unwrap();
+        assert!(refused(files.path()).contains("its index says"));
+        let (files, _) = made("demo", "memory");
+        std::os::unix::fs::symlink(&secret, files.path().join("demo-0011223344556677.bin")).unwrap();
+        data.add_environment(&channel, abi, &name, files.path()).unwrap();
+        assert!(!data.environments(&channel, abi).join("demo-0011223344556677.bin").exists());
     }
 
     #[test]

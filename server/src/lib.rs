@@ -45,7 +45,7 @@ pub use changes::{
 };
 pub use channel::{Line, read_line};
 pub use data_dir::DataDir;
-pub use environments::{EnvironmentName, EnvironmentOverview, EnvironmentPackage, environments};
+pub use environments::{EnvironmentName, EnvironmentOverview, EnvironmentPackage, environment, environments};
 pub use error::{AdmissionError, ServerError};
 pub use home::{Snippet, snippets};
 pub use http::{Server, app, serve};

@@ -6,6 +6,7 @@
 import { startCore } from "./core.js";
 import type { Environment } from "./environment.js";
 import { asLoaderError, LoaderError } from "./errors.js";
+import { digest } from "./fetching.js";
 import { Line } from "./line.js";
 import { HostLinker, type Linked } from "./linking.js";
 import { AttachedLoader } from "./loader.js";
@@ -69,12 +70,16 @@ async function run(pyodide: PyodideInterface, recipe: Recipe): Promise<Baked> {
   const loader = new AttachedLoader(host, line, settings);
   loader.adopt(linker);
   const { installed } = await loader.install(recipe.requirements);
-  const before = new Set(allFiles(module));
+  const before = await tree(module);
+  const directory = module.FS.cwd();
   makeModule(pyodide);
   const code = imports(installed) + recipe.code;
   await pyodide.runPythonAsync(code);
   // Pyodide puts the empty entry there again.
-  pyodide.runPython('__import__("sys").path.remove("")\n__import__("gc").collect()');
+  const problem = pyodide.runPython(SETTLE) as string;
+  if (problem !== "") throw refused(problem);
+  if (module.FS.cwd() !== directory) throw refused(`the working directory is ${module.FS.cwd()}, at the start it was ${directory}`);
+  const written = changedFiles(module, before, await tree(module));
   const environment = {
     requirements: recipe.requirements,
     code,
@@ -85,7 +90,7 @@ async function run(pyodide: PyodideInterface, recipe: Recipe): Promise<Baked> {
     handles: handles(module, linker),
     addresses: changes(atStart, addresses(module)),
     table: table(module, linker, linked, first),
-    files: allFiles(module).filter((path) => !before.has(path)).map((path) => file(module, path)),
+    ...written,
   };
   checkStreams(module);
   // Python holds this object, which has to be as it is in an interpreter that has just started.
@@ -98,11 +103,23 @@ interface BakedModule extends EmscriptenModule {
   HEAPU8: Uint8Array;
   FS: EmscriptenModule["FS"] & {
     streams: ({ path?: string } | null | undefined)[];
-    lookupPath(path: string): { node: { mode: number } };
+    lookupPath(path: string, options?: { follow: boolean }): { node: { mode: number } };
     isDir(mode: number): boolean;
     isFile(mode: number): boolean;
+    cwd(): string;
   };
 }
+
+/** Python code that makes ready for an image, whose value is what stands against that. */
+const SETTLE = `exec("""
+import asyncio, gc, sys
+# Pyodide puts it there again.
+while "" in sys.path:
+    sys.path.remove("")
+gc.collect()
+tasks = [task for task in asyncio.all_tasks(asyncio.get_event_loop()) if not task.done()]
+sys.settled = f"{tasks[0].get_coro().__qualname__} waits in asyncio" if tasks else ""
+""", {}) or vars(__import__("sys")).pop("settled")`;
 
 /** Python code that imports what was asked for. */
 function imports(packages: readonly InstalledPackage[]): string {
@@ -157,18 +174,39 @@ function table(module: BakedModule, linker: HostLinker, linked: Linked[], first:
     }
     functions.push([index, ...named]);
   }
-  return { length: wasmTable.length, functions, free: [...freeTableIndexes] };
+  return { start: first, length: wasmTable.length, functions, free: [...freeTableIndexes] };
 }
 
-/** Every file but devices, sources of the standard library and bytecode that Python has written. */
-function allFiles({ FS }: BakedModule, directory = ""): string[] {
-  return FS.readdir(directory || "/").flatMap((name) => {
+/** What lies at a path: the digest of a file, or what else it is. */
+type Tree = Map<string, string>;
+
+/** All files but devices and the bytecode that Python writes. */
+async function tree(module: BakedModule, directory = "", found: Tree = new Map()): Promise<Tree> {
+  const { FS } = module;
+  for (const name of FS.readdir(directory || "/")) {
     const path = `${directory}/${name}`;
-    if (name === "." || name === ".." || name === "__pycache__" || path === "/dev" || path === "/proc") return [];
-    const { mode } = FS.lookupPath(path).node;
-    if (FS.isDir(mode)) return allFiles({ FS } as BakedModule, path);
-    return FS.isFile(mode) ? [path] : [];
-  });
+    if (name === "." || name === ".." || name === "__pycache__" || path === "/dev" || path === "/proc") continue;
+    const { mode } = FS.lookupPath(path, { follow: false }).node;
+    if (FS.isDir(mode)) {
+      found.set(path, "directory");
+      await tree(module, path, found);
+    } else {
+      found.set(path, FS.isFile(mode) ? await digest(FS.readFile(path).slice()) : "other");
+    }
+  }
+  return found;
+}
+
+/** What code has done to files. What cannot be told is refused. */
+function changedFiles(module: BakedModule, before: Tree, after: Tree): Pick<Environment, "directories" | "files"> {
+  const gone = [...before.keys()].find((path) => !after.has(path));
+  if (gone !== undefined) throw refused(`${gone} was deleted`);
+  const changed = [...after].filter(([path, what]) => before.get(path) !== what);
+  const other = changed.find(([, what]) => what === "other");
+  if (other !== undefined) throw refused(`${other[0]} is a link or a device`);
+  const of = (isDirectory: boolean): string[] =>
+    changed.filter(([, what]) => (what === "directory") === isDirectory).map(([path]) => path);
+  return { directories: of(true), files: of(false).map((path) => file(module, path)) };
 }
 
 function file({ FS }: BakedModule, path: string): Environment["files"][number] {

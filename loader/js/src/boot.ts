@@ -11,7 +11,7 @@ import { provideModule } from "./python.js";
 import { afterRestoring, reasonAgainstImage } from "./restored.js";
 import { inspect, type Layout, type Runtime } from "./runtime.js";
 import { directory, settingsOf, type Settings } from "./settings.js";
-import type { BootOptions, BootResult, InstalledPackage, InstallOptions, PyodideInterface } from "./types.js";
+import type { BootOptions, BootResult, InstalledPackage, PyodideInterface } from "./types.js";
 
 /**
  * Starts an interpreter, from the image of a started one that the server has, and attaches a loader to it. Where the
@@ -26,18 +26,26 @@ export async function boot(options: BootOptions): Promise<BootResult> {
   const abort = (): void => controller.abort(signal?.reason);
   signal?.addEventListener("abort", abort);
   if (signal?.aborted) abort();
+  const reporter = new Reporter(options?.onProgress);
   try {
     const settings = await settingsOf(options);
     await startCore();
     const fetching = { fetch: settings.fetch, signal: controller.signal };
-    return await unlessAborted(controller.signal, run(options, settings, fetching));
+    return await unlessAborted(controller.signal, run(options, settings, { fetching, reporter }));
   } catch (error) {
     if (signal?.aborted) throw aborted(signal);
     throw asLoaderError(error, "internal", "the interpreter did not start");
   } finally {
     signal?.removeEventListener("abort", abort);
+    reporter.close();
     controller.abort();
   }
+}
+
+/** One boot on its way. */
+interface Job {
+  fetching: Fetching;
+  reporter: Reporter;
 }
 
 /** A started interpreter, and why not from an image. */
@@ -47,61 +55,71 @@ interface Started extends Restored {
   reason: string | undefined;
 }
 
-async function run(options: BootOptions, settings: Settings, fetching: Fetching): Promise<BootResult> {
+async function run(options: BootOptions, settings: Settings, job: Job): Promise<BootResult> {
+  const { fetching, reporter } = job;
   const line = new Line(settings);
-  const { runtime: given, packages = [], environment, onProgress } = options;
+  const { runtime: given, packages = [] } = options;
+  const baked = await readEnvironment(options, settings, fetching);
   const ofLine = (): Promise<string> => runtimeOf(line, settings, fetching);
-  const reporter = new Reporter(onProgress);
-  const read = async (url: string): Promise<Image> => Image.read(url, fetching, reporter);
-  const baked = environment === undefined ? undefined : await readEnvironment(settings, environment, read);
   const address = given === undefined ? await ofLine() : directory("runtime", given, EXAMPLE);
   checkImportable(address);
   const bare = async (): Promise<Image> =>
     // What was unpacked from npm has no image.
-    read(`${address.startsWith("file:") ? await ofLine() : address}image.json`);
-  const image = withReason(options, baked === undefined ? bare : () => Promise.resolve(baked));
+    Image.read(`${address.startsWith("file:") ? await ofLine() : address}image.json`, fetching);
+  const image = usableImage(options, baked === undefined ? bare : () => Promise.resolve(baked), job);
   const started = start(options, settings, address, image, fetching.signal);
   const runtime = started.then(({ pyodide, linker, layout }) => {
     if (linker !== undefined) loader.adopt(linker);
     return inspect(pyodide, layout);
   });
-  const host = new StartingHost(runtime, image, options);
+  const host = new StartingHost(runtime, image.then((it) => it.image), options);
   const loader = new AttachedLoader(host, line, settings);
-  const progress = { signal: fetching.signal, ...(onProgress === undefined ? {} : { onProgress }) };
-  const install = packages.length === 0 ? { installed: [] } : loader.install(packages, progress);
-  const [{ pyodide, reason }, { installed }] = await Promise.all([started, install, runtime]);
-  host.isStarting = false;
-  line.forgetAhead();
+  const install = async (wanted: string | readonly string[]): Promise<readonly InstalledPackage[]> =>
+    wanted.length === 0 ? [] : (await loader.installReporting(wanted, { signal: fetching.signal }, reporter)).installed;
+  // What was baked comes before what is asked for beside it, whether it is restored or installed.
+  const early = baked === undefined ? install(packages) : undefined;
+  early?.catch(() => {});
+  const { pyodide, reason } = await started;
+  await runtime;
   const restored = reason === undefined;
   provideModule(pyodide, (requirements) => loader.install(requirements), restored);
-  const inEnvironment = restored ? (baked?.packages ?? []) : await installEnvironment(baked, pyodide, loader, progress);
-  return { pyodide, loader, installed: [...inEnvironment, ...installed], restored, ...(restored ? {} : { reason }) };
+  const environment = restored ? (baked?.packages ?? []) : await installEnvironment(baked, pyodide, install);
+  const installed = [...environment, ...(await (early ?? install(packages)))];
+  host.isStarting = false;
+  line.forgetAhead();
+  return { pyodide, loader, installed, restored, ...(restored ? {} : { reason }) };
 }
 
-/** Without its image an environment is what it was made of. */
+/** Without its image an environment is the same wheels, with the same code run. */
 async function installEnvironment(
   baked: Image | undefined,
   pyodide: PyodideInterface,
-  loader: AttachedLoader,
-  options: InstallOptions,
+  install: (wanted: readonly string[]) => Promise<readonly InstalledPackage[]>,
 ): Promise<readonly InstalledPackage[]> {
   if (baked?.environment === undefined) return [];
-  const { requirements, code } = baked.environment;
-  const { installed } = await loader.install(requirements, options);
-  await pyodide.runPythonAsync(code);
+  const installed = await install(baked.packages.map(({ name, version }) => `${name}==${version}`));
+  await pyodide.runPythonAsync(baked.environment.code);
   return installed;
 }
 
 async function readEnvironment(
+  { environment: name, publicKeys }: BootOptions,
   { repodata }: Settings,
-  name: string,
-  read: (url: string) => Promise<Image>,
-): Promise<Image> {
+  fetching: Fetching,
+): Promise<Image | undefined> {
+  if (name === undefined) return undefined;
+  if (publicKeys !== undefined) {
+    const message = "environments are not signed: leave out the option `environment`, or `publicKeys`";
+    throw new LoaderError("invalid_argument", message);
+  }
   const url = new URL(`../../environments/${abiOf(repodata)}/${encodeURIComponent(name)}.json`, repodata).href;
   try {
-    return await read(url);
+    return await Image.read(url, fetching);
   } catch (error) {
-    if (!(error instanceof LoaderError) || error.code !== "http_status") throw error;
+    if (error instanceof UnusableImage) {
+      throw new LoaderError("bad_environment", `${error.message}; update the loader, or bake ${name} again`, { cause: error });
+    }
+    if (!(error instanceof LoaderError) || error.status !== 404) throw error;
     const message = `${repodata} has no environment ${name}: ${error.message}; \`pkgsrv bake\` makes one`;
     throw new LoaderError("unknown_environment", message, { cause: error });
   }
@@ -127,18 +145,29 @@ function checkImportable(address: string): void {
   );
 }
 
+/** An image that arrives, and what ends that. */
+interface Arriving {
+  image: Image;
+  stop: () => void;
+}
+
 /** The image; `UnusableImage` where it should not be used. */
-async function withReason(options: BootOptions, image: () => Promise<Image>): Promise<Image> {
+async function usableImage(options: BootOptions, read: () => Promise<Image>, { fetching, reporter }: Job): Promise<Arriving> {
   const reason = reasonAgainstImage(options);
   if (reason !== undefined) throw new UnusableImage(reason);
-  return image();
+  const image = await read();
+  const controller = new AbortController();
+  const stop = (): void => controller.abort(fetching.signal.reason);
+  fetching.signal.addEventListener("abort", stop, { once: true });
+  image.begin({ ...fetching, signal: controller.signal }, reporter);
+  return { image, stop };
 }
 
 async function start(
   options: BootOptions,
   settings: Settings,
   address: string,
-  image: Promise<Image>,
+  arriving: Promise<Arriving>,
   signal: AbortSignal,
 ): Promise<Started> {
   const modules = await importRuntime(address);
@@ -150,12 +179,16 @@ async function start(
     indexURL: isNode() ? nodePath(address) : address,
   });
   try {
-    const found = await image;
-    const restored = await found.restore(modules, fresh());
+    const { image } = await arriving;
+    const restored = await image.restore(modules, fresh());
     afterRestoring(restored.pyodide, options.pyodide ?? {});
-    return { ...restored, layout: found.layout, reason: undefined };
+    return { ...restored, layout: image.layout, reason: undefined };
   } catch (error) {
     if (signal.aborted) throw error;
+    arriving.then(
+      ({ stop }) => stop(),
+      () => {},
+    );
     // Emscripten throws objects that are no errors.
     const reason = (error as { message?: string } | undefined)?.message ?? String(error);
     settings.log(`the interpreter starts without its image: ${reason}`);

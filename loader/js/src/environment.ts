@@ -25,13 +25,17 @@ export interface Environment {
   /** Addresses by symbol, where they are not what they are at the start. */
   addresses: Record<string, number>;
   table: {
+    /** The first slot that is not the runtime's. */
+    start: number;
     length: number;
     /** Functions outside of the libraries' own ranges: where, whose (the runtime's: none), and which. */
     functions: [index: number, path: string, name: string][];
     /** Slots that were given back. */
     free: number[];
   };
-  /** Files that the code has written: permissions, contents in base64. */
+  /** Directories that the code has made. */
+  directories: string[];
+  /** Files that the code has written or changed: permissions, contents in base64. */
   files: { path: string; mode: number; contents: string }[];
 }
 
@@ -39,7 +43,7 @@ export interface Environment {
 export async function writeFiles(
   module: EmscriptenModule,
   linker: HostLinker,
-  { linked, waiting, files }: Environment,
+  { linked, waiting, directories, files }: Environment,
   unpacked: Unpacked[],
 ): Promise<void> {
   const transaction = new FileTransaction(module.FS);
@@ -55,6 +59,7 @@ export async function writeFiles(
   }
   const [missing] = plans.keys();
   if (missing !== undefined) throw new UnusableImage(`no wheel of the environment has ${missing}`);
+  for (const path of directories) module.FS.mkdir(path);
   for (const { path, mode, contents } of files) {
     transaction.write(path, Uint8Array.from(atob(contents), (letter) => letter.charCodeAt(0)), false);
     module.FS.chmod(path, mode);
@@ -69,7 +74,7 @@ export async function linkAgain(
 ): Promise<void> {
   setAddresses(module, addresses);
   const { wasmTable, LDSO } = module;
-  if (wasmTable.length > table.length) throw new UnusableImage("this engine's function table is longer than the image's");
+  if (wasmTable.length > table.start || table.start > table.length) throw new UnusableImage("this engine's function table is longer than the image's");
   wasmTable.grow(table.length - wasmTable.length);
   const functions = new Map<string, Environment["table"]["functions"]>();
   for (const row of table.functions) functions.set(row[1], [...(functions.get(row[1]) ?? []), row]);

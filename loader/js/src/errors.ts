@@ -42,6 +42,8 @@ export type LoaderErrorCode =
   | "unsupported_runtime"
   /** The channel has no environment of that name. */
   | "unknown_environment"
+  /** The file of an environment is damaged, or another version made it. */
+  | "bad_environment"
   /** An environment has something that an image cannot hold. */
   | "unsupported_environment"
   /** A file could not be written into the interpreter's file system. */
@@ -58,11 +60,14 @@ export class LoaderError extends Error {
   override readonly name = "LoaderError";
   /** What went wrong, for programs. */
   readonly code: LoaderErrorCode;
+  /** The server's status, with the code `http_status`. */
+  readonly status?: number;
 
   /** @internal */
-  constructor(code: LoaderErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(code: LoaderErrorCode, message: string, options?: { cause?: unknown; status?: number }) {
     super(message, options);
     this.code = code;
+    if (options?.status !== undefined) this.status = options.status;
   }
 }
 

@@ -79,7 +79,8 @@ async function request(url: string, fetching: Fetching, cache: RequestCache): Pr
   }
   if (response.status !== 200) {
     await response.body?.cancel();
-    throw new LoaderError("http_status", `${url} answered ${response.status}, expected 200`);
+    const { status } = response;
+    throw new LoaderError("http_status", `${url} answered ${status}, expected 200`, { status });
   }
   return response;
 }

@@ -61,6 +61,14 @@ export interface RuntimeModules {
   createModule(settings: ModuleSettings): Promise<StartedModule>;
 }
 
+/** What an image consists of, on its way. */
+interface Parts {
+  memory: Promise<Uint8Array<ArrayBuffer>>;
+  stdlib: Promise<Uint8Array<ArrayBuffer>>;
+  /** The files of the environment's wheels. */
+  unpacked: Promise<Unpacked[]>;
+}
+
 /** What was restored. */
 export interface Restored {
   pyodide: PyodideInterface;
@@ -75,44 +83,45 @@ export class Image {
   readonly environment: Environment | undefined;
   /** The wheels of the environment. */
   readonly packages: readonly InstalledPackage[];
-  readonly #unpacked: Promise<Unpacked[]>;
   readonly #index: ImageIndex;
-  readonly #memory: Promise<Uint8Array<ArrayBuffer>>;
-  readonly #stdlib: Promise<Uint8Array<ArrayBuffer>>;
   readonly #url: string;
+  #parts: Parts | undefined;
 
-  private constructor(index: ImageIndex, url: string, fetching: Fetching, reporter: Reporter) {
+  private constructor(index: ImageIndex, url: string) {
     const { environment, layout } = index;
     this.#index = index;
     this.layout = layout;
     this.environment = environment;
     this.#url = url;
-    const fetched = ({ file, sha256, size }: ImageFile): Promise<Uint8Array<ArrayBuffer>> => {
-      const bytes = fetchVerified({ url: new URL(file, url).href, sha256, size }, fetching, () => {});
-      // Awaited later, or never if something else fails before.
-      bytes.catch(() => {});
-      return bytes;
-    };
-    this.#memory = fetched(index.memory);
-    this.#stdlib = fetched(index.stdlib);
     this.packages = (environment?.packages ?? []).map((selected) => ({
       ...selected,
       url: new URL(`${environment?.blobs}${selected.sha256}/${selected.filename}`, url).href,
     }));
-    reporter.expect("download", sum(this.packages, ({ size }) => size));
-    const unpacked = this.packages.map((selected) => obtain(selected, Promise.resolve(layout), { fetching, reporter }));
-    this.#unpacked = Promise.all(unpacked).then((files) => files.flat());
-    this.#unpacked.catch(() => {});
   }
 
   /**
-   * Reads the index of an image; what it names begins to arrive.
+   * Reads the index of an image.
    *
    * @throws {UnusableImage} if it is not of a format that this version knows
    */
-  static async read(url: string, fetching: Fetching, reporter: Reporter): Promise<Image> {
-    const index = parsed(url, await fetchBytes(url, fetching, "default"));
-    return new Image(index, url, fetching, reporter);
+  static async read(url: string, fetching: Fetching): Promise<Image> {
+    return new Image(parsed(url, await fetchBytes(url, fetching, "default")), url);
+  }
+
+  /** Has what the index names arrive. */
+  begin(fetching: Fetching, reporter: Reporter): void {
+    const { memory, stdlib, layout } = this.#index;
+    const fetched = ({ file, sha256, size }: ImageFile): Promise<Uint8Array<ArrayBuffer>> =>
+      fetchVerified({ url: new URL(file, this.#url).href, sha256, size }, fetching, () => {});
+    reporter.expect("download", sum(this.packages, ({ size }) => size));
+    const unpacked = this.packages.map((selected) => obtain(selected, Promise.resolve(layout), { fetching, reporter }));
+    this.#parts = {
+      memory: fetched(memory),
+      stdlib: fetched(stdlib),
+      unpacked: Promise.all(unpacked).then((files) => files.flat()),
+    };
+    // Awaited later, or never if something else fails before.
+    for (const part of Object.values(this.#parts)) part.catch(() => {});
   }
 
   /**
@@ -145,6 +154,8 @@ export class Image {
     createModule: RuntimeModules["createModule"],
     settings: ModuleSettings,
   ): Promise<{ module: StartedModule; linker: HostLinker | undefined }> {
+    if (this.#parts === undefined) throw new UnusableImage("the image was not asked for");
+    const { memory, stdlib, unpacked } = this.#parts;
     let before: Uint8Array<ArrayBuffer> | undefined;
     const module = await createModule({
       ...settings,
@@ -155,11 +166,11 @@ export class Image {
         }),
     });
     if (before === undefined) throw new UnusableImage("the runtime's module has no memory of the image's size");
-    const [contents, stdlib] = await Promise.all([this.#memory, this.#stdlib, this.#checkBefore(before)]);
+    const [contents, library] = await Promise.all([memory, stdlib, this.#checkBefore(before)]);
     const [major, minor] = module.API.pyVersionTuple;
-    module.FS.writeFile(`/lib/python${major}${minor}.zip`, stdlib, { canOwn: true });
+    module.FS.writeFile(`/lib/python${major}${minor}.zip`, library, { canOwn: true });
     const linker = this.environment && new HostLinker(module);
-    if (linker) await writeFiles(module, linker, this.environment, await this.#unpacked);
+    if (linker) await writeFiles(module, linker, this.environment, await unpacked);
     const { HEAPU8, HEAP32 } = module;
     // A function of this engine's, or none: see `_PyEM_TrampolineCall` in CPython's Python/emscripten_trampoline.c.
     const trampoline = (module.__PyRuntime + (HEAP32[module.__PyEM_EMSCRIPTEN_TRAMPOLINE_OFFSET >>> 2] ?? 0)) >>> 2;
@@ -182,10 +193,11 @@ export class Image {
     if (missing < 0) return undefined;
     try {
       memory.grow(Math.ceil(missing / 65_536));
+      return data;
     } catch {
+      // Whoever called us would wait for ever.
       return undefined;
     }
-    return data;
   }
 
   async #checkBefore(before: Uint8Array<ArrayBuffer>): Promise<void> {
@@ -215,6 +227,25 @@ function parsed(url: string, bytes: Uint8Array): ImageIndex {
   } catch {
     throw new UnusableImage(`${url} is no JSON`);
   }
-  if (index?.format === FORMAT) return index as ImageIndex;
-  throw new UnusableImage(`${url} has the format ${String(index?.format)}, expected ${FORMAT}`);
+  if (index?.format !== FORMAT) {
+    throw new UnusableImage(`${url} has the format ${String(index?.format)}, expected ${FORMAT}: another version made it`);
+  }
+  const { header, layout, memory, stdlib, environment } = index;
+  const isFile = (file: Partial<ImageFile> | undefined): boolean =>
+    typeof file?.file === "string" && typeof file.sha256 === "string" && isSize(file.size);
+  const isWhole =
+    typeof header === "string" &&
+    typeof layout?.site === "string" &&
+    isFile(memory) &&
+    isFile(stdlib) &&
+    isSize(memory?.runs) &&
+    isSize(memory?.length) &&
+    isSize(memory?.before?.size) &&
+    (environment === undefined || (Array.isArray(environment.packages) && Array.isArray(environment.linked)));
+  if (!isWhole) throw new UnusableImage(`${url} is no index of an image: something is missing or of another kind`);
+  return index as ImageIndex;
+}
+
+function isSize(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

@@ -52,13 +52,23 @@ export class AttachedLoader implements Loader {
   }
 
   install(requirements: string | readonly string[], options: InstallOptions = {}): Promise<InstallResult> {
+    const reporter = new Reporter(options.onProgress);
+    return this.installReporting(requirements, options, reporter).finally(() => reporter.close());
+  }
+
+  /** The same as a part of something larger that reports. */
+  installReporting(
+    requirements: string | readonly string[],
+    options: InstallOptions,
+    reporter: Reporter,
+  ): Promise<InstallResult> {
     const wanted = typeof requirements === "string" ? [requirements] : [...requirements];
-    const turn = this.#last.then(() => this.#install(wanted, options));
+    const turn = this.#last.then(() => this.#install(wanted, options, reporter));
     this.#last = turn.catch(() => {});
     return turn;
   }
 
-  async #install(wanted: string[], options: InstallOptions): Promise<InstallResult> {
+  async #install(wanted: string[], options: InstallOptions, reporter: Reporter): Promise<InstallResult> {
     if (!wanted.every((requirement) => typeof requirement === "string")) {
       throw new LoaderError("invalid_argument", "requirements are a text or a list of texts, such as `numpy>=2`");
     }
@@ -68,7 +78,6 @@ export class AttachedLoader implements Loader {
     options.signal?.addEventListener("abort", abort);
     if (options.signal?.aborted) abort();
     const { signal } = controller;
-    const reporter = new Reporter(options.onProgress);
     try {
       const job = { options, reporter, fetching: { fetch: this.#settings.fetch, signal } };
       return await this.#run(wanted, job);
@@ -77,7 +86,6 @@ export class AttachedLoader implements Loader {
       throw asLoaderError(error, "internal", "the installation failed");
     } finally {
       options.signal?.removeEventListener("abort", abort);
-      reporter.close();
       controller.abort();
     }
   }

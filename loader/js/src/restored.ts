@@ -4,15 +4,19 @@ import type { BootOptions, PyodideInterface, PyodideOptions } from "./types.js";
 /** Options of `loadPyodide` that an image has settled otherwise. */
 const SETTLED = ["args", "stdLibURL", "_makeSnapshot", "_loadSnapshot", "createPyodideModule"] as const;
 
+/** Variables of the environment that Python looks at while it starts. */
+const STARTING = /^(PYTHON.*|LC_ALL|LC_CTYPE|LANG)$/;
+
 /** Why an image should not be used with these options, in words; `undefined` if it may. */
-export function reasonAgainstImage({ image, pyodide = {} }: BootOptions): string | undefined {
+export function reasonAgainstImage({ image, publicKeys, pyodide = {} }: BootOptions): string | undefined {
   if (image === false) return "the option `image` is false";
+  if (publicKeys !== undefined) return "images are not signed, and the option `publicKeys` asks for signatures";
   const settled = SETTLED.find((name) => {
     const value = pyodide[name];
     return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;
   });
   if (settled !== undefined) return `the option \`pyodide.${settled}\` holds while Python starts, which it has`;
-  const variable = Object.keys(pyodide.env ?? {}).find((name) => name.startsWith("PYTHON"));
+  const variable = Object.keys(pyodide.env ?? {}).find((name) => STARTING.test(name));
   if (variable !== undefined) return `the variable ${variable} holds while Python starts, which it has`;
   return undefined;
 }
@@ -40,7 +44,13 @@ export function afterRestoring(pyodide: PyodideInterface, { env, _sysExecutable 
   const variables = { LANG: `${locale}.UTF-8`, _: program, ...env };
   const module = (pyodide as unknown as { _module: RestoredModule })._module;
   setTimeZone(module);
-  pyodide.runPython(`def restored(variables, program, engine):
+  const values = [variables, program, engineOf(module)].map((value) => JSON.stringify(value));
+  // In names of its own: what code has defined in an image stays.
+  pyodide.runPython(`exec(${JSON.stringify(RESTORED)}, dict(zip(("variables", "program", "engine"), (${values.join()}))))`);
+}
+
+/** Python code. What JSON writes of texts and of texts by name, Python reads. */
+const RESTORED = `def restored():
     import _locale, os, sys, time
     os.environ.update(variables)
     _locale.setlocale(_locale.LC_CTYPE, "")
@@ -64,10 +74,8 @@ export function afterRestoring(pyodide: PyodideInterface, { env, _sysExecutable 
     if "logging" in modules:
         modules["logging"]._startTime = time.time_ns()
 
-restored(${python(variables)}, ${python(program)}, ${python(engineOf(module))})
-del restored
-`);
-}
+restored()
+`;
 
 /** The C library asks for the zone once, and then believes that it knows it. */
 function setTimeZone(module: RestoredModule): void {
@@ -81,9 +89,4 @@ function engineOf({ LDSO, UTF8ToString, _free }: RestoredModule): string {
   const engine = UTF8ToString(address);
   _free(address);
   return engine;
-}
-
-/** A text, or texts by name, as Python writes it: as JSON does. */
-function python(value: string | Record<string, string>): string {
-  return JSON.stringify(value);
 }

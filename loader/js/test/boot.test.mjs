@@ -136,6 +136,7 @@ const stdlib = () => JSON.parse(image.get("image.json")).stdlib.file;
 for (const [what, replaced, reason] of [
   ["no image", () => ({ "image.json": undefined }), /image\.json answered 404/],
   ["an index that is no JSON", () => ({ "image.json": Buffer.from("{") }), /is no JSON/],
+  ["an index that lacks something", () => ({ "image.json": index((it) => delete it.memory.before) }), /is no index of an image/],
   ["another format", () => ({ "image.json": index((it) => (it.format = 9)) }), /has the format 9, expected 1/],
   ["a changed byte of memory", () => changed(memory()), /memory-\w+\.bin has SHA-256/],
   ["half of the memory", () => ({ [memory()]: image.get(memory()).subarray(0, 1_000_000) }), /memory-\w+\.bin has 1000000 bytes/],
@@ -177,6 +178,8 @@ test("options that hold while Python starts are heeded", async () => {
   const variable = await bootWith({}, { pyodide: { env: { PYTHONHASHSEED: "0" } } });
   assert.equal(variable.reason, "the variable PYTHONHASHSEED holds while Python starts, which it has");
   assert.equal(variable.pyodide.runPython("import sys; sys.flags.hash_randomization"), 0);
+  const locale = await bootWith({}, { pyodide: { env: { LC_ALL: "C" } } });
+  assert.equal(locale.reason, "the variable LC_ALL holds while Python starts, which it has");
   const argument = await bootWith({}, { pyodide: { args: ["-O"] } });
   assert.equal(argument.reason, "the option `pyodide.args` holds while Python starts, which it has");
   assert.equal(argument.pyodide.runPython("import sys; sys.flags.optimize"), 1);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail};
 use pkgsrv::{
     ChannelName, DataArgs, DataDir, EnvironmentName, EnvironmentOverview, FetchArgs, LimitArgs, ServerError,
-    ToolchainArgs, environments, read_line,
+    ToolchainArgs, environment, read_line,
 };
 use pkgsrv_builder::{Builder, Context, EnvironmentRecipe, Interrupt};
 use pkgsrv_index::{Abi, Requirement};
@@ -19,8 +19,11 @@ use crate::loader_build;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Bake {
     /// What is installed and imported, such as `numpy` or `pandas>=2`; it must be in the channel
-    #[arg(required = true, value_name = "REQUIREMENT")]
+    #[arg(required_unless_present = "remove", value_name = "REQUIREMENT")]
     requirements: Vec<Requirement>,
+    /// Take an environment out of the channel, and make none
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["requirements", "name", "warm"])]
+    remove: Option<EnvironmentName>,
     /// Name of the environment [default: the names of what is asked for, with dashes between them]
     #[arg(long, value_name = "NAME")]
     name: Option<EnvironmentName>,
@@ -47,6 +50,9 @@ pub(crate) struct Bake {
 
 impl Bake {
     pub(crate) async fn run(self) -> Result<()> {
+        if let Some(name) = &self.remove {
+            return self.take_out(name);
+        }
         let (channel, abi, json) = (self.channel.clone(), self.abi.unwrap_or_else(Abi::preferred), self.output.json);
         let made = interruptible(move |interrupt| self.bake(abi, interrupt)).await?;
         if json {
@@ -57,6 +63,18 @@ impl Bake {
             println!("  {} {}", package.name, package.version);
         }
         println!("  memory: {} bytes", made.size);
+        Ok(())
+    }
+
+    fn take_out(&self, name: &EnvironmentName) -> Result<()> {
+        let (channel, abi) = (&self.channel, self.abi.unwrap_or_else(Abi::preferred));
+        if !self.data.data_dir().remove_environment(channel, abi, name)? {
+            bail!("the channel {channel} has no environment {name} for the ABI {abi}");
+        }
+        if self.output.json {
+            return print_json(&json!({ "channel": channel.to_string(), "abi": abi, "removed": name }));
+        }
+        println!("environment {name} of channel {channel}, ABI {abi}: removed");
         Ok(())
     }
 
@@ -113,6 +131,5 @@ pub(super) fn bake(builder: &Builder<'_>, data: &DataDir, wanted: &Wanted) -> Re
     };
     let made = builder.bake(&recipe).with_context(|| format!("the environment {name} could not be made"))?;
     data.add_environment(channel, *abi, name, made.path())?;
-    let all = environments(&data.environments(channel, *abi))?;
-    all.into_iter().find(|made| made.name == *name).context("the environment is not where it was published")
+    Ok(environment(&data.environments(channel, *abi), name.clone())?)
 }

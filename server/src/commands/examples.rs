@@ -30,6 +30,7 @@ const TABLE: &[Examples] = &[
                 "pkgsrv bake pandas matplotlib --name plots --warm first-plot.py",
                 "several, and what code of your own does",
             ),
+            ("pkgsrv bake --remove numpy", "takes it out of the channel"),
         ],
     ),
     (

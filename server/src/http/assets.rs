@@ -139,7 +139,10 @@ impl Assets {
         let page = Page::new(content_type, vary, bytes);
         let is_image = file.extension().is_some_and(|extension| extension == "bin" || extension == "zip");
         let page = Arc::new(if is_image { page.worth_seconds() } else { page });
-        kept().insert(file.to_owned(), (stamp, Arc::clone(&page)));
+        let mut kept = kept();
+        // An image that is made anew has another name.
+        kept.retain(|path, _| path.exists());
+        kept.insert(file.to_owned(), (stamp, Arc::clone(&page)));
         Ok(Some(Asset::Kept(page)))
     }
 }

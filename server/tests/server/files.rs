@@ -43,8 +43,9 @@ async fn types_and_policies() {
 #[tokio::test]
 async fn environments_are_listed_and_served() {
     let fixture = Fixture::empty();
-    let index = r#"{"format":1,"memory":{"file":"demo-0123456789abcdef.bin","size":3},"environment":{"requirements":["demo"],
+    let index = r#"{"format":1,"memory":{"file":"demo-0123456789abcdef.bin","sha256":"SHA256","size":3},"environment":{"requirements":["demo"],
         "packages":[{"name":"demo","version":"1.0","size":5}]}}"#;
+    let index = index.replace("SHA256", &"0".repeat(64));
     for at in ["main", "next"] {
         fixture.file(&format!("environments/{at}/2026_0/demo.json"), index.as_bytes());
         fixture.file(&format!("environments/{at}/2026_0/demo-0123456789abcdef.bin"), b"abc");

@@ -98,7 +98,9 @@ function snapshotOf(pyodide) {
   try {
     return pyodide.makeMemorySnapshot();
   } catch ({ message }) {
-    throw new Error(`the environment cannot be restored: Python holds a JavaScript object that no global name leads to (${message})`);
+    // It writes down how to find what Python holds of JavaScript's.
+    const held = /serialize/.test(message) ? "Python holds a JavaScript object that no global name leads to; delete what holds it: " : "";
+    throw new Error(`the image cannot be restored: ${held}${message}`);
   }
 }
 
