@@ -244,7 +244,7 @@ mod tests {
         let mut files: Vec<_> = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         files.sort();
         let mut expected = vec![&*memories[1], &*memories[2], "demo-two.json", "demo.json"];
-        expected.sort();
+        expected.sort_unstable();
         assert_eq!(files, expected);
         fs::write(directory.join("damaged.json"), "{").unwrap();
         let listed = environments(&directory).unwrap();

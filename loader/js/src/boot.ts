@@ -59,9 +59,11 @@ async function run(options: BootOptions, settings: Settings, job: Job): Promise<
   const { fetching, reporter } = job;
   const line = new Line(settings);
   const { runtime: given, packages = [] } = options;
-  const baked = await readEnvironment(options, settings, fetching);
   const ofLine = (): Promise<string> => runtimeOf(line, settings, fetching);
-  const address = given === undefined ? await ofLine() : directory("runtime", given, EXAMPLE);
+  const [baked, address] = await Promise.all([
+    readEnvironment(options, settings, fetching),
+    given === undefined ? ofLine() : directory("runtime", given, EXAMPLE),
+  ]);
   checkImportable(address);
   const bare = async (): Promise<Image> =>
     // What was unpacked from npm has no image.
@@ -170,7 +172,7 @@ async function start(
   arriving: Promise<Arriving>,
   signal: AbortSignal,
 ): Promise<Started> {
-  const modules = await importRuntime(address);
+  const modules = await importRuntime(address, signal);
   // Pyodide writes into the options that it is given.
   const fresh = (): Record<string, unknown> => ({
     ...(isNode() ? {} : lockfile(settings)),
@@ -207,7 +209,7 @@ function abiOf(repodata: string): string {
 }
 
 /** Bundlers leave these alone: they are addresses of what is there already. */
-async function importRuntime(address: string): Promise<RuntimeModules> {
+async function importRuntime(address: string, signal: AbortSignal): Promise<RuntimeModules> {
   const load = async (name: string): Promise<Record<string, unknown>> => {
     const url = `${address}${name}`;
     try {
@@ -216,7 +218,12 @@ async function importRuntime(address: string): Promise<RuntimeModules> {
       throw asLoaderError(error, "network", `cannot import the runtime's ${url}`);
     }
   };
-  const [{ loadPyodide }, { default: createModule }] = await Promise.all([load("pyodide.mjs"), load("pyodide.asm.mjs")]);
+  // The larger one may come later: what is called first begins to fetch the module's code.
+  const larger = load("pyodide.asm.mjs");
+  larger.catch(() => {});
+  const { loadPyodide } = await load("pyodide.mjs");
+  if (signal.aborted) throw aborted(signal);
+  const createModule = async (...given: unknown[]): Promise<unknown> => ((await larger)["default"] as (...given: unknown[]) => unknown)(...given);
   return { loadPyodide, createModule } as RuntimeModules;
 }
 

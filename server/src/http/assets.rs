@@ -78,7 +78,7 @@ pub(crate) fn runtime_policy(name: &str) -> CachePolicy {
 
 /// The same of an environment's file: an index is made anew under its name, a memory is named by its digest.
 pub(crate) fn environment_policy(name: &str) -> CachePolicy {
-    if name.ends_with(".json") { CachePolicy::Page } else { CachePolicy::ImmutableView }
+    if name.strip_suffix(".json").is_some() { CachePolicy::Page } else { CachePolicy::ImmutableView }
 }
 
 /// Changes when a file is replaced or rewritten.
