@@ -84,6 +84,14 @@ describe("a directory behind nginx", () => {
     });
     assert.deepEqual(await Promise.all(codings), ["br", "zstd", "gzip", null]);
     assert.deepEqual((await get(`/runtime/pyodide/${runtimeVersion}/pyodide.asm.wasm`, "*/*")).slice(0, 3), [200, "application/wasm", immutable]);
+    const short = "public, max-age=10, stale-while-revalidate=60, stale-if-error=86400";
+    assert.deepEqual((await get(`/runtime/pyodide/${runtimeVersion}/image.json`, "*/*")).slice(0, 3), [200, "application/json", short]);
+    assert.deepEqual((await get(`/environments/${abi}/numpy.json`, "*/*")).slice(0, 3), [200, "application/json", short]);
+    const environment = new URL(`${base}/environments/${abi}/numpy.json`);
+    const { memory } = await (await fetch(environment)).json();
+    const sent = await fetch(new URL(memory.file, environment), { headers: { "accept-encoding": "gzip" } });
+    assert.deepEqual(["content-encoding", "cache-control"].map((name) => sent.headers.get(name)), ["gzip", immutable]);
+    assert.equal((await sent.arrayBuffer()).byteLength, memory.size);
     assert.deepEqual((await get("/blobs/nothing", "*/*")).at(3), "*");
     assert.equal((await get("/.export.lock", "*/*"))[0], 404);
   });
