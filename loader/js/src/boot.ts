@@ -28,8 +28,10 @@ export async function boot(options: BootOptions): Promise<BootResult> {
   if (signal?.aborted) abort();
   const reporter = new Reporter(options?.onProgress);
   try {
+    // Who needs the core waits for it, and other things arrive meanwhile.
+    const core = startCore();
+    core.catch(() => {});
     const settings = await settingsOf(options);
-    await startCore();
     const fetching = { fetch: settings.fetch, signal: controller.signal };
     return await unlessAborted(controller.signal, run(options, settings, { fetching, reporter }));
   } catch (error) {

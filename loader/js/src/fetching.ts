@@ -1,4 +1,4 @@
-import { sha256 } from "./core.js";
+import { sha256, startCore } from "./core.js";
 import { LoaderError } from "./errors.js";
 
 /** How things are fetched. */
@@ -64,7 +64,10 @@ export async function fetchVerified(
 /** The SHA-256 in hexadecimal; by the browser where the page is a secure context. */
 export async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const subtle = globalThis.crypto?.subtle;
-  if (subtle === undefined) return sha256(bytes);
+  if (subtle === undefined) {
+    await startCore();
+    return sha256(bytes);
+  }
   const hash = new Uint8Array(await subtle.digest("SHA-256", bytes));
   return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

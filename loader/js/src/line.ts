@@ -1,4 +1,4 @@
-import { call, Repodata } from "./core.js";
+import { call, Repodata, startCore } from "./core.js";
 import { LoaderError } from "./errors.js";
 import { digest, fetchBytes, fetchVerified, type Fetching } from "./fetching.js";
 import type { Distribution } from "./installed.js";
@@ -112,6 +112,7 @@ export class Line {
     const head = await fetchBytes(url, fetching, "no-cache");
     const signatures = (sha256: string) => fetchBytes(`${repodata}${sha256}.sig.json`, fetching, "default");
     await verifier?.check(head, signatures, url);
+    await startCore();
     if (this.#known !== undefined) {
       const known = this.#known;
       call(() => known.setHead(head));

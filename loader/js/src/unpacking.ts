@@ -1,4 +1,4 @@
-import { call, Installation } from "./core.js";
+import { call, Installation, startCore } from "./core.js";
 import { asLoaderError } from "./errors.js";
 import { fetchVerified, type Fetching } from "./fetching.js";
 import type { Reporter } from "./progress.js";
@@ -33,6 +33,7 @@ export async function obtain(
   const { filename, name, version, url, requested } = selected;
   const expected = JSON.stringify({ filename, name, version, source: url, requested });
   const directories = JSON.stringify(await layout);
+  await startCore();
   const plan = call(() => Installation.plan(bytes, expected, directories));
   try {
     const files = JSON.parse(plan.files()) as PlannedFile[];
