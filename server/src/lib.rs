@@ -55,8 +55,8 @@ pub use prompt::prompt_app;
 pub use publish::{Admission, Candidate, Publication, PublishedLine, needed, publish};
 pub use resolution::{Question, ResolveError, resolve};
 pub use settings::{
-    BaseUrl, BuildArgs, DataArgs, FetchArgs, LimitArgs, ListenArgs, PromptArgs, PromptListen, PromptSettings,
-    PromptUrl, ProviderArgs, ServeSettings, ToolchainArgs, log_filter, terminal_kind, wants_colour,
+    BaseUrl, BuildArgs, DataArgs, FetchArgs, InterpreterArgs, LimitArgs, ListenArgs, PromptArgs, PromptListen,
+    PromptSettings, PromptUrl, ProviderArgs, ServeSettings, ToolchainArgs, log_filter, terminal_kind, wants_colour,
 };
 pub use signing::{DEFAULT_EXPIRY_DAYS, PublicKey};
 pub use store::{DiskOperation, DiskWatch, PublishLock, Store, digest_of};

@@ -20,7 +20,7 @@ pub(crate) use bucket::bucket;
 pub use building::{BuildArgs, FetchArgs};
 pub use limits::LimitArgs;
 pub use prompt::{PromptArgs, PromptListen, PromptSettings, PromptUrl};
-pub use toolchain::{ProviderArgs, ToolchainArgs};
+pub use toolchain::{InterpreterArgs, ProviderArgs, ToolchainArgs};
 
 /// `--data`, for every command that touches published packages.
 #[derive(Debug, Clone, clap::Args)]

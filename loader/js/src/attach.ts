@@ -1,8 +1,7 @@
 import { startCore } from "./core.js";
 import { asLoaderError } from "./errors.js";
-import { installedDistributions } from "./installed.js";
 import { Line } from "./line.js";
-import { AttachedLoader } from "./loader.js";
+import { AttachedLoader, runningHost } from "./loader.js";
 import { provideModule } from "./python.js";
 import { inspect } from "./runtime.js";
 import { settingsOf } from "./settings.js";
@@ -20,13 +19,7 @@ export async function attach(pyodide: PyodideInterface, options: AttachOptions):
     const settings = await settingsOf(options);
     const runtime = inspect(pyodide);
     await startCore();
-    const host = {
-      abi: runtime.abi,
-      runtime: Promise.resolve(runtime),
-      layout: Promise.resolve(runtime.layout),
-      installed: () => Promise.resolve(installedDistributions(runtime)),
-    };
-    const loader = new AttachedLoader(host, new Line(settings), settings);
+    const loader = new AttachedLoader(runningHost(runtime), new Line(settings), settings);
     provideModule(pyodide, (requirements) => loader.install(requirements), false);
     return loader;
   } catch (error) {

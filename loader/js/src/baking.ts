@@ -9,7 +9,7 @@ import { asLoaderError, LoaderError } from "./errors.js";
 import { digest } from "./fetching.js";
 import { Line } from "./line.js";
 import { HostLinker, type Linked } from "./linking.js";
-import { AttachedLoader } from "./loader.js";
+import { AttachedLoader, runningHost } from "./loader.js";
 import { makeModule } from "./python.js";
 import { globalSymbols, inspect, type EmscriptenModule } from "./runtime.js";
 import { settingsOf } from "./settings.js";
@@ -60,14 +60,8 @@ async function run(pyodide: PyodideInterface, recipe: Recipe): Promise<Baked> {
     linked.push(library);
     data.push([memoryBase, module.HEAPU8.slice(memoryBase, memoryBase + plan.memorySize)]);
   });
-  const host = {
-    abi: runtime.abi,
-    runtime: Promise.resolve(runtime),
-    layout: Promise.resolve(runtime.layout),
-    installed: () => Promise.resolve([]),
-  };
   const line = new Line(settings);
-  const loader = new AttachedLoader(host, line, settings);
+  const loader = new AttachedLoader(runningHost(runtime), line, settings);
   loader.adopt(linker);
   const { installed } = await loader.install(recipe.requirements);
   const before = await tree(module);

@@ -1,7 +1,7 @@
 import { startCore } from "./core.js";
 import { asLoaderError, LoaderError, UnusableImage } from "./errors.js";
-import { aborted, type Fetching } from "./fetching.js";
-import { Image, type Restored, type RuntimeModules } from "./image.js";
+import { aborted, underSignal, type Fetching } from "./fetching.js";
+import { Image, type ImageParts, type Restored, type RuntimeModules } from "./image.js";
 import { installedDistributions } from "./installed.js";
 import { Line } from "./line.js";
 import { AttachedLoader } from "./loader.js";
@@ -20,28 +20,14 @@ import type { BootOptions, BootResult, InstalledPackage, PyodideInterface } from
  * @throws {LoaderError} as `attach` and `install` do
  */
 export async function boot(options: BootOptions): Promise<BootResult> {
-  const { signal } = options ?? {};
-  // One failure ends the downloads, as the caller's signal does.
-  const controller = new AbortController();
-  const abort = (): void => controller.abort(signal?.reason);
-  signal?.addEventListener("abort", abort);
-  if (signal?.aborted) abort();
   const reporter = new Reporter(options?.onProgress);
-  try {
+  return underSignal(options?.signal, "the interpreter did not start", async (signal) => {
     // Who needs the core waits for it, and other things arrive meanwhile.
     const core = startCore();
     core.catch(() => {});
     const settings = await settingsOf(options);
-    const fetching = { fetch: settings.fetch, signal: controller.signal };
-    return await unlessAborted(controller.signal, run(options, settings, { fetching, reporter }));
-  } catch (error) {
-    if (signal?.aborted) throw aborted(signal);
-    throw asLoaderError(error, "internal", "the interpreter did not start");
-  } finally {
-    signal?.removeEventListener("abort", abort);
-    reporter.close();
-    controller.abort();
-  }
+    return unlessAborted(signal, run(options, settings, { fetching: { fetch: settings.fetch, signal }, reporter }));
+  }).finally(() => reporter.close());
 }
 
 /** One boot on its way. */
@@ -152,6 +138,7 @@ function checkImportable(address: string): void {
 /** An image that arrives, and what ends that. */
 interface Arriving {
   image: Image;
+  parts: ImageParts;
   stop: () => void;
 }
 
@@ -163,8 +150,7 @@ async function usableImage(options: BootOptions, read: () => Promise<Image>, { f
   const controller = new AbortController();
   const stop = (): void => controller.abort(fetching.signal.reason);
   fetching.signal.addEventListener("abort", stop, { once: true });
-  image.begin({ ...fetching, signal: controller.signal }, reporter);
-  return { image, stop };
+  return { image, parts: image.fetchParts({ ...fetching, signal: controller.signal }, reporter), stop };
 }
 
 async function start(
@@ -183,8 +169,8 @@ async function start(
     indexURL: isNode() ? nodePath(address) : address,
   });
   try {
-    const { image } = await arriving;
-    const restored = await image.restore(modules, fresh());
+    const { image, parts } = await arriving;
+    const restored = await image.restore(parts, modules, fresh());
     afterRestoring(restored.pyodide, options.pyodide ?? {});
     return { ...restored, layout: image.layout, reason: undefined };
   } catch (error) {

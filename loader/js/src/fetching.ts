@@ -1,5 +1,5 @@
 import { sha256, startCore } from "./core.js";
-import { LoaderError } from "./errors.js";
+import { asLoaderError, LoaderError } from "./errors.js";
 
 /** How things are fetched. */
 export interface Fetching {
@@ -97,6 +97,31 @@ function failed(url: string, { signal }: Fetching, error: unknown): LoaderError 
 
 function mismatch({ url }: Expected, found: string, wanted: string): LoaderError {
   return new LoaderError("hash_mismatch", `${url} has ${found}, expected ${wanted}; nothing of it is used`);
+}
+
+/**
+ * Does work that ends, with all that it fetches, when the caller's signal is aborted or when a part of it fails.
+ *
+ * @param failure what an error is called that is not the loader's own
+ */
+export async function underSignal<T>(
+  signal: AbortSignal | undefined,
+  failure: string,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort(signal?.reason);
+  signal?.addEventListener("abort", abort);
+  if (signal?.aborted) abort();
+  try {
+    return await work(controller.signal);
+  } catch (error) {
+    if (signal?.aborted) throw aborted(signal);
+    throw asLoaderError(error, "internal", failure);
+  } finally {
+    signal?.removeEventListener("abort", abort);
+    controller.abort();
+  }
 }
 
 /** The error for a signal that was aborted. */

@@ -62,7 +62,7 @@ export interface RuntimeModules {
 }
 
 /** What an image consists of, on its way. */
-interface Parts {
+export interface ImageParts {
   memory: Promise<Uint8Array<ArrayBuffer>>;
   stdlib: Promise<Uint8Array<ArrayBuffer>>;
   /** The files of the environment's wheels. */
@@ -85,7 +85,6 @@ export class Image {
   readonly packages: readonly InstalledPackage[];
   readonly #index: ImageIndex;
   readonly #url: string;
-  #parts: Parts | undefined;
 
   private constructor(index: ImageIndex, url: string) {
     const { environment, layout } = index;
@@ -108,20 +107,21 @@ export class Image {
     return new Image(parsed(url, await fetchBytes(url, fetching, "default")), url);
   }
 
-  /** Has what the index names arrive. */
-  begin(fetching: Fetching, reporter: Reporter): void {
+  /** What the index names, on its way. */
+  fetchParts(fetching: Fetching, reporter: Reporter): ImageParts {
     const { memory, stdlib, layout } = this.#index;
     const fetched = ({ file, sha256, size }: ImageFile): Promise<Uint8Array<ArrayBuffer>> =>
       fetchVerified({ url: new URL(file, this.#url).href, sha256, size }, fetching, () => {});
     reporter.expect("download", sum(this.packages, ({ size }) => size));
     const unpacked = this.packages.map((selected) => obtain(selected, Promise.resolve(layout), { fetching, reporter }));
-    this.#parts = {
+    const parts = {
       memory: fetched(memory),
       stdlib: fetched(stdlib),
       unpacked: Promise.all(unpacked).then((files) => files.flat()),
     };
     // Awaited later, or never if something else fails before.
-    for (const part of Object.values(this.#parts)) part.catch(() => {});
+    for (const part of Object.values(parts)) part.catch(() => {});
+    return parts;
   }
 
   /**
@@ -130,7 +130,11 @@ export class Image {
    *
    * @throws {UnusableImage} if the runtime is not the image's
    */
-  async restore({ loadPyodide, createModule }: RuntimeModules, options: Record<string, unknown>): Promise<Restored> {
+  async restore(
+    parts: ImageParts,
+    { loadPyodide, createModule }: RuntimeModules,
+    options: Record<string, unknown>,
+  ): Promise<Restored> {
     const { header } = this.#index;
     let linker: HostLinker | undefined;
     const pyodide = await loadPyodide({
@@ -141,7 +145,7 @@ export class Image {
       // With the header alone Pyodide checks that the image is of its build, and copies nothing.
       _loadSnapshot: Uint8Array.from(atob(header), (letter) => letter.charCodeAt(0)),
       createPyodideModule: async (settings: ModuleSettings) => {
-        const created = await this.#create(createModule, settings);
+        const created = await this.#create(parts, createModule, settings);
         linker = created.linker;
         return created.module;
       },
@@ -151,11 +155,10 @@ export class Image {
   }
 
   async #create(
+    { memory, stdlib, unpacked }: ImageParts,
     createModule: RuntimeModules["createModule"],
     settings: ModuleSettings,
   ): Promise<{ module: StartedModule; linker: HostLinker | undefined }> {
-    if (this.#parts === undefined) throw new UnusableImage("the image was not asked for");
-    const { memory, stdlib, unpacked } = this.#parts;
     let before: Uint8Array<ArrayBuffer> | undefined;
     const module = await createModule({
       ...settings,

@@ -1,8 +1,8 @@
 import { call } from "./core.js";
-import { asLoaderError, LoaderError } from "./errors.js";
-import { aborted, type Fetching } from "./fetching.js";
+import { LoaderError } from "./errors.js";
+import { aborted, underSignal, type Fetching } from "./fetching.js";
 import { FileTransaction } from "./files.js";
-import type { Distribution } from "./installed.js";
+import { installedDistributions, type Distribution } from "./installed.js";
 import type { Line } from "./line.js";
 import { HostLinker, type LinkPlan } from "./linking.js";
 import { Reporter } from "./progress.js";
@@ -21,6 +21,16 @@ export interface Host {
   readonly layout: Promise<Layout>;
   /** What is installed in it. */
   installed(): Promise<Distribution[]>;
+}
+
+/** An interpreter that runs, to install into. */
+export function runningHost(runtime: Runtime): Host {
+  return {
+    abi: runtime.abi,
+    runtime: Promise.resolve(runtime),
+    layout: Promise.resolve(runtime.layout),
+    installed: () => Promise.resolve(installedDistributions(runtime)),
+  };
 }
 
 /** One installation on its way. */
@@ -72,22 +82,10 @@ export class AttachedLoader implements Loader {
     if (!wanted.every((requirement) => typeof requirement === "string")) {
       throw new LoaderError("invalid_argument", "requirements are a text or a list of texts, such as `numpy>=2`");
     }
-    // One failure ends the other downloads, as the caller's signal does.
-    const controller = new AbortController();
-    const abort = (): void => controller.abort(options.signal?.reason);
-    options.signal?.addEventListener("abort", abort);
-    if (options.signal?.aborted) abort();
-    const { signal } = controller;
-    try {
-      const job = { options, reporter, fetching: { fetch: this.#settings.fetch, signal } };
-      return await this.#run(wanted, job);
-    } catch (error) {
-      if (options.signal?.aborted) throw aborted(options.signal);
-      throw asLoaderError(error, "internal", "the installation failed");
-    } finally {
-      options.signal?.removeEventListener("abort", abort);
-      controller.abort();
-    }
+    const { fetch } = this.#settings;
+    return underSignal(options.signal, "the installation failed", (signal) =>
+      this.#run(wanted, { options, reporter, fetching: { fetch, signal } }),
+    );
   }
 
   async #run(wanted: string[], job: Job): Promise<InstallResult> {

@@ -6,8 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use pkgsrv::{
-    AdmissionError, Candidate, ChannelName, DataArgs, FetchArgs, LimitArgs, ServerError, Store, StoredObject,
-    ToolchainArgs, Upload,
+    AdmissionError, Candidate, ChannelName, DataArgs, InterpreterArgs, ServerError, Store, StoredObject, Upload,
 };
 use pkgsrv_builder::{AdmissionCandidate, AdmissionReport, BuildError, Context, ImportTest, Interrupt};
 use pkgsrv_index::{Abi, FileEntry, WheelFilename};
@@ -21,11 +20,7 @@ pub(crate) struct WheelArgs {
     #[command(flatten)]
     pub data: DataArgs,
     #[command(flatten)]
-    fetch: FetchArgs,
-    #[command(flatten)]
-    toolchain: ToolchainArgs,
-    #[command(flatten)]
-    limits: LimitArgs,
+    interpreter: InterpreterArgs,
     #[command(flatten)]
     imports: ImportArgs,
     /// Channel that they are for; what they need is looked for in it
@@ -57,8 +52,7 @@ impl WheelArgs {
     /// What `uploads`, which [`Self::uploads`] read, must pass; `store` has what they need.
     pub(crate) fn gate<'a>(&self, store: &'a Store, uploads: &[Upload], interrupt: &Interrupt) -> Gate<'a> {
         let paths = uploads.iter().map(|upload| upload.filename.clone()).zip(self.paths.iter().cloned()).collect();
-        let context = Context { limits: self.limits.limits(), ..self.toolchain.context(&self.fetch, interrupt) };
-        Gate { context, store, paths, test: self.imports.test() }
+        Gate { context: self.interpreter.context(interrupt), store, paths, test: self.imports.test() }
     }
 }
 

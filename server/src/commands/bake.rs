@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use pkgsrv::{
-    ChannelName, DataArgs, DataDir, EnvironmentName, EnvironmentOverview, FetchArgs, LimitArgs, ServerError,
-    ToolchainArgs, environment, read_line,
+    ChannelName, DataArgs, DataDir, EnvironmentName, EnvironmentOverview, InterpreterArgs, ServerError, environment,
+    read_line,
 };
-use pkgsrv_builder::{Builder, Context, EnvironmentRecipe, Interrupt};
+use pkgsrv_builder::{Builder, EnvironmentRecipe, Interrupt};
 use pkgsrv_index::{Abi, Requirement};
 use serde_json::json;
 
@@ -39,11 +39,7 @@ pub(crate) struct Bake {
     #[command(flatten)]
     data: DataArgs,
     #[command(flatten)]
-    fetch: FetchArgs,
-    #[command(flatten)]
-    toolchain: ToolchainArgs,
-    #[command(flatten)]
-    limits: LimitArgs,
+    interpreter: InterpreterArgs,
     #[command(flatten)]
     output: JsonArgs,
 }
@@ -91,7 +87,7 @@ impl Bake {
             channel: self.channel,
             abi,
         };
-        let context = Context { limits: self.limits.limits(), ..self.toolchain.context(&self.fetch, interrupt) };
+        let context = self.interpreter.context(interrupt);
         loader_build::bring(&context, &data)?;
         let builder = Builder::new(&context, abi)?;
         super::up::lay_out_runtime(&builder, &data)?;

@@ -12,7 +12,7 @@ use axum::response::Response;
 
 use super::blocking;
 use super::error::HttpError;
-use super::page::{Page, Vary};
+use super::page::{Effort, Page, Vary};
 use super::stream::{self, FileHeaders};
 use crate::ServerError;
 use crate::object::CachePolicy;
@@ -45,27 +45,27 @@ impl AssetPath {
     }
 }
 
-/// Content types by extension, and whether encoding such files helps. The archive of a runtime's bytecode is stored.
-const TYPES: &[(&str, &str, bool)] = &[
-    ("bin", "application/octet-stream", true),
-    ("css", "text/css; charset=utf-8", true),
-    ("html", "text/html; charset=utf-8", true),
-    ("js", "text/javascript; charset=utf-8", true),
-    ("json", "application/json", true),
-    ("map", "application/json", true),
-    ("md", "text/plain; charset=utf-8", true),
-    ("mjs", "text/javascript; charset=utf-8", true),
-    ("py", "text/plain; charset=utf-8", true),
-    ("ts", "text/plain; charset=utf-8", true),
-    ("txt", "text/plain; charset=utf-8", true),
-    ("wasm", "application/wasm", true),
-    ("zip", "application/zip", true),
+/// Content types by extension, and what encoding such files is worth. The archive of a runtime's bytecode is stored.
+const TYPES: &[(&str, &str, Effort)] = &[
+    ("bin", "application/octet-stream", Effort::Thorough),
+    ("css", "text/css; charset=utf-8", Effort::Quick),
+    ("html", "text/html; charset=utf-8", Effort::Quick),
+    ("js", "text/javascript; charset=utf-8", Effort::Quick),
+    ("json", "application/json", Effort::Quick),
+    ("map", "application/json", Effort::Quick),
+    ("md", "text/plain; charset=utf-8", Effort::Quick),
+    ("mjs", "text/javascript; charset=utf-8", Effort::Quick),
+    ("py", "text/plain; charset=utf-8", Effort::Quick),
+    ("ts", "text/plain; charset=utf-8", Effort::Quick),
+    ("txt", "text/plain; charset=utf-8", Effort::Quick),
+    ("wasm", "application/wasm", Effort::Quick),
+    ("zip", "application/zip", Effort::Thorough),
 ];
 
-pub(crate) fn content_type(path: &Path) -> (&'static str, bool) {
+pub(crate) fn content_type(path: &Path) -> (&'static str, Effort) {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     let known = TYPES.iter().find(|(known, ..)| *known == extension);
-    known.map_or(("application/octet-stream", false), |(_, content_type, encodes)| (content_type, *encodes))
+    known.map_or(("application/octet-stream", Effort::Never), |(_, content_type, effort)| (content_type, *effort))
 }
 
 /// What an image of a runtime begins with, in the directory of its files.
@@ -134,11 +134,9 @@ impl Assets {
             return Ok(Some(Asset::Kept(Arc::clone(page))));
         }
         let bytes = fs::read(file).map_err(|source| ServerError::Read { path: file.to_owned(), source })?;
-        let (content_type, encodes) = content_type(file);
-        let vary = if encodes { Vary::Encoding } else { Vary::Nothing };
-        let page = Page::new(content_type, vary, bytes);
-        let is_image = file.extension().is_some_and(|extension| extension == "bin" || extension == "zip");
-        let page = Arc::new(if is_image { page.worth_seconds() } else { page });
+        let (content_type, effort) = content_type(file);
+        let vary = if effort == Effort::Never { Vary::Nothing } else { Vary::Encoding };
+        let page = Arc::new(Page::new(content_type, vary, bytes).encoded_with(effort));
         let mut kept = kept();
         // An image that is made anew has another name.
         kept.retain(|path, _| path.exists());

@@ -17,8 +17,6 @@ use crate::store::digest_of;
 const SMALLEST_ENCODED: usize = 1024;
 /// Larger bodies go out as they are until their encodings, made meanwhile, are ready.
 const LARGEST_AWAITED: usize = 256 * 1024;
-/// Made once and sent often; past it, large bodies would take seconds.
-const LARGE_QUALITY: u32 = 5;
 
 /// A body and what is sent with it.
 #[derive(Debug)]
@@ -31,8 +29,7 @@ pub(crate) struct Page {
     brotli: OnceLock<Option<Bytes>>,
     gzip: OnceLock<Option<Bytes>>,
     is_encoding: AtomicBool,
-    /// Of brotli, for a body that is too large to be waited for.
-    quality: u32,
+    effort: Effort,
 }
 
 /// Which request headers a body was chosen by.
@@ -44,6 +41,17 @@ pub(crate) enum Vary {
     Encoding,
     /// By the types and encodings that the client takes.
     TypeAndEncoding,
+}
+
+/// What the encoding of a body is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// It does not help.
+    Never,
+    /// Little time.
+    Quick,
+    /// Seconds: every page fetches it.
+    Thorough,
 }
 
 impl Vary {
@@ -71,13 +79,13 @@ impl Page {
             brotli: OnceLock::new(),
             gzip: OnceLock::new(),
             is_encoding: AtomicBool::new(false),
-            quality: LARGE_QUALITY,
+            effort: Effort::Quick,
         }
     }
 
-    /// The same, encoded as well as seconds can: for what is made once and fetched by every page.
-    pub(crate) fn worth_seconds(self) -> Self {
-        Self { quality: 9, ..self }
+    /// The same, with another effort for its encodings.
+    pub(crate) fn encoded_with(self, effort: Effort) -> Self {
+        Self { effort, ..self }
     }
 
     /// The response to a request with these headers: the body in the best encoding, or a 304.
@@ -147,8 +155,7 @@ impl Page {
         let Some(slot) = self.slot(encoding) else { return };
         slot.get_or_init(|| {
             let encoded = match encoding {
-                Encoding::Brotli if self.identity.len() <= LARGEST_AWAITED => brotli(&self.identity, 8),
-                Encoding::Brotli => brotli(&self.identity, self.quality),
+                Encoding::Brotli => brotli(&self.identity, self.effort),
                 Encoding::Gzip => gzip(&self.identity),
                 Encoding::Identity => None,
             };
@@ -157,7 +164,13 @@ impl Page {
     }
 }
 
-fn brotli(bytes: &[u8], quality: u32) -> Option<Vec<u8>> {
+fn brotli(bytes: &[u8], effort: Effort) -> Option<Vec<u8>> {
+    let quality = match effort {
+        _ if bytes.len() <= LARGEST_AWAITED => 8,
+        // Made once and sent often; past 5, large bodies would take seconds.
+        Effort::Never | Effort::Quick => 5,
+        Effort::Thorough => 9,
+    };
     let mut writer = brotli::CompressorWriter::new(Vec::new(), 64 * 1024, quality, 22);
     writer.write_all(bytes).ok()?;
     Some(writer.into_inner())

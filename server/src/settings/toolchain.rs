@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use pkgsrv_builder::{Context, HostSource, Interrupt, Provider, ToolchainChoice};
 
-use super::FetchArgs;
+use super::{FetchArgs, LimitArgs};
 
 /// `--toolchain`, for every command that builds packages or imports them.
 #[derive(Debug, Clone, clap::Args)]
@@ -13,6 +13,18 @@ pub struct ToolchainArgs {
     /// Toolchain to use: debian, system, emsdk, or a name that `pkgsrv toolchain list` prints
     #[arg(long, value_name = "NAME", env = "PKGSRV_TOOLCHAIN", default_value = "debian")]
     toolchain: ToolchainChoice,
+}
+
+/// What a command needs that runs packages' code on wheels which are there: where to fetch from, what to run it with, and
+/// within which limits.
+#[derive(Debug, Clone, clap::Args)]
+pub struct InterpreterArgs {
+    #[command(flatten)]
+    fetch: FetchArgs,
+    #[command(flatten)]
+    toolchain: ToolchainArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 /// What to make a toolchain of.
@@ -33,6 +45,13 @@ impl ToolchainArgs {
     /// The builder's surroundings with this toolchain.
     pub fn context(&self, fetch: &FetchArgs, interrupt: &Interrupt) -> Context {
         Context { toolchain: self.toolchain.clone(), ..fetch.context(interrupt) }
+    }
+}
+
+impl InterpreterArgs {
+    /// The builder's surroundings.
+    pub fn context(&self, interrupt: &Interrupt) -> Context {
+        Context { limits: self.limits.limits(), ..self.toolchain.context(&self.fetch, interrupt) }
     }
 }
 

@@ -19,48 +19,38 @@ use crate::{CachePolicy, ChannelName, DataDir, ServerError, Store};
 #[derive(Debug)]
 pub(in crate::transfer) struct Files {
     /// The runtimes of some lines, without those whose files are not there.
-    runtimes: Vec<RuntimeFiles>,
+    runtimes: Vec<Kept>,
     /// The loader's build.
     pub(in crate::transfer) loader: Option<String>,
     /// The runtimes of lines whose files are not there.
     missing: Vec<String>,
-    environments: Vec<EnvironmentFiles>,
-    runtime_directory: PathBuf,
+    environments: Vec<Kept>,
     loader_directory: PathBuf,
 }
 
-/// The files of one runtime.
+/// A directory of files that an export has sent once for all, until its state is another.
 #[derive(Debug)]
-struct RuntimeFiles {
-    /// `{name}/{version}`.
-    name: String,
-    /// The same, and the digest of the image that lies there: that may be made anew.
-    state: String,
-}
-
-impl RuntimeFiles {
-    /// `None` if there are none in the directory of all runtimes.
-    fn find(runtimes: &Path, name: &str) -> Option<Self> {
-        let directory = runtimes.join(name);
-        let image = fs::read(directory.join(IMAGE)).map(|index| format!("@{}", digest_of(&index)));
-        let state = format!("{name}{}", image.unwrap_or_default());
-        directory.is_dir().then(|| Self { name: name.to_owned(), state })
-    }
-}
-
-/// The environments of one line.
-#[derive(Debug)]
-struct EnvironmentFiles {
+struct Kept {
     directory: PathBuf,
     /// What the addresses of the files begin with.
     prefix: String,
-    /// The same, and a digest over what names the others.
+    policy: fn(&str) -> CachePolicy,
+    /// For the marker.
     state: String,
 }
 
-impl EnvironmentFiles {
-    /// `None` if there are none.
-    fn find(data: &DataDir, channel: &ChannelName, abi: Abi) -> Option<Self> {
+impl Kept {
+    /// The files of a runtime, by `{name}/{version}`; `None` if there are none. Its image may be made anew.
+    fn runtime(data: &DataDir, name: &str) -> Option<Self> {
+        let directory = data.runtimes().join(name);
+        let image = fs::read(directory.join(IMAGE)).map(|index| format!("@{}", digest_of(&index)));
+        let state = format!("{name}{}", image.unwrap_or_default());
+        let prefix = format!("runtime/{name}/");
+        directory.is_dir().then_some(Self { directory, prefix, policy: runtime_policy, state })
+    }
+
+    /// The environments of a line; `None` if there are none. What names the others tells their state.
+    fn environments(data: &DataDir, channel: &ChannelName, abi: Abi) -> Option<Self> {
         let directory = data.environments(channel, abi);
         let prefix = format!("{}environments/{abi}/", channel.prefix());
         let mut indexes: Vec<PathBuf> = fs::read_dir(&directory).ok()?.flatten().map(|entry| entry.path()).collect();
@@ -68,30 +58,29 @@ impl EnvironmentFiles {
         indexes.sort();
         let digests = indexes.iter().map(|path| digest_of(&fs::read(path).unwrap_or_default()).to_string());
         let state = format!("{prefix}@{}", digest_of(digests.collect::<String>().as_bytes()));
-        Some(Self { directory, prefix, state })
+        Some(Self { directory, prefix, policy: environment_policy, state })
     }
 }
 
 impl Files {
     pub(super) fn find(data: &DataDir, channel: &ChannelName, abis: &[Abi]) -> Result<Self, TransferError> {
-        let directory = data.runtimes();
         let named: BTreeSet<String> =
             abis.iter().map(|abi| format!("{}/{}", abi.facts().runtime, abi.facts().runtime_version)).collect();
         let (mut runtimes, mut missing) = (Vec::new(), Vec::new());
         for name in named {
-            match RuntimeFiles::find(&directory, &name) {
+            match Kept::runtime(data, &name) {
                 Some(files) => runtimes.push(files),
                 None => missing.push(name),
             }
         }
-        let environments = abis.iter().filter_map(|abi| EnvironmentFiles::find(data, channel, *abi)).collect();
+        let environments = abis.iter().filter_map(|abi| Kept::environments(data, channel, *abi)).collect();
         let loader_directory = data.loader();
         let build = match fs::canonicalize(&loader_directory) {
             Ok(build) => build.file_name().map(|name| name.to_string_lossy().into_owned()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(source) => return Err(unreadable(&loader_directory)(source)),
         };
-        Ok(Self { runtimes, missing, loader: build, environments, runtime_directory: directory, loader_directory })
+        Ok(Self { runtimes, missing, loader: build, environments, loader_directory })
     }
 
     /// The states of the runtimes, for the marker.
@@ -116,15 +105,12 @@ impl Files {
 
     /// Their objects, without those that the target had when `before` was written.
     pub(super) fn puts(&self, before: Option<&Marker>) -> impl Iterator<Item = Result<Put, TransferError>> + use<> {
-        let has = |state: &String| before.is_some_and(|before| before.runtimes.contains(state));
+        let has = |state: &String| {
+            before.is_some_and(|before| before.runtimes.contains(state) || before.environments.contains(state))
+        };
         let mut puts = Vec::new();
-        for RuntimeFiles { name, .. } in self.runtimes.iter().filter(|files| !has(&files.state)) {
-            let directory = self.runtime_directory.join(name);
-            puts.extend(below(&directory, &format!("runtime/{name}/"), runtime_policy));
-        }
-        let has = |state: &String| before.is_some_and(|before| before.environments.contains(state));
-        for EnvironmentFiles { directory, prefix, .. } in self.environments.iter().filter(|files| !has(&files.state)) {
-            puts.extend(below(directory, prefix, environment_policy));
+        for kept in self.runtimes.iter().chain(&self.environments).filter(|kept| !has(&kept.state)) {
+            puts.extend(below(&kept.directory, &kept.prefix, kept.policy));
         }
         if self.loader.is_some() && before.is_none_or(|before| before.loader != self.loader) {
             let version = concat!("loader/", env!("CARGO_PKG_VERSION"), "/");
