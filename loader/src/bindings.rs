@@ -133,10 +133,10 @@ impl JsLinker {
         Ok(self.0.add(path, bytes)?)
     }
 
-    /// Adds a library that the runtime has linked, with its exports, one a line.
+    /// Adds a library whose linking is settled, with its exports and the paths of what it needs, one a line.
     #[wasm_bindgen(js_name = addLinked)]
-    pub fn add_linked(&mut self, path: &str, exports: &str) {
-        self.0.add_linked(path, exports.lines());
+    pub fn add_linked(&mut self, path: &str, exports: &str, needed: &str) {
+        self.0.add_linked(path, exports.lines(), needed.lines());
     }
 
     /// Forgets a library.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pkgsrv_wheel::{Entry, Metadata, RecordHash, Wheel, WheelError};
+use pkgsrv_wheel::{Entry, Metadata, Record, RecordHash, Wheel};
 use serde::{Deserialize, Serialize};
 
 use crate::{CoreError, Layout};
@@ -20,6 +20,9 @@ pub struct Expected {
     pub source: String,
     /// Whether it was asked for by name.
     pub requested: bool,
+    /// Whether it is a compiled twin, which has bytecode in the place of modules.
+    #[serde(default)]
+    pub compiled: bool,
 }
 
 /// One file to write.
@@ -34,6 +37,11 @@ pub struct PlannedFile {
     pub executable: bool,
     /// Whether its name is that of a shared library.
     pub library: bool,
+    /// Where its contents begin in the archive, if they lie there as they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<usize>,
+    /// Whether only the wheel as it was published has it.
+    pub absent: bool,
 }
 
 /// A verified wheel and where its files go.
@@ -50,6 +58,8 @@ pub struct Installation {
 enum Source {
     Archive(Entry),
     Written(Vec<u8>),
+    /// A module that is there as bytecode.
+    Absent,
 }
 
 /// Written into `INSTALLER`, by which other tools know who put a distribution there.
@@ -63,10 +73,12 @@ impl Installation {
         let wheel = Wheel::parse(bytes).map_err(bad)?;
         let metadata = wheel.metadata().map_err(bad)?;
         check_identity(&metadata, expected)?;
-        wheel.check_record().map_err(bad)?;
+        let record = if expected.compiled { wheel.check_compiled_record() } else { wheel.check_record() };
+        let record = record.map_err(bad)?;
         wheel.entry_points().map_err(bad)?;
         let mut planned = archive_files(&wheel, &metadata, expected, layout)?;
-        add_written(&mut planned, &wheel, expected, layout).map_err(bad)?;
+        add_absent(&mut planned, &wheel, &record, layout);
+        add_written(&mut planned, &wheel, &record, expected, layout);
         let (files, sources) = planned.into_values().unzip();
         Ok(Self { filename: expected.filename.clone(), wheel, files, sources })
     }
@@ -83,7 +95,7 @@ impl Installation {
                 self.wheel.read(entry).map_err(|source| CoreError::Wheel { filename: self.filename.clone(), source })
             }
             Some(Source::Written(contents)) => Ok(contents.clone()),
-            None => Err(CoreError::HostValue { problem: format!("there is no file {index}") }),
+            Some(Source::Absent) | None => Err(CoreError::HostValue { problem: format!("there is no file {index}") }),
         }
     }
 }
@@ -124,6 +136,8 @@ fn archive_files(
             size: entry.size(),
             executable: entry.is_executable(),
             library: is_library(&path),
+            offset: entry.is_stored().then(|| entry.packed_range().start),
+            absent: false,
         };
         planned.insert(path, (file, Source::Archive(entry.clone())));
     }
@@ -138,13 +152,20 @@ fn is_library(path: &str) -> bool {
     parts.next().is_some() && parts.all(version_part)
 }
 
+/// Adds the modules of which a compiled twin has the bytecode.
+fn add_absent(planned: &mut Planned, wheel: &Wheel<'static>, record: &Record, layout: &Layout) {
+    for line in record.entries().iter().filter(|line| wheel.entry(&line.path).is_none()) {
+        // They are at the root, as bytecode is.
+        let path = format!("{}/{}", layout.site, line.path);
+        let size = line.size.unwrap_or_default();
+        let file =
+            PlannedFile { path: path.clone(), size, executable: false, library: false, offset: None, absent: true };
+        planned.insert(path, (file, Source::Absent));
+    }
+}
+
 /// Adds what an installer writes into dist-info, and RECORD with all of it.
-fn add_written(
-    planned: &mut Planned,
-    wheel: &Wheel<'static>,
-    expected: &Expected,
-    layout: &Layout,
-) -> Result<(), WheelError> {
+fn add_written(planned: &mut Planned, wheel: &Wheel<'static>, record: &Record, expected: &Expected, layout: &Layout) {
     let dist_info = format!("{}/{}", layout.site, wheel.dist_info_dir());
     let mut written = vec![("INSTALLER", INSTALLER), ("PYODIDE_SOURCE", expected.source.as_str())];
     if expected.requested {
@@ -153,45 +174,38 @@ fn add_written(
     for (name, contents) in written {
         insert_written(planned, format!("{dist_info}/{name}"), contents.as_bytes().to_vec());
     }
-    let record = format!("{dist_info}/RECORD");
-    planned.remove(&record);
-    let text = record_text(planned, wheel, layout, &record)?;
-    insert_written(planned, record, text.into_bytes());
-    Ok(())
+    let path = format!("{dist_info}/RECORD");
+    planned.remove(&path);
+    let text = record_text(planned, record, layout, &path);
+    insert_written(planned, path, text.into_bytes());
 }
 
 fn insert_written(planned: &mut Planned, path: String, contents: Vec<u8>) {
     let size = contents.len() as u64;
-    let file = PlannedFile { path: path.clone(), size, executable: false, library: false };
+    let file = PlannedFile { path: path.clone(), size, executable: false, library: false, offset: None, absent: false };
     planned.insert(path, (file, Source::Written(contents)));
 }
 
-/// The installation's RECORD: the wheel's hashes under the paths of the installed files.
-fn record_text(
-    planned: &Planned,
-    wheel: &Wheel<'static>,
-    layout: &Layout,
-    own_path: &str,
-) -> Result<String, WheelError> {
-    let record = wheel.record()?;
-    let hashes: BTreeMap<&str, String> = record
-        .entries()
-        .iter()
-        .filter_map(|line| Some((line.path.as_str(), line.hash.as_ref()?.to_string())))
-        .collect();
+/// The installation's RECORD: the wheel's hashes under the paths of the installed files. Bytecode has none, as installers
+/// write it.
+fn record_text(planned: &Planned, record: &Record, layout: &Layout, own_path: &str) -> String {
+    let lines = record.entries().iter();
+    let hashes: BTreeMap<&str, String> =
+        lines.filter_map(|line| Some((line.path.as_str(), line.hash.as_ref()?.to_string()))).collect();
     let mut text = String::new();
     for (path, (file, source)) in planned {
+        let recorded = layout.recorded(path);
         let hash = match source {
             Source::Archive(entry) => hashes.get(entry.path()).cloned().unwrap_or_default(),
+            Source::Absent => hashes.get(recorded.as_str()).cloned().unwrap_or_default(),
             Source::Written(contents) => RecordHash::of(contents).to_string(),
         };
-        let path = quoted(&layout.recorded(path));
         let size = file.size.to_string();
-        text.extend([path.as_str(), ",", &hash, ",", &size, "\n"]);
+        text.extend([quoted(&recorded).as_str(), ",", &hash, ",", &size, "\n"]);
     }
     text.push_str(&quoted(&layout.recorded(own_path)));
     text.push_str(",,\n");
-    Ok(text)
+    text
 }
 
 fn quoted(field: &str) -> String {

@@ -25,8 +25,13 @@ pub struct Linker {
 enum Library {
     /// One that we link.
     Ours(Box<SideModule>),
-    /// One that the runtime linked: its exports, sorted.
-    Linked(Vec<Box<str>>),
+    /// One that is linked already.
+    Linked {
+        /// Sorted.
+        exports: Vec<Box<str>>,
+        /// Paths of the libraries that it needs.
+        needed: Vec<String>,
+    },
 }
 
 impl Linker {
@@ -53,9 +58,15 @@ impl Linker {
         Ok(())
     }
 
-    /// Adds a library that the runtime has linked, with its exports.
-    pub fn add_linked<'a>(&mut self, path: &str, exports: impl Iterator<Item = &'a str>) {
-        self.libraries.insert(path.to_owned(), Library::Linked(sorted(exports)));
+    /// Adds a library whose linking is settled, with its exports and the paths of what it needs.
+    pub fn add_linked<'a>(
+        &mut self,
+        path: &str,
+        exports: impl Iterator<Item = &'a str>,
+        needed: impl Iterator<Item = &'a str>,
+    ) {
+        let library = Library::Linked { exports: sorted(exports), needed: needed.map(str::to_owned).collect() };
+        self.libraries.insert(path.to_owned(), library);
     }
 
     /// Forgets a library.
@@ -140,7 +151,7 @@ impl Linker {
         }
         let provides = |path: &String| match self.libraries.get(path) {
             Some(Library::Ours(library)) => library.exports.iter().any(|export| export.name == name),
-            Some(Library::Linked(exports)) => contains(exports, name),
+            Some(Library::Linked { exports, .. }) => contains(exports, name),
             None => false,
         };
         if let Some(place) = scope.iter().position(provides) {
@@ -177,8 +188,10 @@ impl Linker {
             if scope.contains(&next) {
                 continue;
             }
-            if let Some(Library::Ours(module)) = self.libraries.get(&next) {
-                queue.extend(self.needed(&next, module)?);
+            match self.libraries.get(&next) {
+                Some(Library::Ours(module)) => queue.extend(self.needed(&next, module)?),
+                Some(Library::Linked { needed, .. }) => queue.extend(needed.iter().cloned()),
+                None => {}
             }
             scope.push(next);
         }

@@ -1,6 +1,6 @@
 //! What is there, and what is to be installed, as the host layer sees it.
 
-use pkgsrv_index::Selected;
+use pkgsrv_index::{CompiledTwin, Selected};
 use serde::{Deserialize, Serialize};
 
 /// A distribution that the interpreter has already, as its dist-info directory is named.
@@ -25,6 +25,9 @@ pub struct Selection {
     pub sha256: String,
     /// Size of the wheel to fetch in bytes, decoded.
     pub size: u64,
+    /// Its compiled twin, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compiled: Option<CompiledTwin>,
     /// Top-level import names.
     pub imports: Vec<String>,
     /// Whether it was asked for by name.
@@ -40,6 +43,7 @@ impl From<Selected> for Selection {
             filename: release.filename.to_string(),
             sha256: release.sha256.to_string(),
             size: release.size,
+            compiled: release.compiled,
             imports: release.imports,
             requested,
         }

@@ -1,7 +1,7 @@
 //! Which file of a wheel goes where, and what dist-info says afterwards.
 
 use pkgsrv_loader::{Expected, Installation, Layout};
-use pkgsrv_wheel::{RecordHash, crc32};
+use pkgsrv_wheel::{RecordHash, Wheel, crc32};
 
 /// A zip archive of stored files.
 fn zip(files: &[(&str, &str)]) -> Vec<u8> {
@@ -38,12 +38,17 @@ fn wheel(files: &[(&str, &str)]) -> Vec<u8> {
 }
 
 fn plan(bytes: Vec<u8>, version: &str) -> Result<Installation, String> {
+    planned(bytes, version, false)
+}
+
+fn planned(bytes: Vec<u8>, version: &str, compiled: bool) -> Result<Installation, String> {
     let expected = Expected {
         filename: "foo_bar-1.0-py3-none-any.whl".to_owned(),
         name: "foo-bar".to_owned(),
         version: version.to_owned(),
         source: "https://packages.example/foo_bar-1.0-py3-none-any.whl".to_owned(),
         requested: true,
+        compiled,
     };
     let layout =
         Layout { site: "/lib/python3.14/site-packages".to_owned(), prefix: String::new(), python: "3.14".to_owned() };
@@ -75,6 +80,27 @@ fn files_and_their_record() {
         }
     }
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn modules_may_be_absent_where_their_bytecode_is() {
+    let bytes = wheel(&[("foo/__init__.py", "answer = 42\n"), ("foo/data.txt", "x")]);
+    let cached = "foo/__pycache__/__init__.cpython-314.pyc";
+    let bytecode = [("foo/__init__.py".to_owned(), (cached.to_owned(), b"bytecode".to_vec()))].into();
+    let twin = Wheel::parse(bytes).unwrap().compiled_twin(&bytecode).unwrap().unwrap();
+    let installation = planned(twin.clone(), "1.0", true).unwrap();
+    let place = |end: &str| installation.files().iter().position(|file| file.path.ends_with(end)).unwrap();
+    let source = &installation.files()[place("/foo/__init__.py")];
+    assert_eq!((source.size, source.absent, source.offset), (12, true, None));
+    assert!(installation.contents(place("/foo/__init__.py")).is_err());
+    let compiled = &installation.files()[place(".pyc")];
+    let start = compiled.offset.unwrap();
+    assert_eq!(&twin[start..start + 8], b"bytecode");
+    let record = String::from_utf8(installation.contents(place("/RECORD")).unwrap()).unwrap();
+    assert!(record.contains("foo/__init__.py,sha256="), "{record}");
+    assert!(record.contains("foo/__pycache__/__init__.cpython-314.pyc,,8\n"), "{record}");
+    let refused = plan(twin, "1.0").unwrap_err();
+    assert!(refused.starts_with("bad_wheel: "), "{refused}");
 }
 
 #[test]

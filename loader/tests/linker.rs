@@ -114,11 +114,18 @@ fn libraries_of_the_runtime() {
     let mut linker = linker(&[("/site/foo/user.so", USER)]);
     let missing = linker.unresolved("/site/foo/user.so");
     assert_eq!(missing, [("libone.so".to_owned(), vec!["/site/foo.libs".to_owned()])]);
-    linker.add_linked("/usr/lib/libone.so", ["one", "two", "two_data"].into_iter());
+    linker.add_linked("/usr/lib/libone.so", ["one", "two", "two_data"].into_iter(), std::iter::empty());
     linker.set_found("/site/foo/user.so", "libone.so", "/usr/lib/libone.so");
     assert_eq!(linker.unresolved("/site/foo/user.so"), []);
     let plan = linker.plan("/site/foo/user.so").unwrap();
     assert_eq!(plan.needed, ["/usr/lib/libone.so"]);
+    linker.add_linked("/usr/lib/libzero.so", std::iter::empty(), std::iter::empty());
+    linker.add_linked(
+        "/usr/lib/libone.so",
+        ["one", "two", "two_data"].into_iter(),
+        ["/usr/lib/libzero.so"].into_iter(),
+    );
+    assert_eq!(linker.plan("/site/foo/user.so").unwrap().scope, ["/usr/lib/libone.so", "/usr/lib/libzero.so"]);
     linker.remove("/usr/lib/libone.so");
     assert_eq!(linker.unresolved("/site/foo/user.so").len(), 1);
 }

@@ -84,6 +84,7 @@ fn entry(number: usize, release: usize) -> Result<FileEntry> {
         version: filename.version().clone(),
         sha256: digest("wheel"),
         twin: None,
+        compiled: None,
         size: 20_000 + number as u64,
         metadata_sha256: digest("metadata"),
         admission_sha256: Some(digest("report")),

@@ -51,8 +51,10 @@ pub struct EnvironmentOverview {
     pub requirements: Vec<String>,
     /// What is installed in it, dependencies first.
     pub packages: Vec<EnvironmentPackage>,
-    /// Bytes of its memory, as they are stored.
+    /// Bytes of all its parts, decoded.
     pub size: u64,
+    /// Bytes of its memory alone.
+    pub memory: u64,
 }
 
 /// A package of an environment.
@@ -64,15 +66,16 @@ pub struct EnvironmentPackage {
     pub version: String,
 }
 
-/// What of an environment's file is read here; the loader reads all of it.
+/// What of an environment's index is read here; the loader reads all of it.
 #[derive(Deserialize)]
 struct EnvironmentFile {
-    memory: Memory,
+    memory: Part,
     environment: Contents,
 }
 
+/// A file that the index names.
 #[derive(Deserialize)]
-struct Memory {
+struct Part {
     file: String,
     sha256: Digest,
     size: u64,
@@ -82,6 +85,14 @@ struct Memory {
 struct Contents {
     requirements: Vec<String>,
     packages: Vec<EnvironmentPackage>,
+    first: Part,
+    later: Part,
+}
+
+impl EnvironmentFile {
+    fn parts(&self) -> [&Part; 3] {
+        [&self.memory, &self.environment.first, &self.environment.later]
+    }
 }
 
 /// The environments in a directory of [`DataDir::environments`], by name. What is damaged is logged and left out.
@@ -105,9 +116,10 @@ pub fn environments(directory: &Path) -> Result<Vec<EnvironmentOverview>, Server
 
 /// One environment of a directory.
 pub fn environment(directory: &Path, name: EnvironmentName) -> Result<EnvironmentOverview, ServerError> {
-    let EnvironmentFile { memory, environment } = read_index(&directory.join(format!("{name}.json")))?.1;
-    let Contents { requirements, packages } = environment;
-    Ok(EnvironmentOverview { name, requirements, packages, size: memory.size })
+    let file = read_index(&directory.join(format!("{name}.json")))?.1;
+    let size = file.parts().iter().map(|part| part.size).sum();
+    let (memory, Contents { requirements, packages, .. }) = (file.memory.size, file.environment);
+    Ok(EnvironmentOverview { name, requirements, packages, size, memory })
 }
 
 /// An index, which is a file and no link to one: packages' code may have made it.
@@ -125,18 +137,32 @@ fn read_file(path: &Path) -> Result<Vec<u8>, ServerError> {
     fs::read(path).map_err(failed)
 }
 
+/// A part of an environment that was made in `files`, checked against what its index says.
+fn read_part(files: &Path, name: &EnvironmentName, part: &Part) -> Result<Vec<u8>, ServerError> {
+    let path = files.join(&part.file);
+    if part.file != format!("{name}-{}.bin", &part.sha256.to_string()[..16]) {
+        return Err(bad(&path, "its name is not that of its contents".to_owned()));
+    }
+    let contents = read_file(&path)?;
+    let found = digest_of(&contents);
+    if (found, contents.len() as u64) != (part.sha256, part.size) {
+        return Err(bad(&path, format!("it has SHA-256 {found}, its index says {}", part.sha256)));
+    }
+    Ok(contents)
+}
+
 fn bad(path: &Path, reason: String) -> ServerError {
     ServerError::BadEnvironment { path: path.to_owned(), reason }
 }
 
 impl DataDir {
-    /// The environments of a line, each `{name}.json` with the memory that it names.
+    /// The environments of a line, each `{name}.json` with the parts that it names.
     pub fn environments(&self, channel: &ChannelName, abi: Abi) -> PathBuf {
         environments_of(&self.all_environments(), channel, abi)
     }
 
     /// Publishes an environment whose files were made in `files`, in the place of one of the same name. Readers see the
-    /// old one or the new one; who has just read the old one may miss its memory, and starts without it.
+    /// old one or the new one; who has just read the old one may miss its parts, and starts without it.
     pub fn add_environment(
         &self,
         channel: &ChannelName,
@@ -144,27 +170,24 @@ impl DataDir {
         name: &EnvironmentName,
         files: &Path,
     ) -> Result<(), ServerError> {
-        let (index, EnvironmentFile { memory, .. }) = read_index(&files.join(format!("{name}.json")))?;
-        let path = files.join(&memory.file);
-        if memory.file != format!("{name}-{}.bin", &memory.sha256.to_string()[..16]) {
-            return Err(bad(&path, "its name is not that of its contents".to_owned()));
+        let (index, file) = read_index(&files.join(format!("{name}.json")))?;
+        let mut made = Vec::new();
+        for part in file.parts() {
+            made.push((part.file.clone(), read_part(files, name, part)?));
         }
-        let contents = read_file(&path)?;
-        let found = digest_of(&contents);
-        if (found, contents.len() as u64) != (memory.sha256, memory.size) {
-            return Err(bad(&path, format!("it has SHA-256 {found}, its index says {}", memory.sha256)));
-        }
+        let parts: Vec<String> = made.iter().map(|(file, _)| file.clone()).collect();
+        // The index comes last: it names the parts.
+        made.push((format!("{name}.json"), index));
         let directory = self.environments(channel, abi);
         let _lock = self.lock()?;
         let work = self.work_directory()?;
         fs::create_dir_all(&directory).map_err(|source| ServerError::Write { path: directory.clone(), source })?;
-        // The index comes last: it names the memory.
-        for (file, bytes) in [(&memory.file, contents), (&format!("{name}.json"), index)] {
-            let (copy, place) = (work.path().join(file), directory.join(file));
+        for (file, bytes) in made {
+            let (copy, place) = (work.path().join(&file), directory.join(&file));
             let put = fs::write(&copy, bytes).and_then(|()| fs::rename(&copy, &place));
             put.map_err(|source| ServerError::Write { path: place, source })?;
         }
-        for old in memories(&directory, name)?.into_iter().filter(|old| *old != memory.file) {
+        for old in parts_in(&directory, name)?.into_iter().filter(|old| !parts.contains(old)) {
             let _kept_then = fs::remove_file(directory.join(old));
         }
         Ok(())
@@ -184,8 +207,8 @@ impl DataDir {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             removed => removed.map_err(|source| ServerError::Write { path: index, source })?,
         }
-        for memory in memories(&directory, name)? {
-            let path = directory.join(memory);
+        for part in parts_in(&directory, name)? {
+            let path = directory.join(part);
             fs::remove_file(&path).map_err(|source| ServerError::Write { path, source })?;
         }
         Ok(true)
@@ -198,14 +221,14 @@ pub(crate) fn environments_of(all: &Path, channel: &ChannelName, abi: Abi) -> Pa
 }
 
 /// The files `{name}-{16 hexadecimal digits}.bin` of a directory.
-fn memories(directory: &Path, name: &EnvironmentName) -> Result<Vec<String>, ServerError> {
+fn parts_in(directory: &Path, name: &EnvironmentName) -> Result<Vec<String>, ServerError> {
     let entries = fs::read_dir(directory).map_err(|source| ServerError::Read { path: directory.to_owned(), source })?;
-    let is_memory = |file: &String| {
+    let is_part = |file: &String| {
         let digest = file.strip_prefix(&format!("{name}-")).and_then(|rest| rest.strip_suffix(".bin"));
         digest.is_some_and(|digest| digest.len() == 16 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()))
     };
     let mut found: Vec<String> =
-        entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).filter(is_memory).collect();
+        entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).filter(is_part).collect();
     found.sort();
     Ok(found)
 }
@@ -214,19 +237,23 @@ fn memories(directory: &Path, name: &EnvironmentName) -> Result<Vec<String>, Ser
 mod tests {
     use super::*;
 
-    /// What baking leaves, and the name of the memory.
+    /// What baking leaves, and the name of the memory. All environments have the same first part, and an empty later one.
     fn made(name: &str, contents: &str) -> (tempfile::TempDir, String) {
         let directory = tempfile::tempdir().unwrap();
-        let sha256 = digest_of(contents.as_bytes());
-        let memory = format!("{name}-{}.bin", &sha256.to_string()[..16]);
-        let size = contents.len();
+        let part = |contents: &str| {
+            let sha256 = digest_of(contents.as_bytes());
+            let file = format!("{name}-{}.bin", &sha256.to_string()[..16]);
+            fs::write(directory.path().join(&file), contents).unwrap();
+            let size = contents.len();
+            (format!(r#"{{"file":"{file}","sha256":"{sha256}","size":{size}}}"#), file)
+        };
+        let ((memory, file), (first, _), (later, _)) = (part(contents), part("modules"), part(""));
         let index = format!(
-            r#"{{"format":1,"memory":{{"file":"{memory}","sha256":"{sha256}","size":{size}}},
-               "environment":{{"requirements":["{name}"],"packages":[{{"name":"{name}","version":"1.0","size":5}}]}}}}"#
+            r#"{{"format":2,"memory":{memory},"environment":{{"requirements":["{name}"],"first":{first},"later":{later},
+               "packages":[{{"name":"{name}","version":"1.0","size":5}}]}}}}"#
         );
         fs::write(directory.path().join(format!("{name}.json")), index).unwrap();
-        fs::write(directory.path().join(&memory), contents).unwrap();
-        (directory, memory)
+        (directory, file)
     }
 
     #[test]
@@ -241,15 +268,20 @@ mod tests {
             memories.push(memory);
         }
         let directory = data.environments(&channel, abi);
-        let mut files: Vec<_> = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let mut files: Vec<_> =
+            fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         files.sort();
-        let mut expected = vec![&*memories[1], &*memories[2], "demo-two.json", "demo.json"];
+        let shared =
+            |name: &str, contents: &str| format!("{name}-{}.bin", &digest_of(contents.as_bytes()).to_string()[..16]);
+        let mut expected = vec![memories[1].clone(), memories[2].clone()];
+        expected.extend(["demo", "demo-two"].iter().flat_map(|name| [shared(name, "modules"), shared(name, "")]));
+        expected.extend(["demo-two.json", "demo.json"].map(str::to_owned));
         expected.sort_unstable();
         assert_eq!(files, expected);
         fs::write(directory.join("damaged.json"), "{").unwrap();
         let listed = environments(&directory).unwrap();
         assert_eq!(listed.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["demo", "demo-two"]);
-        assert_eq!((listed[0].size, &*listed[0].packages[0].version), (5, "1.0"));
+        assert_eq!((listed[0].size, &*listed[0].packages[0].version), (12, "1.0"));
         assert!(data.remove_environment(&channel, abi, &names[0]).unwrap());
         assert!(!data.remove_environment(&channel, abi, &names[0]).unwrap());
         assert_eq!(environments(&directory).unwrap().len(), 1);

@@ -52,7 +52,7 @@ pub use http::{Server, app, serve};
 pub use object::{CachePolicy, ChannelName, StoredObject};
 pub use overview::{ChannelOverview, LineOverview, overview};
 pub use prompt::prompt_app;
-pub use publish::{Admission, Candidate, Publication, PublishedLine, needed, publish};
+pub use publish::{Accepted, Admission, Candidate, Publication, PublishedLine, needed, publish};
 pub use resolution::{Question, ResolveError, resolve};
 pub use settings::{
     BaseUrl, BuildArgs, DataArgs, FetchArgs, InterpreterArgs, LimitArgs, ListenArgs, PromptArgs, PromptListen,

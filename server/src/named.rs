@@ -58,7 +58,7 @@ pub(crate) fn objects_of_head(channel: &ChannelName, abi: Abi, head: &[u8]) -> R
     Ok(objects)
 }
 
-/// Those that belong to this file alone: the wheel, its METADATA, its twin and the twin's encodings. Reports and documents
+/// Those that belong to this file alone: the wheel, its METADATA, its twins and their encodings. Reports and documents
 /// are named by what is in them, and others may name the same.
 pub(crate) fn own_objects_of_file(entry: &FileEntry) -> Vec<Named> {
     let (wheel, filename) = (entry.sha256, || entry.filename.clone());
@@ -67,7 +67,7 @@ pub(crate) fn own_objects_of_file(entry: &FileEntry) -> Vec<Named> {
         plain(StoredObject::Wheel { sha256: wheel, filename: filename() }, wheel, Some(entry.size)),
         plain(StoredObject::Metadata { sha256: wheel, filename: filename() }, entry.metadata_sha256, None),
     ];
-    if let Some(twin) = &entry.twin {
+    for twin in entry.twin.iter().chain(&entry.compiled) {
         let sha256 = twin.sha256;
         named.push(plain(StoredObject::Twin { sha256, filename: filename() }, sha256, Some(twin.size)));
         named.extend(twin.encodings.iter().map(|(&coding, &size)| Named {

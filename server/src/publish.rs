@@ -1,6 +1,7 @@
 //! Publishing: all checks first, then blobs, then indexes, and the head as the last write.
 
 mod candidates;
+mod compiled;
 mod twins;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +10,7 @@ use std::time::SystemTime;
 use pkgsrv_index::{Abi, FileEntry, Inserted, PackageName, Project, Release, UploadTime, WheelFilename};
 
 use self::candidates::Admitted;
+use self::compiled::CompiledTwins;
 use self::twins::Twins;
 use crate::changes::{Plan, refuse_closed, time_of};
 use crate::channel::{Line, read_line};
@@ -16,7 +18,7 @@ use crate::store::{PublishLock, digest_of};
 use crate::upload::CheckedUpload;
 use crate::{ChannelName, ServerError, Store, StoredObject, Upload};
 
-pub use candidates::{Admission, Candidate, needed};
+pub use candidates::{Accepted, Admission, Candidate, needed};
 
 /// What a publish did to one line of a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +76,7 @@ impl<'a> Publication<'a> {
         let time = time_of(now);
         let names: BTreeSet<&PackageName> = checked.iter().map(|upload| upload.filename.name()).collect();
         let next = |abi: &Abi| NextLine::read(store, channel, *abi, &checked, &time);
-        let (mut admitted, mut twins) = (Admitted::default(), Twins::default());
+        let (mut admitted, mut twins, mut compiled) = (Admitted::default(), Twins::default(), CompiledTwins::default());
         loop {
             refuse_closed(store, channel, &names)?;
             for abi in &abis {
@@ -82,20 +84,26 @@ impl<'a> Publication<'a> {
             }
             // After admission: what is refused needs none.
             for abi in &abis {
-                twins.make(store, &next(abi)?.added(&checked))?;
+                let line = next(abi)?;
+                let added = line.added(&checked);
+                twins.make(store, &added)?;
+                compiled.make(store, *abi, &added, &admitted)?;
             }
             let lock = store.lock()?;
             refuse_closed(store, channel, &names)?;
             let mut lines: Vec<NextLine> = abis.iter().map(next).collect::<Result<_, _>>()?;
-            let twins_cover = lines.iter().all(|line| twins.cover(&line.result.added));
-            if !twins_cover || !all_covered(&admitted, &lines, &checked)? {
+            let are_made = |line: &NextLine| {
+                let added = &line.result.added;
+                twins.cover(added) && compiled.cover(line.line.abi(), added)
+            };
+            if !lines.iter().all(are_made) || !all_covered(&admitted, &lines, &checked)? {
                 continue;
             }
             let mut plan = Plan::default();
             for line in &mut lines {
-                plan_line(&mut plan, line, &checked, (&admitted, &twins), now)?;
+                plan_line(&mut plan, line, &checked, (&admitted, &twins, &compiled), now)?;
             }
-            for (object, bytes) in twins.into_objects() {
+            for (object, bytes) in twins.into_objects().chain(compiled.into_objects()) {
                 plan.add_blob(object, bytes);
             }
             return Ok(Self { store, lock, plan, lines: lines.into_iter().map(|line| line.result).collect() });
@@ -205,7 +213,7 @@ fn plan_line<'a>(
     plan: &mut Plan<'a>,
     line: &mut NextLine,
     uploads: &[CheckedUpload<'a>],
-    (admitted, twins): (&Admitted, &Twins),
+    (admitted, twins, compiled): (&Admitted, &Twins, &CompiledTwins),
     now: SystemTime,
 ) -> Result<(), ServerError> {
     let NextLine { line, projects, result } = line;
@@ -220,8 +228,13 @@ fn plan_line<'a>(
         }
     }
     for filename in &result.added {
-        let (Some(twin), Some(project)) = (twins.of(filename), projects.get_mut(filename.name())) else { continue };
-        project.set_twin(filename.as_str(), twin.entry());
+        let Some(project) = projects.get_mut(filename.name()) else { continue };
+        if let Some(twin) = twins.of(filename) {
+            project.set_twin(filename.as_str(), twin.entry());
+        }
+        if let Some(twin) = compiled.of(line.abi(), filename) {
+            project.set_compiled(filename.as_str(), twin.entry());
+        }
     }
     for filename in &result.added {
         let Some(report) = admitted.report(line.abi(), filename) else { continue };

@@ -95,6 +95,7 @@ impl<'a> CheckedUpload<'a> {
             sha256: self.sha256,
             size: self.bytes.len() as u64,
             twin: None,
+            compiled: None,
             metadata_sha256: digest_of(&self.metadata_bytes),
             admission_sha256: None,
             documents: self.documents.iter().map(|(kind, bytes)| (*kind, digest_of(bytes))).collect(),

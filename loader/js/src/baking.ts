@@ -8,12 +8,14 @@ import type { Environment } from "./environment.js";
 import { asLoaderError, LoaderError } from "./errors.js";
 import { digest } from "./fetching.js";
 import { Line } from "./line.js";
-import { HostLinker, type Linked } from "./linking.js";
+import { HostLinker, SYNCHRONOUS_LIMIT, type Linked } from "./linking.js";
 import { AttachedLoader, runningHost } from "./loader.js";
+import { Reporter } from "./progress.js";
 import { makeModule } from "./python.js";
-import { globalSymbols, inspect, type EmscriptenModule } from "./runtime.js";
-import { settingsOf } from "./settings.js";
+import { globalSymbols, inspect, type EmscriptenModule, type Layout } from "./runtime.js";
+import { settingsOf, type Settings } from "./settings.js";
 import type { InstalledPackage, PyodideInterface } from "./types.js";
+import { obtain } from "./unpacking.js";
 
 /** What is to be baked. */
 export interface Recipe {
@@ -27,11 +29,25 @@ export interface Recipe {
   code: string;
 }
 
-/** An environment, and the data that its side modules bring, by address. */
+/** An environment without the files that hold its parts. */
 export interface Baked {
-  environment: Environment;
+  environment: Omit<Environment, "first" | "later">;
+  first: BakedFile[];
+  later: BakedFile[];
+  /** The data that side modules bring, by address. */
   data: [address: number, bytes: Uint8Array][];
 }
+
+/** A file of an environment. */
+interface BakedFile {
+  path: string;
+  /** Its permissions. */
+  mode: number;
+  contents: Uint8Array;
+}
+
+/** What Pyodide reads of each package while it starts. */
+const READ_AT_START = /\.dist-info\/(METADATA|PYODIDE_SOURCE)$/;
 
 /** A multiple of this is the first slot of the table that is not the runtime's: engines differ in a few. */
 const TABLE_STEP = 1024;
@@ -53,6 +69,7 @@ async function run(pyodide: PyodideInterface, recipe: Recipe): Promise<Baked> {
   const first = Math.ceil(module.wasmTable.length / TABLE_STEP) * TABLE_STEP;
   module.wasmTable.grow(first - module.wasmTable.length);
   const atStart = addresses(module);
+  const before = await tree(module);
   const linked: Linked[] = [];
   const data: Baked["data"] = [];
   const linker = new HostLinker(module, (library) => {
@@ -64,7 +81,6 @@ async function run(pyodide: PyodideInterface, recipe: Recipe): Promise<Baked> {
   const loader = new AttachedLoader(runningHost(runtime), line, settings);
   loader.adopt(linker);
   const { installed } = await loader.install(recipe.requirements);
-  const before = await tree(module);
   const directory = module.FS.cwd();
   makeModule(pyodide);
   const code = imports(installed) + recipe.code;
@@ -73,7 +89,9 @@ async function run(pyodide: PyodideInterface, recipe: Recipe): Promise<Baked> {
   const problem = pyodide.runPython(SETTLE) as string;
   if (problem !== "") throw refused(problem);
   if (module.FS.cwd() !== directory) throw refused(`the working directory is ${module.FS.cwd()}, at the start it was ${directory}`);
-  const written = changedFiles(module, before, await tree(module));
+  const { directories, files } = changedFiles(module, before, await tree(module));
+  await fillModules(files, installed, runtime.layout, settings.fetch);
+  const isFirst = firstOf(linker, linked, files);
   const environment = {
     requirements: recipe.requirements,
     code,
@@ -84,12 +102,36 @@ async function run(pyodide: PyodideInterface, recipe: Recipe): Promise<Baked> {
     handles: handles(module, linker),
     addresses: changes(atStart, addresses(module)),
     table: table(module, linker, linked, first),
-    ...written,
+    directories,
   };
   checkStreams(module);
   // Python holds this object, which has to be as it is in an interpreter that has just started.
   for (const name of Object.keys(pyodide.loadedPackages)) delete pyodide.loadedPackages[name];
-  return { environment, data };
+  return { environment, first: files.filter(isFirst), later: files.filter((file) => !isFirst(file)), data };
+}
+
+/** The linker has left empty files in the places of side modules. */
+async function fillModules(
+  files: BakedFile[],
+  packages: readonly InstalledPackage[],
+  layout: Layout,
+  fetch: Settings["fetch"],
+): Promise<void> {
+  const context = { fetching: { fetch, signal: new AbortController().signal }, reporter: new Reporter(undefined), late: false };
+  const unpacked = await Promise.all(packages.map((selected) => obtain(selected, Promise.resolve(layout), context)));
+  const modules = new Map(unpacked.flat().map(({ file, contents, compiled }) => [file.path, compiled && contents]));
+  for (const file of files) file.contents = modules.get(file.path) ?? file.contents;
+}
+
+/**
+ * What has to be there at the start. Other side modules may come later: nothing has opened them, nothing else needs them,
+ * and a page can compile them at once.
+ */
+function firstOf(linker: HostLinker, linked: Linked[], files: BakedFile[]): (file: BakedFile) => boolean {
+  const sizes = new Map(files.map(({ path, contents }) => [path, contents.length]));
+  const early = linker.waiting().filter(({ path, shared }) => shared || (sizes.get(path) ?? 0) > SYNCHRONOUS_LIMIT);
+  const paths = new Set([...linked.map(({ plan }) => plan), ...early].map(({ path }) => path));
+  return ({ path }) => paths.has(path) || READ_AT_START.test(path);
 }
 
 /** What we use of Emscripten's module beyond what the loader needs. */
@@ -97,7 +139,6 @@ interface BakedModule extends EmscriptenModule {
   HEAPU8: Uint8Array;
   FS: EmscriptenModule["FS"] & {
     streams: ({ path?: string } | null | undefined)[];
-    lookupPath(path: string, options?: { follow: boolean }): { node: { mode: number } };
     isDir(mode: number): boolean;
     isFile(mode: number): boolean;
     cwd(): string;
@@ -192,7 +233,7 @@ async function tree(module: BakedModule, directory = "", found: Tree = new Map()
 }
 
 /** What code has done to files. What cannot be told is refused. */
-function changedFiles(module: BakedModule, before: Tree, after: Tree): Pick<Environment, "directories" | "files"> {
+function changedFiles(module: BakedModule, before: Tree, after: Tree): { directories: string[]; files: BakedFile[] } {
   const gone = [...before.keys()].find((path) => !after.has(path));
   if (gone !== undefined) throw refused(`${gone} was deleted`);
   const changed = [...after].filter(([path, what]) => before.get(path) !== what);
@@ -203,9 +244,8 @@ function changedFiles(module: BakedModule, before: Tree, after: Tree): Pick<Envi
   return { directories: of(true), files: of(false).map((path) => file(module, path)) };
 }
 
-function file({ FS }: BakedModule, path: string): Environment["files"][number] {
-  const letters = Array.from(FS.readFile(path), (byte) => String.fromCharCode(byte));
-  return { path, mode: FS.lookupPath(path).node.mode & 0o777, contents: btoa(letters.join("")) };
+function file({ FS }: BakedModule, path: string): BakedFile {
+  return { path, mode: FS.lookupPath(path).node.mode & 0o777, contents: FS.readFile(path).slice() };
 }
 
 function checkStreams({ FS }: BakedModule): void {

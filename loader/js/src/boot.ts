@@ -41,6 +41,8 @@ interface Started extends Restored {
   /** Known of an image. */
   layout: Layout | undefined;
   reason: string | undefined;
+  /** When its files are there. */
+  complete: Promise<void>;
 }
 
 async function run(options: BootOptions, settings: Settings, job: Job): Promise<BootResult> {
@@ -56,7 +58,7 @@ async function run(options: BootOptions, settings: Settings, job: Job): Promise<
   const bare = async (): Promise<Image> =>
     // What was unpacked from npm has no image.
     Image.read(`${address.startsWith("file:") ? await ofLine() : address}image.json`, fetching);
-  const image = usableImage(options, baked === undefined ? bare : () => Promise.resolve(baked), job);
+  const image = usableImage(options, settings, baked === undefined ? bare : () => Promise.resolve(baked), job);
   const started = start(options, settings, address, image, fetching.signal);
   const runtime = started.then(({ pyodide, linker, layout }) => {
     if (linker !== undefined) loader.adopt(linker);
@@ -69,7 +71,7 @@ async function run(options: BootOptions, settings: Settings, job: Job): Promise<
   // What was baked comes before what is asked for beside it, whether it is restored or installed.
   const early = baked === undefined ? install(packages) : undefined;
   early?.catch(() => {});
-  const { pyodide, reason } = await started;
+  const { pyodide, reason, complete } = await started;
   await runtime;
   const restored = reason === undefined;
   provideModule(pyodide, (requirements) => loader.install(requirements), restored);
@@ -77,7 +79,7 @@ async function run(options: BootOptions, settings: Settings, job: Job): Promise<
   const installed = [...environment, ...(await (early ?? install(packages)))];
   host.isStarting = false;
   line.forgetAhead();
-  return { pyodide, loader, installed, restored, ...(restored ? {} : { reason }) };
+  return { pyodide, loader, installed, restored, complete, ...(restored ? {} : { reason }) };
 }
 
 /** Without its image an environment is the same wheels, with the same code run. */
@@ -140,17 +142,26 @@ interface Arriving {
   image: Image;
   parts: ImageParts;
   stop: () => void;
+  /** Has it go on when the boot is over. */
+  detach: () => void;
 }
 
 /** The image; `UnusableImage` where it should not be used. */
-async function usableImage(options: BootOptions, read: () => Promise<Image>, { fetching, reporter }: Job): Promise<Arriving> {
+async function usableImage(
+  options: BootOptions,
+  settings: Settings,
+  read: () => Promise<Image>,
+  { fetching, reporter }: Job,
+): Promise<Arriving> {
   const reason = reasonAgainstImage(options);
   if (reason !== undefined) throw new UnusableImage(reason);
   const image = await read();
   const controller = new AbortController();
   const stop = (): void => controller.abort(fetching.signal.reason);
   fetching.signal.addEventListener("abort", stop, { once: true });
-  return { image, parts: image.fetchParts({ ...fetching, signal: controller.signal }, reporter), stop };
+  const detach = (): void => fetching.signal.removeEventListener("abort", stop);
+  const parts = image.fetchParts({ ...fetching, signal: controller.signal }, reporter, settings.late);
+  return { image, parts, stop, detach };
 }
 
 async function start(
@@ -169,10 +180,11 @@ async function start(
     indexURL: isNode() ? nodePath(address) : address,
   });
   try {
-    const { image, parts } = await arriving;
+    const { image, parts, detach } = await arriving;
     const restored = await image.restore(parts, modules, fresh());
     afterRestoring(restored.pyodide, options.pyodide ?? {});
-    return { ...restored, layout: image.layout, reason: undefined };
+    if (!signal.aborted) detach();
+    return { ...restored, layout: image.layout, reason: undefined, complete: parts.complete };
   } catch (error) {
     if (signal.aborted) throw error;
     arriving.then(
@@ -182,7 +194,8 @@ async function start(
     // Emscripten throws objects that are no errors.
     const reason = (error as { message?: string } | undefined)?.message ?? String(error);
     settings.log(`the interpreter starts without its image: ${reason}`);
-    return { pyodide: await modules.loadPyodide(fresh()), linker: undefined, layout: undefined, reason };
+    const pyodide = await modules.loadPyodide(fresh());
+    return { pyodide, linker: undefined, layout: undefined, reason, complete: Promise.resolve() };
   }
 }
 

@@ -1,10 +1,10 @@
-import { call } from "./core.js";
 import { UnusableImage } from "./errors.js";
 import { FileTransaction } from "./files.js";
+import type { ImageFile } from "./image.js";
+import type { Later } from "./later.js";
 import { HostLinker, type Exports, type Linked, type LinkPlan } from "./linking.js";
 import { globalSymbols, type EmscriptenModule, type Symbol_ } from "./runtime.js";
 import type { InstalledPackage } from "./types.js";
-import type { Unpacked } from "./unpacking.js";
 
 /** What an image has beside a started Python: packages that are installed, imported and linked. */
 export interface Environment {
@@ -16,6 +16,10 @@ export interface Environment {
   packages: Omit<InstalledPackage, "url">[];
   /** Address of the blobs, relative to the environment. */
   blobs: string;
+  /** One behind the other: side modules that are linked or that others may need, and what is read at the start. */
+  first: FilePart;
+  /** All other files that packages and code have written. */
+  later: FilePart;
   /** Side modules in the order in which they were linked. */
   linked: Linked[];
   /** Side modules that nothing has opened yet. */
@@ -33,37 +37,74 @@ export interface Environment {
     /** Slots that were given back. */
     free: number[];
   };
-  /** Directories that the code has made. */
+  /** Directories that packages and code have made, each before what is in it. */
   directories: string[];
-  /** Files that the code has written or changed: permissions, contents in base64. */
-  files: { path: string; mode: number; contents: string }[];
 }
 
-/** Writes the files of wheels and those that code has written, and registers the side modules. */
-export async function writeFiles(
+/** Files, one behind the other. */
+export interface FilePart extends ImageFile {
+  entries: [path: string, size: number, mode: number][];
+}
+
+/** What has to be there at the start. */
+export interface First {
+  files: Map<string, Uint8Array<ArrayBuffer>>;
+  /** Those of them that are side modules. */
+  compiled: Map<string, WebAssembly.Module>;
+}
+
+/** Takes the first part apart, and compiles the side modules. */
+export async function openFirst({ first, linked, waiting }: Environment, bytes: Uint8Array<ArrayBuffer>): Promise<First> {
+  let end = 0;
+  const files = new Map(first.entries.map(([path, size]) => [path, bytes.subarray(end, (end += size))]));
+  const modules = [...linked.map(({ plan }) => plan), ...waiting].filter(({ path }) => files.has(path));
+  const compiled = modules.map(async ({ path }): Promise<[string, WebAssembly.Module]> => [
+    path,
+    await WebAssembly.compile(files.get(path) as Uint8Array<ArrayBuffer>),
+  ]);
+  return { files, compiled: new Map(await Promise.all(compiled)) };
+}
+
+/** Makes the files, whose contents may come later, and registers the side modules. */
+export function makeFiles(
   module: EmscriptenModule,
   linker: HostLinker,
-  { linked, waiting, directories, files }: Environment,
-  unpacked: Unpacked[],
-): Promise<void> {
+  { linked, waiting, first, later, directories }: Environment,
+  { files, compiled }: First,
+  contents: Later,
+): void {
   const transaction = new FileTransaction(module.FS);
   const plans = new Map([...linked.map(({ plan }) => plan), ...waiting].map((plan) => [plan.path, plan]));
-  for (const { file, contents, compiled } of unpacked) {
-    const plan = plans.get(file.path);
-    if (plan !== undefined && compiled !== undefined) {
-      call(() => linker.core.add(file.path, contents));
-      linker.register(plan, await compiled, contents.length);
-      plans.delete(file.path);
+  for (const path of directories) module.FS.mkdir(path);
+  const stub = (path: string): void => {
+    plans.delete(path);
+    transaction.write(path, new Uint8Array(0), false);
+  };
+  for (const [path, size, mode] of first.entries) {
+    const [plan, code] = [plans.get(path), compiled.get(path)];
+    if (plan === undefined || code === undefined) {
+      transaction.write(path, files.get(path) as Uint8Array, false);
+      module.FS.chmod(path, mode);
+    } else {
+      linker.registerPlanned(plan, code, size);
+      stub(path);
     }
-    transaction.write(file.path, plan === undefined ? contents : new Uint8Array(0), file.executable);
+  }
+  let end = 0;
+  for (const [path, size, mode] of later.entries) {
+    const start = end;
+    end += size;
+    const read = (): Uint8Array<ArrayBuffer> => contents.now().subarray(start, start + size);
+    const plan = plans.get(path);
+    if (plan === undefined) {
+      transaction.writeLazily(path, size, mode, read);
+    } else {
+      linker.register(plan, () => new WebAssembly.Module(read()), size);
+      stub(path);
+    }
   }
   const [missing] = plans.keys();
-  if (missing !== undefined) throw new UnusableImage(`no wheel of the environment has ${missing}`);
-  for (const path of directories) module.FS.mkdir(path);
-  for (const { path, mode, contents } of files) {
-    transaction.write(path, Uint8Array.from(atob(contents), (letter) => letter.charCodeAt(0)), false);
-    module.FS.chmod(path, mode);
-  }
+  if (missing !== undefined) throw new UnusableImage(`the environment has no module ${missing}`);
 }
 
 /** Links all that was linked, at the addresses that it had. The memory of it is filled afterwards. */

@@ -1,6 +1,9 @@
 import { asLoaderError } from "./errors.js";
 import type { FileSystem } from "./runtime.js";
 
+/** The error number of input and output in WASI. */
+const EIO = 29;
+
 /**
  * Files that are written together: `undo` removes what was created and restores what was replaced.
  */
@@ -31,6 +34,40 @@ export class FileTransaction {
       if (executable) this.#fs.chmod(path, 0o755);
     } catch (error) {
       throw asLoaderError(error, "file_system", `cannot write ${path}`);
+    }
+  }
+
+  /** Writes a file whose contents are asked for when it is first read, and its directory if need be. */
+  writeLazily(path: string, size: number, mode: number, contents: () => Uint8Array): void {
+    this.write(path, new Uint8Array(0), false);
+    try {
+      this.#fs.chmod(path, mode);
+      const { node } = this.#fs.lookupPath(path);
+      const settle = (value: unknown): void => {
+        Object.defineProperty(node, "contents", { configurable: true, enumerable: true, writable: true, value });
+      };
+      Object.defineProperty(node, "contents", {
+        configurable: true,
+        enumerable: true,
+        get: () => {
+          const read = this.#read(contents);
+          settle(read);
+          return read;
+        },
+        set: settle,
+      });
+      node.usedBytes = size;
+    } catch (error) {
+      throw asLoaderError(error, "file_system", `cannot write ${path}`);
+    }
+  }
+
+  /** For Python, contents that cannot be had are an error of the disk. */
+  #read(contents: () => Uint8Array): Uint8Array {
+    try {
+      return contents();
+    } catch {
+      throw new this.#fs.ErrnoError(EIO);
     }
   }
 

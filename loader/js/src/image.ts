@@ -1,18 +1,20 @@
-import { linkAgain, writeFiles, type Environment } from "./environment.js";
+import { startCore } from "./core.js";
+import { linkAgain, makeFiles, openFirst, type Environment, type First } from "./environment.js";
 import { UnusableImage } from "./errors.js";
-import { digest, fetchBytes, fetchVerified, type Fetching } from "./fetching.js";
+import { digest, fetchBytes, fetchVerified, type Expected, type Fetching } from "./fetching.js";
+import { FileTransaction } from "./files.js";
+import { Later } from "./later.js";
 import { HostLinker } from "./linking.js";
 import { isNode } from "./node.js";
 import type { Reporter } from "./progress.js";
 import type { EmscriptenModule, Layout } from "./runtime.js";
 import type { InstalledPackage, PyodideInterface } from "./types.js";
-import { obtain, sum, type Unpacked } from "./unpacking.js";
 
-/** The format of images that this version reads. */
-const FORMAT = 1;
+/** The formats that this version reads: of a runtime's image, and of an environment. */
+const [BARE, WITH_PACKAGES] = [1, 2];
 
 /** A file beside `image.json`. */
-interface ImageFile {
+export interface ImageFile {
   file: string;
   sha256: string;
   size: number;
@@ -64,9 +66,13 @@ export interface RuntimeModules {
 /** What an image consists of, on its way. */
 export interface ImageParts {
   memory: Promise<Uint8Array<ArrayBuffer>>;
-  stdlib: Promise<Uint8Array<ArrayBuffer>>;
-  /** The files of the environment's wheels. */
-  unpacked: Promise<Unpacked[]>;
+  stdlib: Later;
+  /** The parts of an environment. */
+  first: Promise<First> | undefined;
+  later: Later | undefined;
+  /** When the files may be read, and when all of them are there. */
+  readable: Promise<unknown>;
+  complete: Promise<void>;
 }
 
 /** What was restored. */
@@ -107,21 +113,29 @@ export class Image {
     return new Image(parsed(url, await fetchBytes(url, fetching, "default")), url);
   }
 
-  /** What the index names, on its way. */
-  fetchParts(fetching: Fetching, reporter: Reporter): ImageParts {
-    const { memory, stdlib, layout } = this.#index;
-    const fetched = ({ file, sha256, size }: ImageFile): Promise<Uint8Array<ArrayBuffer>> =>
-      fetchVerified({ url: new URL(file, this.#url).href, sha256, size }, fetching, () => {});
-    reporter.expect("download", sum(this.packages, ({ size }) => size));
-    const unpacked = this.packages.map((selected) => obtain(selected, Promise.resolve(layout), { fetching, reporter }));
-    const parts = {
-      memory: fetched(memory),
-      stdlib: fetched(stdlib),
-      unpacked: Promise.all(unpacked).then((files) => files.flat()),
+  /**
+   * What the index names, on its way.
+   *
+   * @param late whether the files of an environment may arrive when it runs
+   */
+  fetchParts(fetching: Fetching, reporter: Reporter, late: boolean): ImageParts {
+    const { memory, stdlib, environment } = this.#index;
+    const expected = ({ file, sha256, size }: ImageFile): Expected => ({ url: new URL(file, this.#url).href, sha256, size });
+    const fetched = (file: ImageFile): Promise<Uint8Array<ArrayBuffer>> => {
+      reporter.expect("download", file.size);
+      return fetchVerified(expected(file), fetching, (count) => reporter.advance("download", count));
     };
+    const runs = fetched(memory);
+    const bytes = environment && fetched(environment.first);
+    const first = bytes?.then((it) => openFirst(environment as Environment, it));
+    const before = environment === undefined ? Promise.resolve() : Promise.all([runs, bytes]);
+    const later = environment && new Later(expected(environment.later), fetching, before);
+    const library = new Later(expected(stdlib), fetching, before);
+    const complete = Promise.all([library.arrived, later?.arrived]).then(() => {});
     // Awaited later, or never if something else fails before.
-    for (const part of Object.values(parts)) part.catch(() => {});
-    return parts;
+    for (const part of [runs, first, complete]) part?.catch(() => {});
+    const readable = late && later !== undefined ? startCore() : complete;
+    return { memory: runs, first, later, stdlib: library, readable, complete };
   }
 
   /**
@@ -155,7 +169,7 @@ export class Image {
   }
 
   async #create(
-    { memory, stdlib, unpacked }: ImageParts,
+    { memory, stdlib, first, later, readable }: ImageParts,
     createModule: RuntimeModules["createModule"],
     settings: ModuleSettings,
   ): Promise<{ module: StartedModule; linker: HostLinker | undefined }> {
@@ -169,11 +183,12 @@ export class Image {
         }),
     });
     if (before === undefined) throw new UnusableImage("the runtime's module has no memory of the image's size");
-    const [contents, library] = await Promise.all([memory, stdlib, this.#checkBefore(before)]);
+    const [contents, opened] = await Promise.all([memory, first, readable, this.#checkBefore(before)]);
     const [major, minor] = module.API.pyVersionTuple;
-    module.FS.writeFile(`/lib/python${major}${minor}.zip`, library, { canOwn: true });
+    const archive = `/lib/python${major}${minor}.zip`;
+    new FileTransaction(module.FS).writeLazily(archive, this.#index.stdlib.size, 0o644, () => stdlib.now());
     const linker = this.environment && new HostLinker(module);
-    if (linker) await writeFiles(module, linker, this.environment, await unpacked);
+    if (linker && opened && later) makeFiles(module, linker, this.environment, opened, later);
     const { HEAPU8, HEAP32 } = module;
     // A function of this engine's, or none: see `_PyEM_TrampolineCall` in CPython's Python/emscripten_trampoline.c.
     const trampoline = (module.__PyRuntime + (HEAP32[module.__PyEM_EMSCRIPTEN_TRAMPOLINE_OFFSET >>> 2] ?? 0)) >>> 2;
@@ -230,10 +245,11 @@ function parsed(url: string, bytes: Uint8Array): ImageIndex {
   } catch {
     throw new UnusableImage(`${url} is no JSON`);
   }
-  if (index?.format !== FORMAT) {
-    throw new UnusableImage(`${url} has the format ${String(index?.format)}, expected ${FORMAT}: another version made it`);
+  const { format, header, layout, memory, stdlib, environment } = index ?? {};
+  const expected = environment === undefined ? BARE : WITH_PACKAGES;
+  if (format !== expected) {
+    throw new UnusableImage(`${url} has the format ${String(format)}, expected ${expected}: another version made it`);
   }
-  const { header, layout, memory, stdlib, environment } = index;
   const isFile = (file: Partial<ImageFile> | undefined): boolean =>
     typeof file?.file === "string" && typeof file.sha256 === "string" && isSize(file.size);
   const isWhole =
@@ -244,7 +260,8 @@ function parsed(url: string, bytes: Uint8Array): ImageIndex {
     isSize(memory?.runs) &&
     isSize(memory?.length) &&
     isSize(memory?.before?.size) &&
-    (environment === undefined || (Array.isArray(environment.packages) && Array.isArray(environment.linked)));
+    (environment === undefined ||
+      (Array.isArray(environment.packages) && isFile(environment.first) && isFile(environment.later)));
   if (!isWhole) throw new UnusableImage(`${url} is no index of an image: something is missing or of another kind`);
   return index as ImageIndex;
 }

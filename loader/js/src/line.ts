@@ -1,12 +1,20 @@
 import { call, Repodata, startCore } from "./core.js";
 import { LoaderError } from "./errors.js";
-import { digest, fetchBytes, fetchVerified, type Fetching } from "./fetching.js";
+import { digest, fetchBytes, fetchVerified, type Expected, type Fetching } from "./fetching.js";
 import type { Distribution } from "./installed.js";
 import type { Settings } from "./settings.js";
 import type { InstalledPackage } from "./types.js";
 
 /** What the core says about a wheel to install. */
-type Selection = Omit<InstalledPackage, "url">;
+interface Selection extends Omit<InstalledPackage, "url"> {
+  compiled?: { sha256: string; size: number };
+}
+
+/** A wheel to install. */
+export interface Selected extends InstalledPackage {
+  /** The same with bytecode in the place of modules. */
+  compiled?: Expected;
+}
 
 /** What the core says when it is asked for wheels. */
 interface Resolution {
@@ -43,7 +51,7 @@ export class Line {
     wanted: string[],
     { abi, installed }: { abi: string | undefined; installed: Distribution[] },
     fetching: Fetching,
-  ): Promise<InstalledPackage[]> {
+  ): Promise<Selected[]> {
     const repodata = await this.readAhead(fetching).finally(() => this.forgetAhead());
     this.checkAbi(abi);
     const ask = (): Resolution =>
@@ -60,10 +68,11 @@ export class Line {
       answer = ask();
     }
     const blobs = new URL(this.blobs(), this.#settings.repodata).href;
-    return (answer.selected ?? []).map((selection) => ({
-      ...selection,
-      url: `${blobs}${selection.sha256}/${selection.filename}`,
-    }));
+    return (answer.selected ?? []).map(({ compiled, ...selection }) => {
+      const url = (sha256: string): string => `${blobs}${sha256}/${selection.filename}`;
+      const selected = { ...selection, url: url(selection.sha256) };
+      return compiled === undefined ? selected : { ...selected, compiled: { ...compiled, url: url(compiled.sha256) } };
+    });
   }
 
   /** Address of the blobs, relative to the head, once something was resolved. */

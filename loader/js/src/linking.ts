@@ -49,13 +49,14 @@ interface Prepared {
 
 interface Library {
   plan: LinkPlan;
-  compiled: WebAssembly.Module;
+  compiled: () => WebAssembly.Module;
+  /** Bytes of the module. */
   size: number;
   exports?: Exports;
 }
 
 /** Chromium refuses to instantiate more than this at once where a page could freeze. */
-const SYNCHRONOUS_LIMIT = 8 * 1024 * 1024;
+export const SYNCHRONOUS_LIMIT = 8 * 1024 * 1024;
 
 /**
  * Links libraries when they are first opened. The file system holds empty files in their places;
@@ -65,6 +66,8 @@ export class HostLinker {
   readonly #module: EmscriptenModule;
   readonly #libraries = new Map<string, Library>();
   readonly core = new Linker();
+  /** Libraries that came with their plans, which the core has not heard of. */
+  #unheard: string[] = [];
   readonly #onInstance: ((linked: Linked) => void) | undefined;
 
   /** @param onInstance called when a library has its own data in memory, before anything of it runs */
@@ -95,7 +98,7 @@ export class HostLinker {
     const { loadedLibsByName } = this.#module.LDSO;
     const prepared: Prepared = { plan, imports: {}, memoryBase, allocation: 0, tableBase, own: {}, pending: [] };
     this.#bind(prepared, this.#scopeOf(plan));
-    const instance = await WebAssembly.instantiate(library.compiled, prepared.imports);
+    const instance = await WebAssembly.instantiate(library.compiled(), prepared.imports);
     this.#module.updateTableMap(tableBase, plan.tableSize);
     const exports = (library.exports = prepared.own.exports = relocated(instance.exports, memoryBase));
     place(exports);
@@ -108,6 +111,12 @@ export class HostLinker {
     const symbols = globalSymbols(this.#module);
     const defined = Object.keys(symbols).filter((name) => symbols[name]?.stub !== true);
     this.core.setRuntime(defined.join("\n"));
+    for (const path of this.#unheard.splice(0)) {
+      const library = this.#libraries.get(path);
+      if (library === undefined) continue;
+      const exports = WebAssembly.Module.exports(library.compiled()).map(({ name }) => name);
+      this.core.addLinked(path, exports.join("\n"), library.plan.needed.join("\n"));
+    }
   }
 
   /** Finds needed libraries that are not ours, loads them, and plans. */
@@ -118,13 +127,19 @@ export class HostLinker {
   }
 
   /** Makes the library available to `dlopen`; it is linked when it is first opened. */
-  register(plan: LinkPlan, compiled: WebAssembly.Module, size: number): void {
+  register(plan: LinkPlan, compiled: () => WebAssembly.Module, size: number): void {
     this.#libraries.set(plan.path, { plan, compiled, size });
     Object.defineProperty(this.#module.preloadedWasm, plan.path, {
       configurable: true,
       enumerable: true,
       get: () => this.#open(plan.path),
     });
+  }
+
+  /** Makes a library available that was planned elsewhere; others may need it. */
+  registerPlanned(plan: LinkPlan, compiled: WebAssembly.Module, size: number): void {
+    this.register(plan, () => compiled, size);
+    this.#unheard.push(plan.path);
   }
 
   /** Takes the libraries back that `register` has made available. */
@@ -147,7 +162,7 @@ export class HostLinker {
     for (const needed of library.plan.needed) await this.#linkLarge(needed);
     if (library.size <= SYNCHRONOUS_LIMIT) return;
     const prepared = this.#prepare(library);
-    const instance = await WebAssembly.instantiate(library.compiled, prepared.imports).catch((error: unknown) => {
+    const instance = await WebAssembly.instantiate(library.compiled(), prepared.imports).catch((error: unknown) => {
       throw this.#failed(prepared, error);
     });
     this.#finish(library, prepared, instance);
@@ -162,7 +177,7 @@ export class HostLinker {
       const prepared = this.#prepare(library);
       let instance: WebAssembly.Instance;
       try {
-        instance = new WebAssembly.Instance(library.compiled, prepared.imports);
+        instance = new WebAssembly.Instance(library.compiled(), prepared.imports);
       } catch (error) {
         throw this.#failed(prepared, error);
       }
@@ -344,7 +359,7 @@ export class HostLinker {
       throw asLoaderError(error, "missing_library", `${by} needs ${name}, which cannot be loaded`);
     }
     const exports = LDSO.loadedLibsByName[path]?.exports ?? {};
-    this.core.addLinked(path, Object.keys(exports).join("\n"));
+    this.core.addLinked(path, Object.keys(exports).join("\n"), "");
     this.core.setFound(by, name, path);
   }
 }

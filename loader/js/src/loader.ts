@@ -8,7 +8,7 @@ import { HostLinker, type LinkPlan } from "./linking.js";
 import { Reporter } from "./progress.js";
 import type { Layout, Runtime } from "./runtime.js";
 import type { Settings } from "./settings.js";
-import { obtain, sum, type Unpacked } from "./unpacking.js";
+import { obtain, sum, toFetch, type Unpacked } from "./unpacking.js";
 import type { InstalledPackage, InstallOptions, InstallResult, Loader } from "./types.js";
 
 /** What is installed into: an interpreter that runs, or one that is about to. */
@@ -95,15 +95,16 @@ export class AttachedLoader implements Loader {
     const packages = await this.#line.resolve(wanted, { abi: this.#host.abi, installed }, job.fetching);
     reporter.expect("resolve", packages.length);
     reporter.report("resolve", packages.length);
-    reporter.expect("download", sum(packages, ({ size }) => size));
+    const { late } = this.#settings;
+    reporter.expect("download", sum(packages, (selected) => toFetch(selected, late).size));
     this.#settings.log(
       packages.length === 0 ? "everything is installed" : `installing ${packages.map(label).join(", ")}`,
     );
     if (packages.length === 0) return { installed: [] };
-    const unpacked = await Promise.all(packages.map((selected) => obtain(selected, this.#host.layout, job)));
+    const unpacked = await Promise.all(packages.map((selected) => obtain(selected, this.#host.layout, { ...job, late })));
     this.#throwIfAborted(job);
     await this.#commit(packages, unpacked.flat(), job);
-    return { installed: packages };
+    return { installed: packages.map(({ compiled: _, ...installed }) => installed) };
   }
 
   /** Plans the linking, writes all files and registers the libraries; undoes all of it on failure. */
@@ -122,7 +123,7 @@ export class AttachedLoader implements Loader {
       libraries.forEach(({ file, contents }, index) => {
         const [plan, code] = [plans.get(file.path), compiled[index]];
         if (plan === undefined || code === undefined || plan.byRuntime) return;
-        linker.register(plan, code, contents.length);
+        linker.register(plan, () => code, contents.length);
       });
       await linker.linkLarge(paths);
       this.#throwIfAborted(job);
@@ -152,7 +153,11 @@ export class AttachedLoader implements Loader {
     reporter: Reporter,
   ): void {
     reporter.expect("write", files.length);
-    for (const { file, contents } of files) {
+    for (const { file, contents, read } of files) {
+      if (read !== undefined) {
+        transaction.writeLazily(file.path, file.size, 0o644, read);
+        continue;
+      }
       const stub = plans.get(file.path)?.byRuntime === false;
       transaction.write(file.path, stub ? new Uint8Array(0) : contents, file.executable);
     }

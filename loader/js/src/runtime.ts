@@ -12,6 +12,13 @@ export interface LoadedLibrary {
   exports: Record<string, Symbol_> | "loading";
 }
 
+/** A file or directory in Emscripten's file system, and what it has of a file in memory. */
+export interface FileNode {
+  mode: number;
+  contents: unknown;
+  usedBytes: number;
+}
+
 /** What the loader uses of Emscripten's file system. */
 export interface FileSystem {
   readdir(path: string): string[];
@@ -21,6 +28,8 @@ export interface FileSystem {
   chmod(path: string, mode: number): void;
   readFile(path: string): Uint8Array;
   writeFile(path: string, data: Uint8Array, options?: { canOwn?: boolean; mode?: number }): void;
+  lookupPath(path: string, options?: { follow: boolean }): { node: FileNode };
+  ErrnoError: new (errno: number) => Error;
 }
 
 /** What the loader uses of Emscripten's module. */

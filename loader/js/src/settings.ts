@@ -1,9 +1,12 @@
 import { LoaderError } from "./errors.js";
+import { canFetchNow } from "./later.js";
 import { HeadVerifier } from "./signature.js";
 import type { ChannelOptions } from "./types.js";
 
 /** Settings of a loader, complete. */
 export interface Settings {
+  /** Whether files may be there before their contents. */
+  late: boolean;
   repodata: string;
   fetch: typeof globalThis.fetch;
   log: (message: string) => void;
@@ -16,6 +19,8 @@ export async function settingsOf(options: ChannelOptions): Promise<Settings> {
   const { publicKeys } = options ?? {};
   return {
     repodata: directory("repodata", options?.repodata, "https://packages.example/repodata/2026_0/"),
+    // What a page fetches in its own way, it cannot fetch while everything waits.
+    late: options?.fetch === undefined && canFetchNow(),
     fetch: options?.fetch ?? globalThis.fetch.bind(globalThis),
     log: options?.log ?? (() => {}),
     verifier: publicKeys === undefined ? undefined : await HeadVerifier.create(publicKeys),

@@ -80,6 +80,11 @@ export interface BootResult {
   readonly restored: boolean;
   /** Why it was not, for people. */
   readonly reason?: string;
+  /**
+   * Resolves when all files of an environment have arrived, which it does not need to run. Until then, whoever reads one
+   * waits for it, with the page; a file that cannot be had is an `OSError`. With an own `fetch` all of them are there.
+   */
+  readonly complete: Promise<void>;
 }
 
 /** Options of {@link Loader.install}. */

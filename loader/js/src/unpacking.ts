@@ -1,9 +1,10 @@
 import { call, Installation, startCore } from "./core.js";
-import { asLoaderError } from "./errors.js";
-import { fetchVerified, type Fetching } from "./fetching.js";
+import { asLoaderError, LoaderError } from "./errors.js";
+import { fetchVerified, type Expected, type Fetching } from "./fetching.js";
+import { Later } from "./later.js";
+import type { Selected } from "./line.js";
 import type { Reporter } from "./progress.js";
 import type { Layout } from "./runtime.js";
-import type { InstalledPackage } from "./types.js";
 
 /** A file of a wheel. */
 export interface PlannedFile {
@@ -11,40 +12,98 @@ export interface PlannedFile {
   size: number;
   executable: boolean;
   library: boolean;
+  /** Where its contents lie in the archive, if they are there as they are. */
+  offset?: number;
+  /** Whether it is a module that is there as bytecode only. */
+  absent: boolean;
 }
 
-/** A file in memory, about to be written. */
+/** A file, about to be written. */
 export interface Unpacked {
   file: PlannedFile;
+  /** Nothing of one that is absent. */
   contents: Uint8Array<ArrayBuffer>;
+  /** For what is absent: reads it. */
+  read?: () => Uint8Array<ArrayBuffer>;
   /** For side modules. */
   compiled?: Promise<WebAssembly.Module>;
 }
 
+/** What is fetched of a package: the wheel, or what has bytecode in the place of modules, if these may come later. */
+export function toFetch({ compiled, ...selected }: Selected, late: boolean): Expected {
+  return (late ? compiled : undefined) ?? selected;
+}
+
 /** Fetches and unpacks one wheel; its side modules begin to compile. */
 export async function obtain(
-  selected: InstalledPackage,
+  selected: Selected,
   layout: Promise<Layout>,
-  { fetching, reporter }: { fetching: Fetching; reporter: Reporter },
+  { fetching, reporter, late }: { fetching: Fetching; reporter: Reporter; late: boolean },
 ): Promise<Unpacked[]> {
-  const bytes = await fetchVerified(selected, fetching, (count) => {
-    reporter.advance("download", count, selected.name);
+  const { name } = selected;
+  const fetched = toFetch(selected, late);
+  const bytes = await fetchVerified(fetched, fetching, (count) => {
+    reporter.advance("download", count, name);
   });
-  const { filename, name, version, url, requested } = selected;
-  const expected = JSON.stringify({ filename, name, version, source: url, requested });
-  const directories = JSON.stringify(await layout);
+  const isCompiled = fetched.sha256 !== selected.sha256;
+  const directories = await layout;
   await startCore();
-  const plan = call(() => Installation.plan(bytes, expected, directories));
+  const plan = planned(bytes, selected, directories, isCompiled);
+  const sources = isCompiled ? new Sources(selected, directories, fetching) : undefined;
   try {
-    const files = JSON.parse(plan.files()) as PlannedFile[];
-    reporter.expect("unpack", sum(files, ({ size }) => size));
+    const { files } = plan;
+    const present = files.filter(({ absent }) => !absent);
+    reporter.expect("unpack", sum(present, ({ size }) => size));
     return files.map((file, index) => {
-      const contents = call(() => plan.contents(index)) as Uint8Array<ArrayBuffer>;
+      if (file.absent) return { file, contents: new Uint8Array(0), read: () => (sources as Sources).read(file.path) };
+      const contents = plan.contents(index);
       reporter.advance("unpack", file.size, name);
       return unpacked(file, contents, name, reporter);
     });
   } finally {
     plan.free();
+  }
+}
+
+/** A wheel that was read. */
+interface Plan {
+  files: PlannedFile[];
+  contents(index: number): Uint8Array<ArrayBuffer>;
+  free(): void;
+}
+
+function planned(bytes: Uint8Array<ArrayBuffer>, selected: Selected, directories: Layout, compiled: boolean): Plan {
+  const { filename, name, version, url, requested } = selected;
+  const expected = JSON.stringify({ filename, name, version, source: url, requested, compiled });
+  const plan = call(() => Installation.plan(bytes, expected, JSON.stringify(directories)));
+  const files = JSON.parse(plan.files()) as PlannedFile[];
+  return {
+    files,
+    contents(index) {
+      const { offset, size } = files[index] as PlannedFile;
+      // The digest of the whole was checked.
+      if (offset !== undefined) return bytes.subarray(offset, offset + size);
+      return call(() => plan.contents(index)) as Uint8Array<ArrayBuffer>;
+    },
+    free: () => plan.free(),
+  };
+}
+
+/** The modules of a package that came as bytecode; the first one that is read brings all of them. */
+class Sources {
+  readonly #read: () => Plan;
+  #plan: Plan | undefined;
+
+  constructor(selected: Selected, directories: Layout, fetching: Fetching) {
+    const wheel = new Later(selected, fetching, new Promise(() => {}));
+    this.#read = () => planned(wheel.now(), selected, directories, false);
+  }
+
+  read(path: string): Uint8Array<ArrayBuffer> {
+    const plan = (this.#plan ??= this.#read());
+    const index = plan.files.findIndex((file) => file.path === path);
+    if (index < 0) throw new LoaderError("bad_wheel", `the wheel has no ${path}, whose bytecode is there`);
+    return plan.contents(index);
   }
 }
 

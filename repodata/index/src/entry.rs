@@ -27,6 +27,9 @@ pub struct FileEntry {
     /// Its stored twin; files that were published before there were any have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub twin: Option<Twin>,
+    /// Its compiled twin for the line's ABI, which has bytecode in the place of modules; not every file has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compiled: Option<Twin>,
     /// SHA-256 of the METADATA file, which is also served beside the wheel.
     pub metadata_sha256: Digest,
     /// SHA-256 of the report of its admission, if there is one.

@@ -63,7 +63,7 @@ pub use project_error::{Demand, DemandedBy, MOST_OFFERED, Offered, ProjectError,
 pub use project_status::{ProjectStatus, Status};
 pub use pyodide_lock::{LockInfo, LockedPackage, PyodideLock};
 pub use releases::Releases;
-pub use repodata::{Release, RepodataNode, RuntimeInfo, preferred_release, read_repodata};
+pub use repodata::{CompiledTwin, Release, RepodataNode, RuntimeInfo, preferred_release, read_repodata};
 pub use requirement::Requirement;
 pub use selection::{Selected, dependencies_first, names_prerelease, newest, pins};
 pub use tag::{Tag, TagRank};

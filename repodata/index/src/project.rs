@@ -120,6 +120,13 @@ impl Project {
         }
     }
 
+    /// Names the compiled twin of a file; nothing happens if there is no such file.
+    pub fn set_compiled(&mut self, filename: &str, compiled: Twin) {
+        if let Some(entry) = self.files.get_mut(filename) {
+            entry.compiled = Some(compiled);
+        }
+    }
+
     /// Names the stored twin of a file; nothing happens if there is no such file.
     pub fn set_twin(&mut self, filename: &str, twin: Twin) {
         if let Some(entry) = self.files.get_mut(filename) {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::format::{WHOLE_FORMAT, format_of, from_json_of};
 use crate::selection::newest;
 use crate::tree::Node;
-use crate::{Abi, Digest, ExtraName, FileEntry, IndexError, PackageName, Project, Requirement, WheelFilename};
+use crate::{Abi, Digest, ExtraName, FileEntry, IndexError, PackageName, Project, Requirement, Twin, WheelFilename};
 
 /// Which runtime an ABI belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +34,17 @@ impl RuntimeInfo {
     }
 }
 
+/// A wheel with bytecode in the place of modules: RECORD lists the modules, and the bytecode of each lies where Python
+/// looks for it ([PEP 3147](https://peps.python.org/pep-3147/)), not to be checked against its source
+/// ([PEP 552](https://peps.python.org/pep-0552/)).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompiledTwin {
+    /// SHA-256 of the twin, decoded.
+    pub sha256: Digest,
+    /// Size of the twin, decoded, bytes.
+    pub size: u64,
+}
+
 /// The wheel to take for one version of a project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
@@ -45,6 +56,9 @@ pub struct Release {
     pub sha256: Digest,
     /// Size of the wheel to fetch, decoded, bytes. On the wire it may be less.
     pub size: u64,
+    /// Its compiled twin, for interpreters of the line's ABI.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compiled: Option<CompiledTwin>,
     /// What it needs.
     pub depends: Vec<Requirement>,
     /// What each extra needs in addition.
@@ -115,6 +129,7 @@ impl Release {
             filename: entry.filename.clone(),
             sha256,
             size,
+            compiled: entry.compiled.as_ref().map(|&Twin { sha256, size, .. }| CompiledTwin { sha256, size }),
             depends: entry.depends.clone(),
             extras: entry.extras.clone(),
             imports: entry.imports.clone(),

@@ -115,11 +115,26 @@ impl<'a> Wheel<'a> {
     /// Checks that RECORD lists exactly the archive's files, each with a hash, with their sizes.
     /// Contents are not read: for whoever has the wheel's own digest already.
     pub fn check_record(&self) -> Result<Record, WheelError> {
+        self.check_record_with(false)
+    }
+
+    /// As [`Wheel::check_record`], of a compiled twin: a module may be missing if its bytecode is there.
+    pub fn check_compiled_record(&self) -> Result<Record, WheelError> {
+        self.check_record_with(true)
+    }
+
+    fn check_record_with(&self, compiled: bool) -> Result<Record, WheelError> {
+        let bytecode: BTreeSet<String> =
+            self.entries().filter(|_| compiled).filter_map(|entry| source_of(entry.path())).collect();
         let record = self.record()?;
         let mut recorded = BTreeSet::new();
         for line in record.entries() {
             let path = || line.path.clone();
             let Some(entry) = self.entry(&line.path) else {
+                if line.size.is_some() && bytecode.contains(&line.path) {
+                    recorded.insert(line.path.as_str());
+                    continue;
+                }
                 return Err(WheelError::RecordedButMissing { path: path() });
             };
             if line.size.is_some_and(|size| size != entry.size()) {
@@ -132,7 +147,11 @@ impl<'a> Wheel<'a> {
                 return Err(WheelError::NotRecorded { path: path() });
             }
         }
-        let missing = |entry: &&Entry| !recorded.contains(entry.path()) && !self.is_unrecorded(entry.path());
+        let is_compiled = |path: &str| compiled && source_of(path).is_some_and(|source| recorded.contains(&*source));
+        let missing = |entry: &&Entry| {
+            let path = entry.path();
+            !recorded.contains(path) && !self.is_unrecorded(path) && !is_compiled(path)
+        };
         match self.entries().find(missing) {
             Some(entry) => Err(WheelError::NotRecorded { path: entry.path().to_owned() }),
             None => Ok(record),
@@ -206,6 +225,14 @@ impl<'a> Wheel<'a> {
             Err(_) => Err(WheelError::NotText { path, problem: "it is not UTF-8" }),
         }
     }
+}
+
+/// The path of the module whose bytecode would be kept at `path`: `a/b.py` for `a/__pycache__/b.cpython-314.pyc`.
+fn source_of(path: &str) -> Option<String> {
+    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let parent = directory.strip_suffix("__pycache__")?;
+    let (stem, _tag) = name.strip_suffix(".pyc")?.rsplit_once('.')?;
+    (parent.is_empty() || parent.ends_with('/')).then(|| format!("{parent}{stem}.py"))
 }
 
 fn dist_info(archive: &Archive<'_>) -> Result<String, WheelError> {

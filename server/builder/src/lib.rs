@@ -12,6 +12,7 @@ mod build_report;
 mod build_requirements;
 mod builder;
 mod building;
+mod bytecode;
 pub mod cache;
 mod contents;
 mod context;
@@ -69,6 +70,7 @@ pub use build_lock::{
 pub use build_record::{BuildFailure, BuildRecord, BuildStep};
 pub use build_report::{AdmissionSummary, BuildReport, FileSize, LogExcerpt, Warnings, WheelSizes};
 pub use builder::{BuildOptions, BuildOutcome, Builder, Changed, FailedPackage, PlannedPackage, PlannedState};
+pub use bytecode::{Bytecode, compile_bytecode};
 pub use context::{Cache, Context};
 pub use error::BuildError;
 pub use interrupt::Interrupt;

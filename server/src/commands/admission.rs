@@ -6,9 +6,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use pkgsrv::{
-    AdmissionError, Candidate, ChannelName, DataArgs, InterpreterArgs, ServerError, Store, StoredObject, Upload,
+    Accepted, AdmissionError, Candidate, ChannelName, DataArgs, InterpreterArgs, ServerError, Store, StoredObject,
+    Upload,
 };
-use pkgsrv_builder::{AdmissionCandidate, AdmissionReport, BuildError, Context, ImportTest, Interrupt};
+use pkgsrv_builder::{
+    AdmissionCandidate, AdmissionReport, BuildError, Bytecode, Context, ImportTest, Interrupt, compile_bytecode,
+};
 use pkgsrv_index::{Abi, FileEntry, WheelFilename};
 
 /// Wheels, what they are for, and what decides on them.
@@ -65,7 +68,7 @@ struct ImportArgs {
     /// Seconds that the import of one module may take
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=540))]
     import_timeout: u64,
-    /// Import nothing; the report says so
+    /// Import nothing; the report says so, and no bytecode is made
     #[arg(long)]
     no_import: bool,
 }
@@ -114,15 +117,19 @@ pub(crate) struct Gate<'a> {
 }
 
 impl Gate<'_> {
-    /// The report on a wheel that is to be published; a refusal is an error.
-    pub(crate) fn admit(&self, candidate: &Candidate<'_>) -> Result<Option<AdmissionReport>, AdmissionError> {
+    /// The report on a wheel that is to be published, and its bytecode; a refusal is an error.
+    pub(crate) fn admit(&self, candidate: &Candidate<'_>) -> Result<Accepted, AdmissionError> {
         let needed = candidate.needed.as_deref().map_err(ToString::to_string);
-        let report = self.report(candidate.abi, &self.path(candidate.entry), needed)?;
+        let path = self.path(candidate.entry);
+        let report = self.report(candidate.abi, &path, needed)?;
         report.require_admitted()?;
         if report.sha256 != candidate.entry.sha256 {
             return Err("the file was changed while it was checked; run the command again".into());
         }
-        Ok(Some(report))
+        // Who does without imports may have no runtime.
+        let compile = || compile_bytecode(&self.context, candidate.abi, &path);
+        let bytecode = if self.test.wanted { compile()? } else { Bytecode::new() };
+        Ok(Accepted { report: Some(report), bytecode })
     }
 
     /// The report on the wheel at `path`, which needs these others.

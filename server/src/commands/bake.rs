@@ -58,7 +58,7 @@ impl Bake {
         for package in &made.packages {
             println!("  {} {}", package.name, package.version);
         }
-        println!("  memory: {} bytes", made.size);
+        println!("  {} bytes, {} of them memory", made.size, made.memory);
         Ok(())
     }
 

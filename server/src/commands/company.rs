@@ -4,9 +4,10 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use pkgsrv::{AdmissionError, Candidate, Line, Store, StoredObject, Upload, digest_of};
+use pkgsrv::{Accepted, AdmissionError, Candidate, Line, Store, StoredObject, Upload, digest_of};
 use pkgsrv_builder::{
     ActionResult, AdmissionCandidate, AdmissionReport, Context, ImportTest, LoadedRecipes, WheelIdentity, admit,
+    compile_bytecode,
 };
 use pkgsrv_index::FileEntry;
 
@@ -59,10 +60,11 @@ impl<'a> BuiltWheels<'a> {
         self.wheels.iter().map(|wheel| wheel.published.clone()).collect()
     }
 
-    /// The builder's report, if it was made in the company that the wheel has in the channel; else a new one.
-    pub(crate) fn admit(&self, candidate: &Candidate<'_>) -> Result<Option<AdmissionReport>, AdmissionError> {
+    /// The builder's report, if it was made in the company that the wheel has in the channel, else a new one; and the
+    /// bytecode.
+    pub(crate) fn admit(&self, candidate: &Candidate<'_>) -> Result<Accepted, AdmissionError> {
         let Some(wheel) = self.wheels.iter().find(|wheel| wheel.published.filename == candidate.entry.filename) else {
-            return Ok(None);
+            return Ok(Accepted::default());
         };
         let report = match (&candidate.needed, &wheel.report) {
             (Ok(needed), Some(report)) if report.company == self.company(needed) => report.clone(),
@@ -80,7 +82,9 @@ impl<'a> BuiltWheels<'a> {
             }
         };
         let Upload { filename, bytes, .. } = &wheel.published;
-        Ok(Some(report.renamed(filename.to_string(), digest_of(bytes), bytes.len() as u64)))
+        let report = report.renamed(filename.to_string(), digest_of(bytes), bytes.len() as u64);
+        let bytecode = compile_bytecode(self.context, candidate.abi, &wheel.path)?;
+        Ok(Accepted { report: Some(report), bytecode })
     }
 
     fn built(&self, entry: &FileEntry) -> Option<&BuiltWheel> {

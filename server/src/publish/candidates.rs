@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
-use pkgsrv_builder::AdmissionReport;
+use pkgsrv_builder::{AdmissionReport, Bytecode};
 use pkgsrv_index::{Abi, Digest, FileEntry, PackageName, Project, Release, UploadTime, WheelFilename};
 use pkgsrv_solver::{Request, SolveError, solve_with};
 use pkgsrv_wheel::Wheel;
@@ -13,9 +13,17 @@ use crate::channel::read_line;
 use crate::upload::CheckedUpload;
 use crate::{AdmissionError, ChannelName, ServerError, Store, Upload};
 
-/// A further check of one wheel for one ABI, such as that it imports in the runtime. `Err` refuses it; a report is
-/// published beside it.
-pub type Admission<'a> = dyn Fn(&Candidate<'_>) -> Result<Option<AdmissionReport>, AdmissionError> + 'a;
+/// A further check of one wheel for one ABI, such as that it imports in the runtime. `Err` refuses it.
+pub type Admission<'a> = dyn Fn(&Candidate<'_>) -> Result<Accepted, AdmissionError> + 'a;
+
+/// What is published beside a wheel that was admitted.
+#[derive(Debug, Default)]
+pub struct Accepted {
+    /// The report on its admission.
+    pub report: Option<AdmissionReport>,
+    /// What its modules are compiled to, by the paths of the sources; none for a wheel without.
+    pub bytecode: Bytecode,
+}
 
 /// A wheel that is new to a line and asks for admission.
 #[derive(Debug)]
@@ -40,6 +48,7 @@ pub(super) struct Admitted(HashMap<(Abi, WheelFilename), Decision>);
 struct Decision {
     company: Company,
     report: Option<Vec<u8>>,
+    bytecode: Bytecode,
 }
 
 /// Digests of what a wheel needs, or the reason why that is not all there.
@@ -64,8 +73,9 @@ impl Admitted {
                 continue;
             }
             let refused = |source| ServerError::NotAdmitted { filename: upload.filename.to_string(), abi, source };
-            let report = admit(&Candidate { abi, entry, wheel: &upload.wheel, needed }).map_err(refused)?;
-            self.0.insert(key, Decision { company, report: report.map(|report| report.to_bytes()) });
+            let accepted = admit(&Candidate { abi, entry, wheel: &upload.wheel, needed }).map_err(refused)?;
+            let Accepted { report, bytecode } = accepted;
+            self.0.insert(key, Decision { company, report: report.map(|report| report.to_bytes()), bytecode });
         }
         Ok(())
     }
@@ -87,6 +97,11 @@ impl Admitted {
     /// The report on a wheel of a line.
     pub(super) fn report(&self, abi: Abi, filename: &WheelFilename) -> Option<&[u8]> {
         self.0.get(&(abi, filename.clone()))?.report.as_deref()
+    }
+
+    /// The bytecode of a wheel of a line.
+    pub(super) fn bytecode(&self, abi: Abi, filename: &WheelFilename) -> Option<&Bytecode> {
+        self.0.get(&(abi, filename.clone())).map(|decision| &decision.bytecode).filter(|it| !it.is_empty())
     }
 }
 

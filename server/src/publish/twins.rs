@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{iter, thread};
 
 use pkgsrv_index::{ContentCoding, Digest, Twin, WheelFilename};
-use pkgsrv_wheel::Entry;
+use pkgsrv_wheel::{Entry, Wheel, WheelError};
 
 use crate::store::digest_of;
 use crate::upload::CheckedUpload;
@@ -26,15 +26,18 @@ pub(super) struct MadeTwin {
 }
 
 impl MadeTwin {
-    /// Of a checked wheel, still without encodings; `None` if it is too large.
-    fn of(upload: &CheckedUpload<'_>) -> Result<Option<Self>, ServerError> {
+    /// Of a checked wheel, as `make` makes it, still without encodings; `None` if it is too large.
+    pub(super) fn of(
+        upload: &CheckedUpload<'_>,
+        make: impl FnOnce(&Wheel<'_>) -> Result<Option<Vec<u8>>, WheelError>,
+    ) -> Result<Option<Self>, ServerError> {
         let size: u64 = upload.wheel.entries().map(Entry::size).sum();
         if size > LARGEST {
             return Ok(None);
         }
         let filename = upload.filename.clone();
         let refused = |source| ServerError::Wheel { filename: filename.to_string(), source };
-        let twin = upload.wheel.stored_twin().map_err(refused)?;
+        let twin = make(&upload.wheel).map_err(refused)?;
         Ok(twin.map(|bytes| Self { sha256: digest_of(&bytes), filename, bytes, encodings: BTreeMap::new() }))
     }
 
@@ -85,10 +88,7 @@ impl Twins {
 
     /// All objects to store.
     pub(super) fn into_objects(self) -> impl Iterator<Item = (StoredObject, Vec<u8>)> {
-        let mut twins: Vec<MadeTwin> = self.0.into_values().flatten().collect();
-        // The same publish makes the same writes in the same order.
-        twins.sort_by(|one, other| one.filename.as_str().cmp(other.filename.as_str()));
-        twins.into_iter().flat_map(MadeTwin::into_objects)
+        objects_of(self.0.into_values())
     }
 
     /// Whether nothing is left to be made for these.
@@ -96,31 +96,44 @@ impl Twins {
         filenames.into_iter().all(|filename| self.0.contains_key(filename))
     }
 
-    /// Makes those that are not there yet, on as many threads as the machine has for us.
+    /// Makes those that are not there yet.
     pub(super) fn make(&mut self, store: &Store, uploads: &[&CheckedUpload<'_>]) -> Result<(), ServerError> {
         let missing: Vec<_> = uploads.iter().filter(|upload| !self.0.contains_key(upload.filename)).collect();
-        let mut made: Vec<Option<MadeTwin>> =
-            missing.iter().map(|upload| MadeTwin::of(upload)).collect::<Result<_, _>>()?;
-        let twins = made.iter().enumerate().filter_map(|(at, twin)| Some((at, twin.as_ref()?)));
-        let mut tasks: Vec<_> =
-            twins.flat_map(|(at, twin)| ContentCoding::ALL.map(|coding| (at, twin, coding))).collect();
-        if !tasks.is_empty() {
-            tracing::info!(encodings = tasks.len(), "compressing for browsers");
-        }
-        // What takes longest is begun first.
-        tasks.sort_by_key(|(_, twin, _)| Reverse(twin.bytes.len()));
-        let encoded = side_by_side(&tasks, |(at, twin, coding)| (*at, *coding, twin.encode(store, *coding)));
-        for (at, coding, encoded) in encoded {
-            if let (Some(twin), Some(encoded)) = (&mut made[at], encoded?) {
-                twin.encodings.insert(coding, encoded);
-            }
-        }
+        let made = missing.iter().map(|upload| MadeTwin::of(upload, |wheel| wheel.stored_twin()));
+        let made = encode_all(store, made.collect::<Result<_, _>>()?)?;
         for (upload, twin) in missing.iter().zip(made) {
             let twin = twin.filter(|twin| twin.saves_bytes_of(upload.bytes.len()));
             self.0.insert(upload.filename.clone(), twin);
         }
         Ok(())
     }
+}
+
+/// The objects of twins to store. The same publish makes the same writes in the same order.
+pub(super) fn objects_of(
+    twins: impl Iterator<Item = Option<MadeTwin>>,
+) -> impl Iterator<Item = (StoredObject, Vec<u8>)> {
+    let mut twins: Vec<MadeTwin> = twins.flatten().collect();
+    twins.sort_by(|one, other| (one.filename.as_str(), one.sha256).cmp(&(other.filename.as_str(), other.sha256)));
+    twins.into_iter().flat_map(MadeTwin::into_objects)
+}
+
+/// Makes the encodings of twins, on as many threads as the machine has for us.
+pub(super) fn encode_all(store: &Store, mut made: Vec<Option<MadeTwin>>) -> Result<Vec<Option<MadeTwin>>, ServerError> {
+    let twins = made.iter().enumerate().filter_map(|(at, twin)| Some((at, twin.as_ref()?)));
+    let mut tasks: Vec<_> = twins.flat_map(|(at, twin)| ContentCoding::ALL.map(|coding| (at, twin, coding))).collect();
+    if !tasks.is_empty() {
+        tracing::info!(encodings = tasks.len(), "compressing for browsers");
+    }
+    // What takes longest is begun first.
+    tasks.sort_by_key(|(_, twin, _)| Reverse(twin.bytes.len()));
+    let encoded = side_by_side(&tasks, |(at, twin, coding)| (*at, *coding, twin.encode(store, *coding)));
+    for (at, coding, encoded) in encoded {
+        if let (Some(twin), Some(encoded)) = (&mut made[at], encoded?) {
+            twin.encodings.insert(coding, encoded);
+        }
+    }
+    Ok(made)
 }
 
 /// What `work` makes of each task, in the order of the tasks.

@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use insta::assert_snapshot;
 use pkgsrv::{
-    ChannelName, Difference, ServerError, StoredObject, Upload, delete, diff, promote, publish, read_line, rollback,
-    yank,
+    Accepted, ChannelName, Difference, ServerError, StoredObject, Upload, delete, diff, promote, publish, read_line,
+    rollback, yank,
 };
 use pkgsrv_index::{Abi, Status};
 use pkgsrv_wheel::Wheel;
@@ -287,7 +287,7 @@ fn lines_change_together_or_by_their_names() {
     let fixture = Fixture::empty();
     let (store, main) = (fixture.store(), ChannelName::main());
     let abis: Vec<Abi> = Abi::known().collect();
-    publish(&store, &main, &abis, &[helper(), native()], noon_of_no_day(), &|_| Ok(None)).unwrap();
+    publish(&store, &main, &abis, &[helper(), native()], noon_of_no_day(), &|_| Ok(Accepted::default())).unwrap();
     let release = "helper==1.0".parse().unwrap();
     let lines = yank(&store, &main, None, &release, Some(""), noon_of_no_day()).unwrap();
     assert_eq!(lines.iter().map(|line| (line.abi, line.serial)).collect::<Vec<_>>(), [(abis[0], 2), (abis[1], 2)]);

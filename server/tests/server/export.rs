@@ -187,7 +187,8 @@ fn a_bucket_gets_metadata_and_keys_that_end_in_a_slash() {
     );
     assert_eq!(about("simple/helper/index.html".into()), ["text/html; charset=utf-8", page]);
     assert_eq!(about("repodata/2026_0/head.json".into()), ["application/json", page]);
-    let wheel = to.keys().into_iter().find(|key| key.ends_with("none-any.whl")).unwrap();
+    let uploaded = digest_of(&helper().bytes).to_string();
+    let wheel = to.keys().into_iter().find(|key| key.contains(&uploaded) && key.ends_with(".whl")).unwrap();
     assert_eq!(
         about(wheel.as_str().into()),
         ["application/octet-stream", "public, max-age=31536000, immutable, no-transform"]

@@ -43,16 +43,17 @@ async fn types_and_policies() {
 #[tokio::test]
 async fn environments_are_listed_and_served() {
     let fixture = Fixture::empty();
-    let index = r#"{"format":1,"memory":{"file":"demo-0123456789abcdef.bin","sha256":"SHA256","size":3},"environment":{"requirements":["demo"],
+    let part = format!(r#"{{"file":"demo-0123456789abcdef.bin","sha256":"{}","size":3}}"#, "0".repeat(64));
+    let index = r#"{"format":2,"memory":PART,"environment":{"requirements":["demo"],"first":PART,"later":PART,
         "packages":[{"name":"demo","version":"1.0","size":5}]}}"#;
-    let index = index.replace("SHA256", &"0".repeat(64));
+    let index = index.replace("PART", &part);
     for at in ["main", "next"] {
         fixture.file(&format!("environments/{at}/2026_0/demo.json"), index.as_bytes());
         fixture.file(&format!("environments/{at}/2026_0/demo-0123456789abcdef.bin"), b"abc");
     }
     let app = fixture.app();
     let list = body(send(&app, request("GET", "/environments/2026_0/", &[])).await).await;
-    let expected = r#"{"environments":[{"name":"demo","packages":[{"name":"demo","version":"1.0"}],"requirements":["demo"],"size":3}]}"#;
+    let expected = r#"{"environments":[{"memory":3,"name":"demo","packages":[{"name":"demo","version":"1.0"}],"requirements":["demo"],"size":9}]}"#;
     assert_eq!(String::from_utf8(list).unwrap(), expected);
     assert_eq!(body(send(&app, request("GET", "/environments/2026_5/", &[])).await).await, br#"{"environments":[]}"#);
     let names = ["content-type", "cache-control"];

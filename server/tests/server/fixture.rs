@@ -9,8 +9,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
 use pkgsrv::{
-    ChannelName, DataDir, PromptListen, PromptSettings, PublishedLine, ServeSettings, ServerError, Store, Upload,
-    publish, set_status, yank,
+    Accepted, ChannelName, DataDir, PromptListen, PromptSettings, PublishedLine, ServeSettings, ServerError, Store,
+    Upload, publish, set_status, yank,
 };
 use pkgsrv_index::{Abi, ProjectStatus, Status};
 use tempfile::TempDir;
@@ -52,7 +52,7 @@ impl Fixture {
     pub fn publish(&self, channel: &str, uploads: &[Upload]) -> Result<Vec<PublishedLine>, ServerError> {
         let channel: ChannelName = channel.parse()?;
         let abis: Vec<Abi> = Abi::released().collect();
-        publish(&self.store(), &channel, &abis, uploads, noon_of_no_day(), &|_| Ok(None))
+        publish(&self.store(), &channel, &abis, uploads, noon_of_no_day(), &|_| Ok(Accepted::default()))
     }
 
     /// Yanks a release of main, or takes that back.

@@ -95,8 +95,8 @@ fn a_server_is_copied_whole_and_then_what_is_new() {
     reported(&theirs.store(), "main", &[wheel("third-1.0-py3-none-any.whl", "")]);
     let lines = served.mirror(&ours, &[], false).unwrap();
     assert_eq!(lines[0].added.iter().map(ToString::to_string).collect::<Vec<_>>(), ["third-1.0-py3-none-any.whl"]);
-    // The roots of three trees, wheel, METADATA, report, the twin and three encodings of it.
-    assert_eq!(lines[0].fetched, 10);
+    // The roots of three trees, wheel, METADATA, report, both twins and three encodings of each.
+    assert_eq!(lines[0].fetched, 14);
     assert_eq!(whole(&ours.store(), "main").len(), 4);
 }
 

@@ -20,7 +20,7 @@ fn published() -> Fixture {
         &[("odd.py", ""), ("odd_data/run.exe", &launcher)],
     );
     let uploads = [native(), helper(), documented(odd)];
-    let admit = |candidate: &pkgsrv::Candidate<'_>| Ok(Some(crate::reports::admitted(candidate)));
+    let admit = |candidate: &pkgsrv::Candidate<'_>| Ok(crate::reports::admitted(candidate));
     publish(&store, &ChannelName::main(), &abis, &uploads, noon_of_no_day(), &admit).unwrap();
     fixture
 }

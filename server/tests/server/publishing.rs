@@ -1,7 +1,7 @@
 //! Publishing: what is refused, what a crash leaves, what two publishers do to each other.
 
 use insta::assert_snapshot;
-use pkgsrv::{ChannelName, Line, Publication, StoredObject, Upload, publish, read_line};
+use pkgsrv::{Accepted, ChannelName, Line, Publication, StoredObject, Upload, publish, read_line};
 use pkgsrv_index::tree::NodeRef;
 use pkgsrv_index::{Abi, TreeRoots};
 
@@ -107,7 +107,8 @@ fn every_prefix_of_the_writes_is_a_whole_state() {
         fixture.publish("main", &[helper()]).unwrap();
         let store = fixture.store();
         let publication =
-            Publication::prepare(&store, &main, &abis, &uploads, noon_of_no_day(), &|_| Ok(None)).unwrap();
+            Publication::prepare(&store, &main, &abis, &uploads, noon_of_no_day(), &|_| Ok(Accepted::default()))
+                .unwrap();
         let writes: Vec<_> = publication.writes().map(|(object, bytes)| (object.clone(), bytes.to_vec())).collect();
         drop(publication);
         if count > writes.len() {
@@ -176,7 +177,7 @@ fn others_publish_while_a_wheel_is_being_admitted() {
         asked.borrow_mut().push((candidate.entry.name.to_string(), needed.collect::<Vec<_>>()));
         // A newer release of what one of the two needs; waiting for the lock here would be for ever.
         fixture.publish("main", &[wheel("helper-1.1-py3-none-any.whl", "")]).unwrap();
-        Ok(None)
+        Ok(Accepted::default())
     })
     .unwrap();
     let asked = asked.into_inner();

@@ -10,6 +10,7 @@ use pkgsrv_wheel::Wheel;
 
 use crate::fixture::{Fixture, body, get, request, send, shown, summary};
 use crate::wheels::{helper, native, wheel};
+use crate::write_sequence::reported;
 
 /// What was encoded, by the decoders of the encoders' crates.
 pub fn decoded(coding: ContentCoding, bytes: &[u8]) -> Vec<u8> {
@@ -266,4 +267,28 @@ async fn a_wheel_that_is_its_own_twin() {
     let answer = summary(&app, "GET", &address, &["Accept-Encoding: br"], &["content-encoding"]).await;
     assert_eq!(answer, "200 br");
     assert!(body(send(&app, request("GET", &address, &[])).await).await == upload.bytes);
+}
+
+#[test]
+fn bytecode_is_in_a_twin_of_its_own() {
+    let fixture = Fixture::empty();
+    reported(&fixture.store(), "main", &[helper()]);
+    let store = fixture.store();
+    let entry = entry(&store, helper().filename.as_str());
+    let compiled = entry.compiled.clone().unwrap();
+    let object = |sha256| StoredObject::Twin { sha256, filename: entry.filename.clone() };
+    let bytes = store.read(&object(compiled.sha256)).unwrap().unwrap();
+    let (twin, original) = (Wheel::parse(bytes.as_slice()).unwrap(), Wheel::parse(helper().bytes).unwrap());
+    assert_eq!(twin.check_compiled_record(), original.check_record());
+    let path = twin.entries().find(|entry| entry.path().ends_with(".pyc")).unwrap();
+    assert!(twin.read(path).unwrap().starts_with(b"bytecode of "));
+    assert!(!twin.entries().any(|entry| entry.path().ends_with(".py")));
+    assert_eq!(compiled.size, bytes.len() as u64);
+    // Whoever asks for the wheel without knowing of it gets one with all modules.
+    let stored = store.read(&object(entry.fetched().0)).unwrap().unwrap();
+    assert_eq!(Wheel::parse(stored.as_slice()).unwrap().check_record(), original.check_record());
+    let releases = read_line(&store, &ChannelName::main(), Abi::preferred()).unwrap().releases(&entry.name).unwrap();
+    let release = &releases.unwrap()[0];
+    assert_eq!(release.compiled.as_ref().map(|it| (it.sha256, it.size)), Some((compiled.sha256, compiled.size)));
+    assert_eq!((release.sha256, release.size), entry.fetched());
 }

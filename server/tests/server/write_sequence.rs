@@ -26,7 +26,7 @@ const CHANNELS: [&str; 2] = ["main", "next"];
 pub fn reported(store: &Store, channel: &str, uploads: &[Upload]) {
     let channel: ChannelName = channel.parse().unwrap();
     let abis: Vec<Abi> = Abi::released().collect();
-    let admit = |candidate: &pkgsrv::Candidate<'_>| Ok(Some(reports::admitted(candidate)));
+    let admit = |candidate: &pkgsrv::Candidate<'_>| Ok(reports::admitted(candidate));
     publish(store, &channel, &abis, uploads, noon_of_no_day(), &admit).unwrap();
 }
 

@@ -12,6 +12,7 @@ pub fn entry(filename: &str, depends: &[&str]) -> FileEntry {
         sha256: Digest::from_bytes([seed; 32]),
         size: 1000 + u64::from(seed),
         twin: None,
+        compiled: None,
         metadata_sha256: Digest::from_bytes([!seed; 32]),
         admission_sha256: None,
         documents: std::collections::BTreeMap::default(),

@@ -14,6 +14,7 @@ pub fn release(named: &str, depends: &[&str]) -> (PackageName, Release) {
         version: filename.version().clone(),
         sha256: Digest::from_bytes([0; 32]),
         size: 1000,
+        compiled: None,
         depends: depends.iter().map(|text| text.parse().unwrap()).collect(),
         extras: BTreeMap::new(),
         imports: Vec::new(),

@@ -50,15 +50,44 @@ fn files_and_modes_are_kept() {
 }
 
 #[test]
-fn record_stays_right() {
-    let mut wheel = varied();
-    wheel.files.retain(|file| !file.central.name.ends_with(b"RECORD"));
-    let files = listed(&varied().bytes()).into_iter().filter(|(path, ..)| !path.ends_with("RECORD"));
+fn bytecode_takes_the_place_of_modules() {
+    let bytes = recorded(Zip::wheel()).bytes();
+    let wheel = Wheel::parse(bytes.as_slice()).unwrap();
+    let source = wheel.entries().map(Entry::path).find(|path| path.ends_with(".py")).unwrap().to_owned();
+    let stem = source.strip_suffix(".py").unwrap().rsplit('/').next().unwrap();
+    let cached = source.replace(&format!("{stem}.py"), &format!("__pycache__/{stem}.cpython-314.pyc"));
+    let compiled = |source: &str, path: &str| {
+        let bytecode = [(source.to_owned(), (path.to_owned(), b"bytecode".to_vec()))].into();
+        wheel.compiled_twin(&bytecode).unwrap()
+    };
+    let twin = compiled(&source, &cached).unwrap();
+    let twin = Wheel::parse(twin.as_slice()).unwrap();
+    assert_eq!(twin.read(twin.entry(&cached).unwrap()).unwrap(), b"bytecode");
+    assert_eq!((twin.entry(&source), twin.entries().len()), (None, wheel.entries().len()));
+    assert_eq!(twin.check_record(), Err(WheelError::RecordedButMissing { path: source.clone() }));
+    assert_eq!(twin.check_compiled_record(), wheel.check_record());
+    assert_eq!(compiled("no/such.py", &cached), None);
+    assert_eq!(compiled(&source, &format!("{}/METADATA", wheel.dist_info_dir())), None);
+    // Bytecode of nothing that is recorded.
+    let other = compiled(&source, "__pycache__/other.cpython-314.pyc").unwrap();
+    let refused = Wheel::parse(other.as_slice()).unwrap().check_compiled_record();
+    assert_eq!(refused, Err(WheelError::RecordedButMissing { path: source }));
+}
+
+/// The wheel with a RECORD that lists all else.
+fn recorded(mut wheel: Zip) -> Zip {
+    let files = listed(&wheel.bytes()).into_iter().filter(|(path, ..)| !path.ends_with("RECORD"));
     let line = |(path, contents, _): (String, Vec<u8>, bool)| {
         format!("{path},{},{}\n", RecordHash::of(&contents), contents.len())
     };
     let record: String = files.map(line).collect();
-    let wheel = wheel.with(File::deflated("foo-1.0.dist-info/RECORD", record.as_bytes())).bytes();
+    wheel.files.retain(|file| !file.central.name.ends_with(b"RECORD"));
+    wheel.with(File::deflated("foo-1.0.dist-info/RECORD", record.as_bytes()))
+}
+
+#[test]
+fn record_stays_right() {
+    let wheel = recorded(varied()).bytes();
     let twin = twin(&wheel);
     let twin = Wheel::parse(twin.as_slice()).unwrap();
     assert_eq!(twin.verify_record(), Ok(()));

@@ -3,7 +3,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { loadPyodide } from "/runtime/pyodide.mjs";
 import { bake } from "/loader/baking.js";
-import { stop, watchMemory, writeMemory } from "./memory.mjs";
+import { stop, watchMemory, write, writeMemory } from "./memory.mjs";
 
 /** Addresses below this are paths in /store. */
 const CHANNEL = "http://channel.invalid/";
@@ -31,8 +31,15 @@ const pyodide = await loadPyodide({
   _makeSnapshot: true,
 });
 const recipe = { repodata: `${CHANNEL}${repodata}`, fetch, requirements, code };
-const { environment, data } = await bake(pyodide, recipe);
+const { environment, first, later, data } = await bake(pyodide, recipe);
 const taken = await writeMemory("/out", name, pyodide, watched.before, data);
+// They are stored one behind the other, as they are encoded on their way.
+const joined = async (files) => ({
+  ...(await write("/out", name, "bin", Buffer.concat(files.map(({ contents }) => contents)))),
+  entries: files.map(({ path, contents, mode }) => [path, contents.length, mode]),
+});
+environment.first = await joined(first);
+environment.later = await joined(later);
 // It lies with the runtime's own image, which pages may have already.
 const shared = { ...stdlib, file: `${environment.blobs}../runtime/${runtime}/${stdlib.file}` };
-await writeFile(`/out/${name}.json`, JSON.stringify({ format: 1, layout, ...taken, stdlib: shared, environment }));
+await writeFile(`/out/${name}.json`, JSON.stringify({ format: 2, layout, ...taken, stdlib: shared, environment }));

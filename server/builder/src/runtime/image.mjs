@@ -27,7 +27,8 @@ async function bytecode() {
             target.writestr(zipfile.ZipInfo(name), contents)
     made.getvalue()
   `);
-  return bytes.toJs();
+  const magic = pyodide.runPython("importlib.util.MAGIC_NUMBER.hex()");
+  return { magic, bytes: bytes.toJs() };
 }
 
 /** Starts Python with that, and takes its memory. */
@@ -53,6 +54,7 @@ async function started(stdLibURL) {
   return { layout: JSON.parse(layout), ...taken };
 }
 
-const stdlib = await write("/image", "stdlib", "zip", await bytecode());
-const image = { format: 1, ...(await started(`/image/${stdlib.file}`)), stdlib };
+const { magic, bytes } = await bytecode();
+const stdlib = await write("/image", "stdlib", "zip", bytes);
+const image = { format: 1, magic, ...(await started(`/image/${stdlib.file}`)), stdlib };
 await writeFile("/image/image.json", JSON.stringify(image));

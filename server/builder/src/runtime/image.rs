@@ -1,18 +1,27 @@
 //! The image of a runtime in which Python has started: the loader's `boot` goes on from there.
 
+use std::fs;
 use std::path::PathBuf;
+
+use serde::Deserialize;
 
 use super::{Runtime, run_in};
 use crate::action::sha256;
 use crate::contents;
 use crate::context::Context;
-use crate::error::BuildError;
+use crate::error::{BuildError, IoContext as _};
 use crate::toolchain::Toolchain;
 use crate::work_directory::WorkDirectory;
 
 const SCRIPT: &str = include_str!("image.mjs");
 /// What takes the memory of images.
 pub(super) const MEMORY: (&str, &str) = ("memory.mjs", include_str!("memory.mjs"));
+
+/// What of `image.json` is read here.
+#[derive(Deserialize)]
+struct ImageIndex {
+    magic: String,
+}
 
 impl Runtime {
     /// The directory with its image: `image.json`, and the files named there. The runtime itself makes it, once.
@@ -23,6 +32,15 @@ impl Runtime {
         let make = || self.make_image(context, toolchain)?.move_into_place(&place);
         contents::ensure(context, "image of the runtime", &place, &self.lock_name(), make)?;
         Ok(place)
+    }
+
+    /// The number that its bytecode begins with, in hexadecimal.
+    pub(crate) fn bytecode_magic(&self, context: &Context, toolchain: &Toolchain) -> Result<String, BuildError> {
+        let path = self.image(context, toolchain)?.join("image.json");
+        let bytes = fs::read(&path).doing("read", &path)?;
+        let ImageIndex { magic } = serde_json::from_slice(&bytes)
+            .map_err(|error| BuildError::Archive { filename: path.display().to_string(), reason: error.to_string() })?;
+        Ok(magic)
     }
 
     fn make_image(&self, context: &Context, toolchain: &Toolchain) -> Result<WorkDirectory, BuildError> {
