@@ -26,7 +26,7 @@ export async function boot(options: BootOptions): Promise<BootResult> {
     const core = startCore();
     core.catch(() => {});
     const settings = await settingsOf(options);
-    return unlessAborted(signal, run(options, settings, { fetching: { fetch: settings.fetch, signal }, reporter }));
+    return unlessAborted(signal, run(options, settings, { fetching: { network: settings.network, signal }, reporter }));
   }).finally(() => reporter.close());
 }
 
@@ -77,6 +77,7 @@ async function run(options: BootOptions, settings: Settings, job: Job): Promise<
   const installed = [...environment, ...(await (early ?? install(packages)))];
   host.isStarting = false;
   line.forgetAhead();
+  await settings.network.kept?.settled();
   return { pyodide, loader, installed, restored, ...(restored ? {} : { reason }) };
 }
 
@@ -92,8 +93,9 @@ async function installEnvironment(
   return installed;
 }
 
-async function readEnvironment(
-  { environment: name, publicKeys }: BootOptions,
+/** The image of the environment that is asked for, if one is. */
+export async function readEnvironment(
+  { environment: name, publicKeys }: Pick<BootOptions, "environment" | "publicKeys">,
   { repodata }: Settings,
   fetching: Fetching,
 ): Promise<Image | undefined> {
@@ -118,7 +120,7 @@ async function readEnvironment(
 const EXAMPLE = "https://packages.example/runtime/pyodide/314.0.7/";
 
 /** Where the runtime of a line is, by its head. */
-async function runtimeOf(line: Line, { repodata }: Settings, fetching: Fetching): Promise<string> {
+export async function runtimeOf(line: Line, { repodata }: Settings, fetching: Fetching): Promise<string> {
   const relative = (await line.readAhead(fetching)).runtime();
   if (relative !== undefined) return new URL(relative, repodata).href;
   throw new LoaderError(

@@ -1,6 +1,6 @@
 import { linkAgain, writeFiles, type Environment } from "./environment.js";
 import { UnusableImage } from "./errors.js";
-import { digest, fetchBytes, fetchVerified, type Fetching } from "./fetching.js";
+import { digest, fetchNamed, fetchVerified, type Expected, type Fetching } from "./fetching.js";
 import { HostLinker } from "./linking.js";
 import { isNode } from "./node.js";
 import type { Reporter } from "./progress.js";
@@ -104,19 +104,24 @@ export class Image {
    * @throws {UnusableImage} if it is not of a format that this version knows
    */
   static async read(url: string, fetching: Fetching): Promise<Image> {
-    return new Image(parsed(url, await fetchBytes(url, fetching, "default")), url);
+    return new Image(parsed(url, await fetchNamed(url, fetching, "default")), url);
+  }
+
+  /** The files that lie beside the index. */
+  files(): Expected[] {
+    const { memory, stdlib } = this.#index;
+    return [memory, stdlib].map(({ file, sha256, size }) => ({ url: new URL(file, this.#url).href, sha256, size }));
   }
 
   /** What the index names, on its way. */
   fetchParts(fetching: Fetching, reporter: Reporter): ImageParts {
-    const { memory, stdlib, layout } = this.#index;
-    const fetched = ({ file, sha256, size }: ImageFile): Promise<Uint8Array<ArrayBuffer>> =>
-      fetchVerified({ url: new URL(file, this.#url).href, sha256, size }, fetching, () => {});
+    const { layout } = this.#index;
+    const [memory, stdlib] = this.files().map((file) => fetchVerified(file, fetching, () => {})) as [ImageParts["memory"], ImageParts["stdlib"]];
     reporter.expect("download", sum(this.packages, ({ size }) => size));
     const unpacked = this.packages.map((selected) => obtain(selected, Promise.resolve(layout), { fetching, reporter }));
     const parts = {
-      memory: fetched(memory),
-      stdlib: fetched(stdlib),
+      memory,
+      stdlib,
       unpacked: Promise.all(unpacked).then((files) => files.flat()),
     };
     // Awaited later, or never if something else fails before.

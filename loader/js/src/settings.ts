@@ -1,11 +1,13 @@
 import { LoaderError } from "./errors.js";
+import type { Network } from "./fetching.js";
+import type { Kept } from "./kept.js";
 import { HeadVerifier } from "./signature.js";
 import type { ChannelOptions } from "./types.js";
 
 /** Settings of a loader, complete. */
 export interface Settings {
   repodata: string;
-  fetch: typeof globalThis.fetch;
+  network: Network;
   log: (message: string) => void;
   /** Only where the page has keys. */
   verifier: HeadVerifier | undefined;
@@ -13,13 +15,47 @@ export interface Settings {
 
 /** The settings that options say. */
 export async function settingsOf(options: ChannelOptions): Promise<Settings> {
-  const { publicKeys } = options ?? {};
-  return {
-    repodata: directory("repodata", options?.repodata, "https://packages.example/repodata/2026_0/"),
-    fetch: options?.fetch ?? globalThis.fetch.bind(globalThis),
-    log: options?.log ?? (() => {}),
-    verifier: publicKeys === undefined ? undefined : await HeadVerifier.create(publicKeys),
+  const { publicKeys, mirrors = [], log = () => {} } = options ?? {};
+  const repodata = directory("repodata", options?.repodata, EXAMPLE);
+  if (!Array.isArray(mirrors)) throw invalid("mirrors", mirrors, "a list of addresses");
+  const network = {
+    fetch: options.fetch ?? globalThis.fetch.bind(globalThis),
+    log,
+    bases: [repodata, ...mirrors.map((mirror: string | URL) => directory("mirrors", mirror, EXAMPLE))],
+    current: repodata,
+    attempts: positive("attempts", options.attempts, 3),
+    stallTimeout: positive("stallTimeout", options.stallTimeout, 30_000),
+    isGone: false,
+    kept: await keptOf(options, log),
   };
+  const verifier = publicKeys === undefined ? undefined : await HeadVerifier.create(publicKeys);
+  return { repodata, network, log, verifier };
+}
+
+const EXAMPLE = "https://packages.example/repodata/2026_0/";
+
+async function keptOf({ cache }: ChannelOptions, log: (message: string) => void): Promise<Kept | undefined> {
+  if (cache === undefined || cache === false) return undefined;
+  if (cache !== true && (typeof cache !== "object" || cache === null)) {
+    throw invalid("cache", cache, "true, false or an object with `directory` and `maxBytes`");
+  }
+  const options = cache === true ? {} : cache;
+  positive("cache.maxBytes", options.maxBytes, 1);
+  // Who keeps nothing needs not fetch what keeps.
+  const { Kept } = await import("./kept.js");
+  return new Kept(options, log);
+}
+
+/** A number of an option, above 0. */
+function positive(option: string, value: unknown, usual: number): number {
+  if (value === undefined) return usual;
+  if (typeof value === "number" && value > 0) return value;
+  throw invalid(option, value, "a number above 0");
+}
+
+function invalid(option: string, found: unknown, expected: string, cause?: unknown): LoaderError {
+  const message = `the option \`${option}\` is ${String(found)}, expected ${expected}`;
+  return new LoaderError("invalid_argument", message, { cause });
 }
 
 /** The absolute address of a directory, with a slash at its end. */
@@ -28,8 +64,7 @@ export function directory(option: string, address: string | URL | undefined, exa
   try {
     url = new URL(String(address), globalThis.location?.href);
   } catch (error) {
-    const message = `the option \`${option}\` is ${String(address)}, expected an address such as ${example}`;
-    throw new LoaderError("invalid_argument", message, { cause: error });
+    throw invalid(option, address, `an address such as ${example}`, error);
   }
   url.search = "";
   url.hash = "";
