@@ -18,6 +18,7 @@ import "./core.js";
 import "./linking.js";
 import "./fetching.js";
 import "./retrying.js";
+import "./kept.js";
 import "./loader.js";
 import "./image.js";
 import "./environment.js";

@@ -1,8 +1,9 @@
-import { readEnvironment, runtimeOf } from "./boot.js";
+import { fetchLockfile, readEnvironment, runtimeOf } from "./boot.js";
 import { LoaderError, UnusableImage } from "./errors.js";
-import { fetchVerified, underSignal, type Expected, type Fetching } from "./fetching.js";
+import { fetchBytes, fetchVerified, underSignal, type Expected, type Fetching } from "./fetching.js";
 import { Image } from "./image.js";
 import { Line } from "./line.js";
+import { isNode } from "./node.js";
 import { Reporter } from "./progress.js";
 import { settingsOf, type Settings } from "./settings.js";
 import type { PrefetchOptions, PrefetchResult } from "./types.js";
@@ -30,6 +31,9 @@ export async function prefetch(options: PrefetchOptions): Promise<PrefetchResult
     // `boot` wants the head in any case, since it names the runtime.
     const [baked] = await Promise.all([readEnvironment(options, settings, fetching), line.readAhead(fetching)]);
     const image = baked ?? (await bareImage(options, line, settings, fetching));
+    const runtime = image && !isNode() ? fetchRuntime(line, settings, fetching) : undefined;
+    // Awaited later, or never if something else fails before.
+    runtime?.catch(() => {});
     const inImage = image?.packages ?? [];
     const installed = inImage.map(({ name, version }) => ({ name, version }));
     const packages = [...inImage, ...(await line.resolve(wanted, { abi: undefined, installed }, fetching))];
@@ -39,9 +43,17 @@ export async function prefetch(options: PrefetchOptions): Promise<PrefetchResult
     const bytes = sum(files, ({ size }) => size);
     reporter.expect("download", bytes);
     const fetched = files.map((file) => fetchVerified(file, fetching, (count) => reporter.advance("download", count, file.name)));
-    await Promise.all(fetched);
+    await Promise.all([...fetched, runtime]);
     return { packages, bytes, kept: await network.kept.settled() };
   }).finally(() => reporter.close());
+}
+
+/** What Pyodide fetches while it starts. The browser imports the modules itself, from its HTTP cache. */
+async function fetchRuntime(line: Line, settings: Settings, fetching: Fetching): Promise<void> {
+  const address = await runtimeOf(line, settings, fetching);
+  const modules = ["pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm"];
+  const fetched = modules.map((name) => fetchBytes(`${address}${name}`, fetching, "default"));
+  await Promise.all([fetchLockfile(settings, fetching), ...fetched]);
 }
 
 /** The image of the bare runtime, if it is asked for and would be used. */

@@ -1,6 +1,6 @@
 import { LoaderError } from "./errors.js";
 import type { Network } from "./fetching.js";
-import type { Kept } from "./kept.js";
+import { Kept } from "./kept.js";
 import { HeadVerifier } from "./signature.js";
 import type { ChannelOptions } from "./types.js";
 
@@ -26,7 +26,7 @@ export async function settingsOf(options: ChannelOptions): Promise<Settings> {
     attempts: positive("attempts", options.attempts, 3),
     stallTimeout: positive("stallTimeout", options.stallTimeout, 30_000),
     isGone: false,
-    kept: await keptOf(options, log),
+    kept: keptOf(options, log),
   };
   const verifier = publicKeys === undefined ? undefined : await HeadVerifier.create(publicKeys);
   return { repodata, network, log, verifier };
@@ -34,15 +34,13 @@ export async function settingsOf(options: ChannelOptions): Promise<Settings> {
 
 const EXAMPLE = "https://packages.example/repodata/2026_0/";
 
-async function keptOf({ cache }: ChannelOptions, log: (message: string) => void): Promise<Kept | undefined> {
+function keptOf({ cache }: ChannelOptions, log: (message: string) => void): Kept | undefined {
   if (cache === undefined || cache === false) return undefined;
   if (cache !== true && (typeof cache !== "object" || cache === null)) {
     throw invalid("cache", cache, "true, false or an object with `directory` and `maxBytes`");
   }
   const options = cache === true ? {} : cache;
   positive("cache.maxBytes", options.maxBytes, 1);
-  // Who keeps nothing needs not fetch what keeps.
-  const { Kept } = await import("./kept.js");
   return new Kept(options, log);
 }
 

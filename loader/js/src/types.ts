@@ -109,8 +109,8 @@ export interface PrefetchOptions extends ChannelOptions, InstallOptions {
   /** Name of an environment of the channel: its image and its packages are fetched. */
   environment?: string;
   /**
-   * `true` fetches the image of the channel's runtime, from which `boot` starts the interpreter. The runtime's own modules are
-   * imported by the browser, and only its HTTP cache has them.
+   * `true` fetches the image of the channel's runtime, from which `boot` starts the interpreter. As with an environment, the
+   * runtime's own modules are fetched too, which only the browser's HTTP cache keeps, since it imports them itself.
    */
   image?: boolean;
 }
