@@ -108,9 +108,13 @@ export class Line {
   }
 
   async #readHead(fetching: Fetching): Promise<Repodata> {
-    const { repodata, verifier } = this.#settings;
+    const { repodata, verifier, network } = this.#settings;
     const url = `${repodata}head.json`;
-    const signatures = (sha256: string) => fetchNamed(`${repodata}${sha256}.sig.json`, fetching, "default");
+    const signed = (sha256: string): string => `${repodata}${sha256}.sig.json`;
+    const signatures = (sha256: string) => fetchNamed(signed(sha256), fetching, "default");
+    const old = verifier && (await network.kept?.named(url));
+    const oldSignatures = old && (await network.kept?.named(signed(await digest(old))));
+    if (oldSignatures) await verifier.remember(old, oldSignatures);
     const head = await fetchNamed(url, fetching, "no-cache", (bytes, from) => verifier?.check(bytes, signatures, from));
     await startCore();
     if (this.#known !== undefined) {

@@ -21,8 +21,8 @@ export interface ChannelOptions {
   repodata: string | URL;
   /**
    * Ed25519 keys, each 32 bytes as base64, as `pkgsrv channel init` prints them. With keys, a head of the repodata is used
-   * only if one of them has signed it, it has not expired, and it is not older than one that this loader has seen. What
-   * the head names is checked by hash in any case.
+   * only if one of them has signed it, it has not expired, and it is not older than one that this loader has seen, or that
+   * is kept of an earlier visit. What the head names is checked by hash in any case.
    */
   publicKeys?: readonly string[];
   /**
@@ -172,7 +172,7 @@ export interface InstalledPackage {
   readonly version: string;
   /** The wheel's filename. */
   readonly filename: string;
-  /** Address that the wheel came from. */
+  /** Address of the wheel in the channel; its bytes may have come from a mirror, or an earlier visit. */
   readonly url: string;
   /** SHA-256 of the wheel in hexadecimal. */
   readonly sha256: string;

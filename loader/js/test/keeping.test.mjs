@@ -207,20 +207,40 @@ test("what is fetched ahead needs no server any more", async () => {
   assert.equal(code, "invalid_argument");
 });
 
-test("a kept head has to be signed, by a key of now, and its time not over", async (t) => {
-  const { privateKey, publicKey } = generateKeyPairSync("ed25519");
-  const raw = Buffer.from(publicKey.export({ format: "jwk" }).x, "base64url");
+const rawKey = (publicKey) => Buffer.from(publicKey.export({ format: "jwk" }).x, "base64url");
+
+/** Publishes a head that expires in an hour. */
+function publishSigned(serial, { privateKey, publicKey }) {
   const expires = new Date(Date.now() + 3_600_000).toISOString().replace("Z", "000Z");
-  const head = Buffer.from(JSON.stringify({ ...JSON.parse(channel.objects.get(HEAD)), expires }));
+  const head = Buffer.from(JSON.stringify({ ...JSON.parse(channel.objects.get(HEAD)), serial, expires }));
   const signature = sign(null, Buffer.concat([Buffer.from("pkgsrv head 1\n"), head]), privateKey).toString("base64");
   channel.objects.set(HEAD, head);
-  const document = { format: 1, signatures: [{ key: sha256(raw).slice(0, 16), signature }] };
+  const document = { format: 1, signatures: [{ key: sha256(rawKey(publicKey)).slice(0, 16), signature }] };
   channel.objects.set(`/repodata/2026_0/${sha256(head)}.sig.json`, Buffer.from(JSON.stringify(document)));
-  const publicKeys = [raw.toString("base64")];
+}
+
+test("a head that is older than the one of an earlier visit is refused", async () => {
+  const [key, other] = [generateKeyPairSync("ed25519"), generateKeyPairSync("ed25519")];
+  const publicKeys = [rawKey(key.publicKey).toString("base64")];
+  publishSigned(9, other);
+  await visit();
+  publishSigned(5, key);
+  await visit({ publicKeys });
+  publishSigned(4, key);
+  assert.equal((await refused((await attach(pyodide, options({ publicKeys }))).install("foo"))).code, "older_head");
+  await visit({ publicKeys, cache: false });
+  publishSigned(5, key);
+  await visit({ publicKeys });
+});
+
+test("a kept head has to be signed, by a key of now, and its time not over", async (t) => {
+  const key = generateKeyPairSync("ed25519");
+  publishSigned(1, key);
+  const publicKeys = [rawKey(key.publicKey).toString("base64")];
   await visit({ publicKeys });
   channel.close();
   await visit({ publicKeys });
-  const another = [generateKeyPairSync("ed25519").publicKey.export({ format: "der", type: "spki" }).subarray(-32).toString("base64")];
+  const another = [rawKey(generateKeyPairSync("ed25519").publicKey).toString("base64")];
   const code = async (publicKeys) => (await refused((await attach(pyodide, options({ publicKeys }))).install("foo"))).code;
   assert.equal(await code(another), "bad_signature");
   t.mock.timers.enable({ apis: ["Date"], now: Date.now() + 3_700_000 });
@@ -229,7 +249,7 @@ test("a kept head has to be signed, by a key of now, and its time not over", asy
 
 test("a head that is refused is not kept", async () => {
   await visit();
-  const publicKeys = [generateKeyPairSync("ed25519").publicKey.export({ format: "der", type: "spki" }).subarray(-32).toString("base64")];
+  const publicKeys = [rawKey(generateKeyPairSync("ed25519").publicKey).toString("base64")];
   const usual = channel.objects.get(HEAD);
   channel.objects.set(HEAD, Buffer.from(`${usual} `));
   await refused((await attach(pyodide, options({ publicKeys }))).install("foo"));
