@@ -38,7 +38,8 @@ export class Kept {
   #hasFailed = false;
   /** Whether all is kept that was to be. */
   #isWhole = true;
-  readonly #start = Date.now();
+  /** What this visit has used. */
+  readonly #used = new Set<string>();
 
   constructor({ directory, maxBytes = MOST_BYTES }: CacheOptions, log: (message: string) => void) {
     this.#log = log;
@@ -97,6 +98,7 @@ export class Kept {
 
   async #read(key: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const store = await this.#store;
+    this.#used.add(key);
     return store?.read(key).catch((error: unknown) => this.#fail(error));
   }
 
@@ -104,6 +106,7 @@ export class Kept {
     const store = await this.#store;
     if (store === undefined || this.#hasFailed) return;
     if (bytes.length > this.#mostBytes) return this.#lacks();
+    this.#used.add(key);
     try {
       await store.write(key, bytes).catch(async (error: unknown) => {
         if (!isFull(error)) throw error;
@@ -121,9 +124,9 @@ export class Kept {
     const store = await this.#store;
     const entries = [...((await store?.entries()) ?? [])].sort((one, other) => one.used - other.used);
     let left = Math.max(entries.reduce((total, { size }) => total + size, -this.#mostBytes), bytes);
-    for (const { key, size, used } of entries) {
+    for (const { key, size } of entries) {
       if (left <= 0) return;
-      if (used > this.#start) {
+      if (this.#used.has(key)) {
         if (bytes > 0) throw error;
         this.#lacks();
       }
