@@ -93,7 +93,7 @@ export class Kept {
   }
 
   #begin(work: Promise<void>): void {
-    this.#writing = Promise.all([this.#writing, work]);
+    this.#writing = Promise.all([this.#writing, work]).then(() => {});
   }
 
   async #read(key: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
