@@ -42,6 +42,12 @@ async function slowDown(context, tab, bitsPerSecond) {
   await session.send("Network.emulateNetworkConditions", conditions);
 }
 
+/** Leaves the page's origin so many bytes of storage. Chromium's. */
+async function limitStorage(context, tab, origin, quotaSize) {
+  const session = await context.newCDPSession(tab);
+  await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize });
+}
+
 /** Starts a browser and the page's own server. */
 export async function startBrowser(engine = "chromium") {
   const server = createServer((request, response) => {
@@ -58,10 +64,10 @@ export async function startBrowser(engine = "chromium") {
     /**
      * Runs a function in a fresh page; what it returns must be JSON.
      *
-     * @param {{ visits?: number, bitsPerSecond?: number }} how the last of several visits counts: those before have filled
-     *   the caches; bytes may be made to arrive slowly, in Chromium's pages
+     * @param {{ visits?: number, bitsPerSecond?: number, quota?: number }} how the last of several visits counts: those
+     *   before have filled the caches; in Chromium's pages bytes may be made to arrive slowly, and few may be stored
      */
-    async inPage(run, argument, { visits = 1, bitsPerSecond } = {}) {
+    async inPage(run, argument, { visits = 1, bitsPerSecond, quota } = {}) {
       const context = await browser.newContext();
       const responses = (this.responses = []);
       context.on?.("response", (response) => {
@@ -72,6 +78,7 @@ export async function startBrowser(engine = "chromium") {
         for (let visit = 0; visit < visits; visit += 1) {
           const tab = await context.newPage();
           if (bitsPerSecond !== undefined) await slowDown(context, tab, bitsPerSecond);
+          if (quota !== undefined) await limitStorage(context, tab, origin, quota);
           await tab.goto(origin);
           answer = await tab.evaluate(run, argument);
           await tab.close();

@@ -90,7 +90,7 @@ async function run(pyodide: PyodideInterface, recipe: Recipe): Promise<Baked> {
   if (problem !== "") throw refused(problem);
   if (module.FS.cwd() !== directory) throw refused(`the working directory is ${module.FS.cwd()}, at the start it was ${directory}`);
   const { directories, files } = changedFiles(module, before, await tree(module));
-  await fillModules(files, installed, runtime.layout, settings.fetch);
+  await fillModules(files, installed, runtime.layout, settings.network);
   const isFirst = firstOf(linker, linked, files);
   const environment = {
     requirements: recipe.requirements,
@@ -115,9 +115,9 @@ async function fillModules(
   files: BakedFile[],
   packages: readonly InstalledPackage[],
   layout: Layout,
-  fetch: Settings["fetch"],
+  network: Settings["network"],
 ): Promise<void> {
-  const context = { fetching: { fetch, signal: new AbortController().signal }, reporter: new Reporter(undefined), late: false };
+  const context = { fetching: { network, signal: new AbortController().signal }, reporter: new Reporter(undefined), late: false };
   const unpacked = await Promise.all(packages.map((selected) => obtain(selected, Promise.resolve(layout), context)));
   const modules = new Map(unpacked.flat().map(({ file, contents, compiled }) => [file.path, compiled && contents]));
   for (const file of files) file.contents = modules.get(file.path) ?? file.contents;

@@ -1,6 +1,6 @@
 import { startCore } from "./core.js";
 import { asLoaderError, LoaderError, UnusableImage } from "./errors.js";
-import { aborted, underSignal, type Fetching } from "./fetching.js";
+import { aborted, fetchNamed, underSignal, type Fetching } from "./fetching.js";
 import { Image, type ImageParts, type Restored, type RuntimeModules } from "./image.js";
 import { installedDistributions } from "./installed.js";
 import { Line } from "./line.js";
@@ -26,7 +26,7 @@ export async function boot(options: BootOptions): Promise<BootResult> {
     const core = startCore();
     core.catch(() => {});
     const settings = await settingsOf(options);
-    return unlessAborted(signal, run(options, settings, { fetching: { fetch: settings.fetch, signal }, reporter }));
+    return unlessAborted(signal, run(options, settings, { fetching: { network: settings.network, signal }, reporter }));
   }).finally(() => reporter.close());
 }
 
@@ -59,7 +59,7 @@ async function run(options: BootOptions, settings: Settings, job: Job): Promise<
     // What was unpacked from npm has no image.
     Image.read(`${address.startsWith("file:") ? await ofLine() : address}image.json`, fetching);
   const image = usableImage(options, settings, baked === undefined ? bare : () => Promise.resolve(baked), job);
-  const started = start(options, settings, address, image, fetching.signal);
+  const started = start(options, settings, address, image, fetching);
   const runtime = started.then(({ pyodide, linker, layout }) => {
     if (linker !== undefined) loader.adopt(linker);
     return inspect(pyodide, layout);
@@ -79,6 +79,7 @@ async function run(options: BootOptions, settings: Settings, job: Job): Promise<
   const installed = [...environment, ...(await (early ?? install(packages)))];
   host.isStarting = false;
   line.forgetAhead();
+  await settings.network.kept?.settled();
   return { pyodide, loader, installed, restored, complete, ...(restored ? {} : { reason }) };
 }
 
@@ -94,8 +95,9 @@ async function installEnvironment(
   return installed;
 }
 
-async function readEnvironment(
-  { environment: name, publicKeys }: BootOptions,
+/** The image of the environment that is asked for, if one is. */
+export async function readEnvironment(
+  { environment: name, publicKeys }: Pick<BootOptions, "environment" | "publicKeys">,
   { repodata }: Settings,
   fetching: Fetching,
 ): Promise<Image | undefined> {
@@ -120,7 +122,7 @@ async function readEnvironment(
 const EXAMPLE = "https://packages.example/runtime/pyodide/314.0.7/";
 
 /** Where the runtime of a line is, by its head. */
-async function runtimeOf(line: Line, { repodata }: Settings, fetching: Fetching): Promise<string> {
+export async function runtimeOf(line: Line, { repodata }: Settings, fetching: Fetching): Promise<string> {
   const relative = (await line.readAhead(fetching)).runtime();
   if (relative !== undefined) return new URL(relative, repodata).href;
   throw new LoaderError(
@@ -169,12 +171,14 @@ async function start(
   settings: Settings,
   address: string,
   arriving: Promise<Arriving>,
-  signal: AbortSignal,
+  fetching: Fetching,
 ): Promise<Started> {
+  const { signal } = fetching;
+  const lockfile = givesLockfile(options) ? {} : lockfileOptions(settings, fetching);
   const modules = await importRuntime(address, signal);
   // Pyodide writes into the options that it is given.
   const fresh = (): Record<string, unknown> => ({
-    ...(isNode() ? {} : lockfile(settings)),
+    ...lockfile,
     ...options.pyodide,
     env: { ...options.pyodide?.env },
     indexURL: isNode() ? nodePath(address) : address,
@@ -199,9 +203,27 @@ async function start(
   }
 }
 
-/** The channel's own lockfile for `loadPackage`. In Node, Pyodide reads lockfiles from the disk only. */
-function lockfile({ repodata }: Settings): { lockFileURL: string } {
-  return { lockFileURL: new URL(`../../pyodide/${abiOf(repodata)}/pyodide-lock.json`, repodata).href };
+/** The channel's own lockfile for `loadPackage`. */
+export async function fetchLockfile({ repodata }: Settings, fetching: Fetching): Promise<string> {
+  return new TextDecoder().decode(await fetchNamed(`${lockfiles(repodata)}pyodide-lock.json`, fetching, "default"));
+}
+
+/** It is fetched here, so that it is kept as the rest is. */
+function lockfileOptions(settings: Settings, fetching: Fetching): Record<string, unknown> {
+  const lockFileContents = fetchLockfile(settings, fetching);
+  // Pyodide awaits it, or nobody if the runtime cannot be imported.
+  lockFileContents.catch(() => {});
+  return { lockFileContents, packageBaseUrl: lockfiles(settings.repodata) };
+}
+
+/** In Node, Pyodide has its own lockfile on the disk. */
+function givesLockfile({ pyodide = {} }: BootOptions): boolean {
+  return isNode() || "lockFileURL" in pyodide || "lockFileContents" in pyodide;
+}
+
+/** The directory of it. */
+function lockfiles(repodata: string): string {
+  return new URL(`../../pyodide/${abiOf(repodata)}/`, repodata).href;
 }
 
 /** The ABI that an address of repodata names. */

@@ -63,10 +63,18 @@ export class LoaderError extends Error {
   /** The server's status, with the code `http_status`. */
   readonly status?: number;
 
+  /** @internal Milliseconds after which the same request may succeed; none where that cannot be. */
+  readonly retryAfter?: number | undefined;
+
   /** @internal */
-  constructor(code: LoaderErrorCode, message: string, options?: { cause?: unknown; status?: number }) {
+  constructor(
+    code: LoaderErrorCode,
+    message: string,
+    options?: { cause?: unknown; status?: number; retryAfter?: number | undefined },
+  ) {
     super(message, options);
     this.code = code;
+    this.retryAfter = options?.retryAfter;
     if (options?.status !== undefined) this.status = options.status;
   }
 }

@@ -1,9 +1,29 @@
 import { sha256, startCore } from "./core.js";
 import { asLoaderError, LoaderError } from "./errors.js";
+import type { Kept } from "./kept.js";
+import { persistently, retryAfter } from "./retrying.js";
+
+/** Where a loader fetches from, and how that goes. */
+export interface Network {
+  fetch: typeof globalThis.fetch;
+  log: (message: string) => void;
+  /** The repodata directory, then its mirrors. */
+  bases: readonly string[];
+  /** The one of them that has answered last. */
+  current: string;
+  /** How often each is asked. */
+  attempts: number;
+  /** Milliseconds without a byte after which a request has failed. */
+  stallTimeout: number;
+  /** Whether the head was not to be had: then nothing is asked for twice. */
+  isGone: boolean;
+  /** What was fetched before, if it is kept. */
+  kept: Kept | undefined;
+}
 
 /** How things are fetched. */
 export interface Fetching {
-  fetch: typeof globalThis.fetch;
+  network: Network;
   signal: AbortSignal;
 }
 
@@ -17,20 +37,67 @@ export interface Expected {
   size: number;
 }
 
+/** Refuses bytes of unknown contents, by throwing; is told the address that they are from. */
+type Check = (bytes: Uint8Array<ArrayBuffer>, from: string) => Promise<void> | undefined;
+
+/** How many times it is looked whether a byte has come, within the time that a request may have none. */
+const LOOKS = 10;
+
 /** Fetches a small file of unknown contents. */
-export async function fetchBytes(url: string, fetching: Fetching, cache: RequestCache): Promise<Uint8Array<ArrayBuffer>> {
-  const response = await request(url, fetching, cache);
-  try {
-    return new Uint8Array(await response.arrayBuffer());
-  } catch (error) {
-    throw failed(url, fetching, error);
-  }
+export async function fetchBytes(
+  url: string,
+  fetching: Fetching,
+  cache: RequestCache,
+  check?: Check,
+  attempts?: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  let bytes = new Uint8Array(0);
+  const attempt = async (address: string, isRepeated: boolean): Promise<void> => {
+    const parts: Uint8Array<ArrayBuffer>[] = [];
+    await receive(address, fetching, isRepeated ? "reload" : cache, (part) => parts.push(part));
+    bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
+    await check?.(bytes, address);
+  };
+  // What changes is asked of the mirrors only when it is not to be had.
+  await persistently(url, fetching, attempt, cache === "no-cache" ? fetching.network.bases : undefined, attempts);
+  return bytes;
 }
 
 /**
- * Fetches bytes and checks size and SHA-256.
+ * Fetches a small file by its name, or takes what is kept of it where the network is gone. Only what passes the check is
+ * kept, and what is kept has to pass it again.
+ */
+export async function fetchNamed(
+  url: string,
+  fetching: Fetching,
+  cache: RequestCache,
+  check?: Check,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { network } = fetching;
+  const old = await network.kept?.named(url);
+  try {
+    // A line that has broken off since the last request is worth a second attempt.
+    const bytes = await fetchBytes(url, fetching, cache, check, old && Math.min(network.attempts, 2));
+    network.kept?.keepNamed(url, bytes);
+    return bytes;
+  } catch (error) {
+    if (old === undefined || !(error instanceof LoaderError) || !isOfNetwork(error)) throw error;
+    await check?.(old, url);
+    network.isGone = true;
+    network.log(`${error.message}; the one of an earlier visit is used`);
+    return old;
+  }
+}
+
+function isOfNetwork({ code, status = 0 }: LoaderError): boolean {
+  return code === "network" || status === 429 || status >= 500;
+}
+
+/**
+ * Takes what is kept, or fetches, and checks size and SHA-256.
  *
- * @param onBytes called with the number of bytes that have just arrived, decoded
+ * @param onBytes called with the number of bytes that have just arrived, decoded; a second attempt counts from where the
+ *   one before has ended
  */
 export async function fetchVerified(
   expected: Expected,
@@ -38,26 +105,30 @@ export async function fetchVerified(
   onBytes: (count: number) => void,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { url, size } = expected;
-  const response = await request(url, fetching, "default");
-  const bytes = new Uint8Array(size);
-  let filled = 0;
-  try {
-    const reader = response.body?.getReader();
-    for (let part = await reader?.read(); part?.done === false; part = await reader?.read()) {
-      if (filled + part.value.length > size) {
-        await reader?.cancel();
-        throw mismatch(expected, `more than ${size} bytes`, `${size} bytes`);
-      }
-      bytes.set(part.value, filled);
-      filled += part.value.length;
-      onBytes(part.value.length);
-    }
-  } catch (error) {
-    throw failed(url, fetching, error);
+  const { kept } = fetching.network;
+  const old = await kept?.bytes(expected.sha256);
+  if (old?.length === size) {
+    onBytes(size);
+    return old;
   }
-  if (filled < size) throw mismatch(expected, `${filled} bytes`, `${size} bytes`);
-  const found = await digest(bytes);
-  if (found !== expected.sha256) throw mismatch(expected, `SHA-256 ${found}`, expected.sha256);
+  const bytes = new Uint8Array(size);
+  let counted = 0;
+  await persistently(url, fetching, async (address, isRepeated) => {
+    let filled = 0;
+    await receive(address, fetching, isRepeated ? "reload" : "default", (part) => {
+      if (filled + part.length > size) throw mismatch(address, `more than ${size} bytes`, `${size} bytes`);
+      bytes.set(part, filled);
+      filled += part.length;
+      if (filled <= counted) return;
+      onBytes(filled - counted);
+      counted = filled;
+    });
+    // It may have broken off where nobody saw it.
+    if (filled < size) throw mismatch(address, `${filled} bytes`, `${size} bytes`, 0);
+    const found = await digest(bytes);
+    if (found !== expected.sha256) throw mismatch(address, `SHA-256 ${found}`, expected.sha256);
+  });
+  kept?.keep(expected.sha256, bytes);
   return bytes;
 }
 
@@ -72,31 +143,53 @@ export async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-async function request(url: string, fetching: Fetching, cache: RequestCache): Promise<Response> {
-  const { fetch, signal } = fetching;
-  let response: Response;
+/** One request. It has failed when no byte comes for too long; while this thread is busy, time does not count. */
+async function receive(
+  url: string,
+  { network: { fetch, stallTimeout }, signal }: Fetching,
+  cache: RequestCache,
+  take: (part: Uint8Array<ArrayBuffer>) => void,
+): Promise<void> {
+  const controller = new AbortController();
+  const stop = (): void => controller.abort(signal.reason);
+  signal.addEventListener("abort", stop);
+  if (signal.aborted) stop();
+  let looks = 0;
+  const watch = setInterval(() => {
+    looks += 1;
+    if (looks >= LOOKS) stop();
+  }, stallTimeout / LOOKS);
   try {
-    response = await fetch(url, { signal, cache });
-  } catch (error) {
-    throw failed(url, fetching, error);
-  }
-  if (response.status !== 200) {
-    await response.body?.cancel();
+    const response = await fetch(url, { signal: controller.signal, cache });
     const { status } = response;
-    throw new LoaderError("http_status", `${url} answered ${status}, expected 200`, { status });
+    if (status !== 200) {
+      throw new LoaderError("http_status", `${url} answered ${status}, expected 200`, { status, retryAfter: retryAfter(response) });
+    }
+    const reader = response.body?.getReader();
+    for (let part = await reader?.read(); part?.done === false; part = await reader?.read()) {
+      looks = 0;
+      take(part.value);
+    }
+  } catch (error) {
+    // The rest of the body is not wanted.
+    stop();
+    if (error instanceof LoaderError) throw error;
+    if (signal.aborted) throw aborted(signal);
+    const detail = looks < LOOKS ? detailOf(error) : `no byte came for ${stallTimeout / 1000} s`;
+    throw new LoaderError("network", `cannot fetch ${url}: ${detail}`, { cause: error, retryAfter: 0 });
+  } finally {
+    clearInterval(watch);
+    signal.removeEventListener("abort", stop);
   }
-  return response;
 }
 
-function failed(url: string, { signal }: Fetching, error: unknown): LoaderError {
-  if (error instanceof LoaderError) return error;
-  if (signal.aborted) return aborted(signal);
-  const detail = error instanceof Error ? error.message : String(error);
-  return new LoaderError("network", `cannot fetch ${url}: ${detail}`, { cause: error });
+function detailOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
-function mismatch({ url }: Expected, found: string, wanted: string): LoaderError {
-  return new LoaderError("hash_mismatch", `${url} has ${found}, expected ${wanted}; nothing of it is used`);
+function mismatch(url: string, found: string, wanted: string, retryAfter?: number): LoaderError {
+  const message = `${url} has ${found}, expected ${wanted}; nothing of it is used`;
+  return new LoaderError("hash_mismatch", message, { retryAfter });
 }
 
 /**

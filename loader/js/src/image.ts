@@ -1,7 +1,7 @@
 import { startCore } from "./core.js";
 import { linkAgain, makeFiles, openFirst, type Environment, type First } from "./environment.js";
 import { UnusableImage } from "./errors.js";
-import { digest, fetchBytes, fetchVerified, type Expected, type Fetching } from "./fetching.js";
+import { digest, fetchNamed, fetchVerified, type Expected, type Fetching } from "./fetching.js";
 import { FileTransaction } from "./files.js";
 import { Later } from "./later.js";
 import { HostLinker } from "./linking.js";
@@ -110,7 +110,18 @@ export class Image {
    * @throws {UnusableImage} if it is not of a format that this version knows
    */
   static async read(url: string, fetching: Fetching): Promise<Image> {
-    return new Image(parsed(url, await fetchBytes(url, fetching, "default")), url);
+    return new Image(parsed(url, await fetchNamed(url, fetching, "default")), url);
+  }
+
+  /** The files that the index names. */
+  files(): Expected[] {
+    const { memory, stdlib, environment } = this.#index;
+    const parts = environment === undefined ? [] : [environment.first, environment.later];
+    return [memory, stdlib, ...parts].map((file) => this.#expected(file));
+  }
+
+  #expected({ file, sha256, size }: ImageFile): Expected {
+    return { url: new URL(file, this.#url).href, sha256, size };
   }
 
   /**
@@ -120,17 +131,16 @@ export class Image {
    */
   fetchParts(fetching: Fetching, reporter: Reporter, late: boolean): ImageParts {
     const { memory, stdlib, environment } = this.#index;
-    const expected = ({ file, sha256, size }: ImageFile): Expected => ({ url: new URL(file, this.#url).href, sha256, size });
     const fetched = (file: ImageFile): Promise<Uint8Array<ArrayBuffer>> => {
       reporter.expect("download", file.size);
-      return fetchVerified(expected(file), fetching, (count) => reporter.advance("download", count));
+      return fetchVerified(this.#expected(file), fetching, (count) => reporter.advance("download", count));
     };
     const runs = fetched(memory);
     const bytes = environment && fetched(environment.first);
     const first = bytes?.then((it) => openFirst(environment as Environment, it));
     const before = environment === undefined ? Promise.resolve() : Promise.all([runs, bytes]);
-    const later = environment && new Later(expected(environment.later), fetching, before);
-    const library = new Later(expected(stdlib), fetching, before);
+    const later = environment && new Later(this.#expected(environment.later), fetching, before);
+    const library = new Later(this.#expected(stdlib), fetching, before);
     const complete = Promise.all([library.arrived, later?.arrived]).then(() => {});
     // Awaited later, or never if something else fails before.
     for (const part of [runs, first, complete]) part?.catch(() => {});

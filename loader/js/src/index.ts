@@ -17,6 +17,8 @@ import "./pkgsrv_loader.js";
 import "./core.js";
 import "./linking.js";
 import "./fetching.js";
+import "./retrying.js";
+import "./kept.js";
 import "./loader.js";
 import "./image.js";
 import "./environment.js";
@@ -34,16 +36,20 @@ import "./node.js";
 import "./errors.js";
 export { attach } from "./attach.js";
 export { boot } from "./boot.js";
+export { prefetch } from "./prefetch.js";
 export { LoaderError, type LoaderErrorCode } from "./errors.js";
 export type {
   AttachOptions,
   BootOptions,
   BootResult,
+  CacheOptions,
   ChannelOptions,
   InstalledPackage,
   InstallOptions,
   InstallResult,
   Loader,
+  PrefetchOptions,
+  PrefetchResult,
   Progress,
   PyodideInterface,
   PyodideOptions,

@@ -1,11 +1,13 @@
 import { sha256 } from "./core.js";
 import { LoaderError } from "./errors.js";
-import { fetchVerified, type Expected, type Fetching } from "./fetching.js";
+import { fetchVerified, type Expected, type Fetching, type Network } from "./fetching.js";
 import { isNode } from "./node.js";
+import { addressesOf } from "./retrying.js";
 
 /** Bytes that arrive when nothing else is waited for, or while everything waits, if somebody needs them before. */
 export class Later {
   readonly #expected: Expected;
+  readonly #network: Network;
   readonly #controller = new AbortController();
   #bytes: Uint8Array<ArrayBuffer> | undefined;
   /** Resolves when they are there. */
@@ -14,7 +16,8 @@ export class Later {
   /** @param start they begin to arrive when it settles */
   constructor(expected: Expected, fetching: Fetching, start: Promise<unknown>) {
     this.#expected = expected;
-    const { signal } = fetching;
+    const { network, signal } = fetching;
+    this.#network = network;
     signal.addEventListener("abort", () => this.#controller.abort(signal.reason), { once: true });
     this.arrived = start.then(
       () => this.#arrive(fetching),
@@ -33,12 +36,20 @@ export class Later {
     if (this.#bytes !== undefined) return this.#bytes;
     // A browser's cache would have us wait for the same bytes that cannot arrive while we wait.
     this.#controller.abort();
+    return (this.#bytes = this.#fetchNow(addressesOf(this.#expected.url, this.#network)));
+  }
+
+  #fetchNow([address, ...mirrors]: string[]): Uint8Array<ArrayBuffer> {
     const { url, size, sha256: wanted } = this.#expected;
-    const bytes = fetchNow(url);
-    if (bytes.length !== size || sha256(bytes) !== wanted) {
-      throw new LoaderError("hash_mismatch", `${url} has other bytes than its index says; nothing of it is used`);
+    try {
+      const bytes = fetchNow(address ?? url);
+      if (bytes.length === size && sha256(bytes) === wanted) return bytes;
+      throw new LoaderError("hash_mismatch", `${address} has other bytes than its index says; nothing of it is used`);
+    } catch (error) {
+      this.#network.log((error as LoaderError).message);
+      if (mirrors.length > 0) return this.#fetchNow(mirrors);
+      throw error;
     }
-    return (this.#bytes = bytes);
   }
 
   async #arrive(fetching: Fetching): Promise<void> {

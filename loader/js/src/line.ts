@@ -1,6 +1,6 @@
 import { call, Repodata, startCore } from "./core.js";
 import { LoaderError } from "./errors.js";
-import { digest, fetchBytes, fetchVerified, type Expected, type Fetching } from "./fetching.js";
+import { digest, fetchBytes, fetchNamed, fetchVerified, type Expected, type Fetching } from "./fetching.js";
 import type { Distribution } from "./installed.js";
 import type { Settings } from "./settings.js";
 import type { InstalledPackage } from "./types.js";
@@ -105,6 +105,7 @@ export class Line {
         const bytes = new TextEncoder().encode(node);
         const sha256 = await digest(bytes);
         call(() => repodata.add(sha256, bytes));
+        fetching.network.kept?.keep(sha256, bytes);
       }
       return true;
     } catch (error) {
@@ -116,11 +117,14 @@ export class Line {
   }
 
   async #readHead(fetching: Fetching): Promise<Repodata> {
-    const { repodata, verifier } = this.#settings;
+    const { repodata, verifier, network } = this.#settings;
     const url = `${repodata}head.json`;
-    const head = await fetchBytes(url, fetching, "no-cache");
-    const signatures = (sha256: string) => fetchBytes(`${repodata}${sha256}.sig.json`, fetching, "default");
-    await verifier?.check(head, signatures, url);
+    const signed = (sha256: string): string => `${repodata}${sha256}.sig.json`;
+    const signatures = (sha256: string) => fetchNamed(signed(sha256), fetching, "default");
+    const old = verifier && (await network.kept?.named(url));
+    const oldSignatures = old && (await network.kept?.named(signed(await digest(old))));
+    if (oldSignatures) await verifier.remember(old, oldSignatures);
+    const head = await fetchNamed(url, fetching, "no-cache", (bytes, from) => verifier?.check(bytes, signatures, from));
     await startCore();
     if (this.#known !== undefined) {
       const known = this.#known;

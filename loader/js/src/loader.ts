@@ -82,10 +82,12 @@ export class AttachedLoader implements Loader {
     if (!wanted.every((requirement) => typeof requirement === "string")) {
       throw new LoaderError("invalid_argument", "requirements are a text or a list of texts, such as `numpy>=2`");
     }
-    const { fetch } = this.#settings;
-    return underSignal(options.signal, "the installation failed", (signal) =>
-      this.#run(wanted, { options, reporter, fetching: { fetch, signal } }),
+    const { network } = this.#settings;
+    const result = await underSignal(options.signal, "the installation failed", (signal) =>
+      this.#run(wanted, { options, reporter, fetching: { network, signal } }),
     );
+    await network.kept?.settled();
+    return result;
   }
 
   async #run(wanted: string[], job: Job): Promise<InstallResult> {

@@ -1,4 +1,6 @@
 import { LoaderError } from "./errors.js";
+import type { Network } from "./fetching.js";
+import { Kept } from "./kept.js";
 import { canFetchNow } from "./later.js";
 import { HeadVerifier } from "./signature.js";
 import type { ChannelOptions } from "./types.js";
@@ -8,7 +10,7 @@ export interface Settings {
   /** Whether files may be there before their contents. */
   late: boolean;
   repodata: string;
-  fetch: typeof globalThis.fetch;
+  network: Network;
   log: (message: string) => void;
   /** Only where the page has keys. */
   verifier: HeadVerifier | undefined;
@@ -16,15 +18,47 @@ export interface Settings {
 
 /** The settings that options say. */
 export async function settingsOf(options: ChannelOptions): Promise<Settings> {
-  const { publicKeys } = options ?? {};
-  return {
-    repodata: directory("repodata", options?.repodata, "https://packages.example/repodata/2026_0/"),
-    // What a page fetches in its own way, it cannot fetch while everything waits.
-    late: options?.fetch === undefined && canFetchNow(),
-    fetch: options?.fetch ?? globalThis.fetch.bind(globalThis),
-    log: options?.log ?? (() => {}),
-    verifier: publicKeys === undefined ? undefined : await HeadVerifier.create(publicKeys),
+  const { publicKeys, mirrors = [], log = () => {} } = options ?? {};
+  const repodata = directory("repodata", options?.repodata, EXAMPLE);
+  if (!Array.isArray(mirrors)) throw invalid("mirrors", mirrors, "a list of addresses");
+  const network = {
+    fetch: options.fetch ?? globalThis.fetch.bind(globalThis),
+    log,
+    bases: [repodata, ...mirrors.map((mirror: string | URL) => directory("mirrors", mirror, EXAMPLE))],
+    current: repodata,
+    attempts: positive("attempts", options.attempts, 3),
+    stallTimeout: positive("stallTimeout", options.stallTimeout, 30_000),
+    isGone: false,
+    kept: keptOf(options, log),
   };
+  const verifier = publicKeys === undefined ? undefined : await HeadVerifier.create(publicKeys);
+  // What a page fetches in its own way, it cannot fetch while everything waits; what is kept is kept whole.
+  const late = options.fetch === undefined && network.kept === undefined && canFetchNow();
+  return { repodata, network, log, verifier, late };
+}
+
+const EXAMPLE = "https://packages.example/repodata/2026_0/";
+
+function keptOf({ cache }: ChannelOptions, log: (message: string) => void): Kept | undefined {
+  if (cache === undefined || cache === false) return undefined;
+  if (cache !== true && (typeof cache !== "object" || cache === null)) {
+    throw invalid("cache", cache, "true, false or an object with `directory` and `maxBytes`");
+  }
+  const options = cache === true ? {} : cache;
+  positive("cache.maxBytes", options.maxBytes, 1);
+  return new Kept(options, log);
+}
+
+/** A number of an option, above 0. */
+function positive(option: string, value: unknown, usual: number): number {
+  if (value === undefined) return usual;
+  if (typeof value === "number" && value > 0) return value;
+  throw invalid(option, value, "a number above 0");
+}
+
+function invalid(option: string, found: unknown, expected: string, cause?: unknown): LoaderError {
+  const message = `the option \`${option}\` is ${String(found)}, expected ${expected}`;
+  return new LoaderError("invalid_argument", message, { cause });
 }
 
 /** The absolute address of a directory, with a slash at its end. */
@@ -33,8 +67,7 @@ export function directory(option: string, address: string | URL | undefined, exa
   try {
     url = new URL(String(address), globalThis.location?.href);
   } catch (error) {
-    const message = `the option \`${option}\` is ${String(address)}, expected an address such as ${example}`;
-    throw new LoaderError("invalid_argument", message, { cause: error });
+    throw invalid(option, address, `an address such as ${example}`, error);
   }
   url.search = "";
   url.hash = "";

@@ -23,7 +23,7 @@ interface Signatures {
 export class HeadVerifier {
   /** By the name that signatures call them. */
   readonly #keys: ReadonlyMap<string, CryptoKey>;
-  /** The newest serial that was accepted. */
+  /** The newest serial that was accepted, now or in an earlier visit. */
   #serial = 0;
 
   private constructor(keys: ReadonlyMap<string, CryptoKey>) {
@@ -76,6 +76,16 @@ export class HeadVerifier {
       throw new LoaderError("older_head", message);
     }
     this.#serial = serial;
+  }
+
+  /** Learns the serial of a head that an earlier visit has kept, if that is signed. What is damaged tells nothing. */
+  async remember(head: Uint8Array<ArrayBuffer>, signatures: Uint8Array): Promise<void> {
+    try {
+      if (!(await this.#isSigned(head, parsed(signatures, "") as Signatures, ""))) return;
+      this.#serial = Math.max(this.#serial, Number((parsed(head, "") as SignedHead).serial) || 0);
+    } catch (error) {
+      if (!(error instanceof LoaderError)) throw error;
+    }
   }
 
   async #signatures(

@@ -21,14 +21,48 @@ export interface ChannelOptions {
   repodata: string | URL;
   /**
    * Ed25519 keys, each 32 bytes as base64, as `pkgsrv channel init` prints them. With keys, a head of the repodata is used
-   * only if one of them has signed it, it has not expired, and it is not older than one that this loader has seen. What
-   * the head names is checked by hash in any case.
+   * only if one of them has signed it, it has not expired, and it is not older than one that this loader has seen, or that
+   * is kept of an earlier visit. What the head names is checked by hash in any case.
    */
   publicKeys?: readonly string[];
+  /**
+   * Other addresses of the same repodata directory, in the order in which they are asked for what the first one does not
+   * give, or gives with other bytes. What lies beside it (blobs, images) is looked for at the same place relative to each.
+   */
+  mirrors?: readonly (string | URL)[];
+  /**
+   * Keeps what was fetched and verified, so that another visit needs no network: in browsers in a cache of the page's
+   * origin, for its tabs and workers; in Node in a directory. `false`, which is the default, keeps nothing beside the
+   * browser's HTTP cache. The head is asked for all the same, and the kept one used where the network is gone; `log` tells
+   * it. What is kept is verified again before it is used. Where nothing can be kept, packages are installed all the same.
+   */
+  cache?: boolean | CacheOptions;
+  /**
+   * How often something is asked for, at each address, that fails for a while: no connection, one that broke off or
+   * stalled, the statuses 408, 425, 429 and from 500 on. There are pauses between, growing from a quarter of a second, or
+   * as long as the server says in `Retry-After`; asked for more than 30 seconds, the loader gives up. 3 by default.
+   */
+  attempts?: number;
+  /** Milliseconds without a byte after which a request has failed; 30,000 by default. */
+  stallTimeout?: number;
   /** Replaces `globalThis.fetch`, for credentials and tests. */
   fetch?: typeof globalThis.fetch;
   /** Receives a line for each noteworthy step; without it the loader is silent. */
   log?: (message: string) => void;
+}
+
+/** How much is kept for another visit, and where. */
+export interface CacheOptions {
+  /**
+   * Node: the directory, which is made if it is not there; programs may share it. By default `pkgsrv-loader` where programs
+   * of the user keep such things (`$XDG_CACHE_HOME` or `~/.cache`, `~/Library/Caches`, `%LOCALAPPDATA%`).
+   */
+  directory?: string | URL;
+  /**
+   * Bytes that are kept at most, 512 MiB by default; what was not used for the longest time makes room. Each loader keeps to
+   * its own limit.
+   */
+  maxBytes?: number;
 }
 
 /** Options of {@link attach}. */
@@ -66,6 +100,29 @@ export interface BootOptions extends ChannelOptions, InstallOptions {
   pyodide?: PyodideOptions;
   /** `false` starts the interpreter without an image. */
   image?: boolean;
+}
+
+/** Options of {@link prefetch}. */
+export interface PrefetchOptions extends ChannelOptions, InstallOptions {
+  /** Requirements: what they need is fetched too. */
+  packages?: string | readonly string[];
+  /** Name of an environment of the channel: its image and its packages are fetched. */
+  environment?: string;
+  /**
+   * `true` fetches the image of the channel's runtime, from which `boot` starts the interpreter. As with an environment, the
+   * runtime's own modules are fetched too, which only the browser's HTTP cache keeps, since it imports them itself.
+   */
+  image?: boolean;
+}
+
+/** What {@link prefetch} returns. */
+export interface PrefetchResult {
+  /** What `install` would install into an interpreter that has nothing, dependencies first. */
+  readonly packages: readonly InstalledPackage[];
+  /** Size of these wheels and of the image in bytes, whether they had been kept before or not. */
+  readonly bytes: number;
+  /** Whether all of it is kept now; where it is not, `log` has told why. */
+  readonly kept: boolean;
 }
 
 /** What {@link boot} returns. */
@@ -120,7 +177,7 @@ export interface InstalledPackage {
   readonly version: string;
   /** The wheel's filename. */
   readonly filename: string;
-  /** Address that the wheel came from. */
+  /** Address of the wheel in the channel; its bytes may have come from a mirror, or an earlier visit. */
   readonly url: string;
   /** SHA-256 of the wheel in hexadecimal. */
   readonly sha256: string;

@@ -1,12 +1,13 @@
 // `boot`: the interpreter from its image, as far as Node can show it.
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 
 import { serveChannel, sha256 } from "./support/channel.mjs";
-import { boot, directory, LoaderError } from "./support/runtime.mjs";
+import { boot, directory, LoaderError, prefetch } from "./support/runtime.mjs";
 import { wheel } from "./support/wheel.mjs";
 
 const runtime = pathToFileURL(`${directory}/`);
@@ -107,6 +108,24 @@ json.dumps([first, again, refused, demo.answer, pkgsrv.restored])`;
     assert.deepEqual([first, again, answer, restored], [[["other", "1.0"], ["demo", "1.0"]], [], 42, image]);
     assert.equal(refused[0], "unknown_package");
     assert.match(refused[1], /missing/);
+  }
+});
+
+test("what was fetched ahead starts without a server", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "pkgsrv-boot-"));
+  const options = { repodata: channel.repodata, packages: ["demo"], cache: { directory } };
+  for (const [name, bytes] of image) channel.objects.set(`${place}${name}`, bytes);
+  try {
+    const { packages, bytes, kept } = await prefetch({ ...options, image: true });
+    assert.deepEqual([packages.map(({ name }) => name), kept], [["other", "demo"], true]);
+    const { memory, stdlib } = JSON.parse(image.get("image.json"));
+    assert.equal(bytes, [memory, stdlib, ...packages].reduce((total, { size }) => total + size, 0));
+    const gone = () => Promise.reject(new TypeError("the network is gone"));
+    const { pyodide, installed, restored, reason } = await boot({ ...options, runtime, fetch: gone });
+    assert.deepEqual([installed.map(({ name }) => name), restored, reason], [["other", "demo"], true, undefined]);
+    assert.equal(pyodide.runPython("import demo; demo.answer"), 42);
+  } finally {
+    rmSync(directory, { recursive: true });
   }
 });
 

@@ -5,6 +5,7 @@ import { after, before, beforeEach, test } from "node:test";
 import { serveChannel, sha256 } from "./support/channel.mjs";
 import { refused } from "./support/refused.mjs";
 import { attach, startPyodide } from "./support/runtime.mjs";
+import { uninstall } from "./support/uninstall.mjs";
 import { wheel, zip } from "./support/wheel.mjs";
 
 const SITE = "/lib/python3.14/site-packages";
@@ -40,29 +41,7 @@ async function failsThenWorks(expected, repair, promise = loader.install("foo"))
   const { installed } = await loader.install("foo");
   assert.deepEqual(installed.map(({ name, requested }) => [name, requested]), [["bar", false], ["foo", true]]);
   assert.equal(pyodide.runPython("import foo, bar; foo.answer"), 42);
-  uninstall();
-}
-
-/** Takes foo and bar out again, so that each test begins alike. */
-function uninstall() {
-  pyodide.runPython(`
-import importlib.metadata, sys
-for name in ("foo", "bar"):
-    for file in importlib.metadata.distribution(name).files:
-        file.locate().unlink()
-    sys.modules.pop(name, None)
-`);
-  for (const directory of ["foo-1.0.dist-info", "bar-1.0.dist-info", "foo/__pycache__", "foo"]) {
-    try {
-      for (const name of pyodide.FS.readdir(`${SITE}/${directory}`)) {
-        if (!name.startsWith(".")) pyodide.FS.unlink(`${SITE}/${directory}/${name}`);
-      }
-      pyodide.FS.rmdir(`${SITE}/${directory}`);
-    } catch {
-      // Python writes no bytecode where it is told not to.
-    }
-  }
-  for (const name of ["foo", "bar"]) delete pyodide.loadedPackages[name];
+  uninstall(pyodide, "foo", "bar");
 }
 
 test("a wheel with other bytes", async () => {
@@ -212,7 +191,7 @@ test("an installed version that does not fit", async () => {
   assert.equal(code, "installed_conflict");
   assert.match(message, /^`bar` 1\.0 is already installed/);
   assert.deepEqual((await loader.install(["foo", "bar"])).installed, []);
-  uninstall();
+  uninstall(pyodide, "foo", "bar");
 });
 
 const headNaming = (repodata) => {
@@ -242,7 +221,7 @@ test("heads and repodata that cannot be used", async () => {
   ]);
   channel.publish();
   assert.equal((await loader.install("foo")).installed.length, 2);
-  uninstall();
+  uninstall(pyodide, "foo", "bar");
 });
 
 test("repodata of another ABI", async () => {

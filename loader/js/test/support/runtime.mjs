@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 
 const dist = new URL("../../dist/index.js", import.meta.url);
 if (!existsSync(dist)) throw new Error("loader/js/dist is not built: run `cargo xtask loader` first");
-export const { attach, boot, LoaderError } = await import(dist.href);
+export const { attach, boot, LoaderError, prefetch } = await import(dist.href);
 
 export const directory = process.env.PKGSRV_TEST_PYODIDE;
 
