@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{CoreError, Layout};
 
 /// What the repodata says about the wheel, and what dist-info is to say about the installation.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 pub struct Expected {
     /// The wheel's filename.
     pub filename: String,
@@ -88,7 +88,7 @@ impl Installation {
     }
 }
 
-fn check_identity(metadata: &Metadata, expected: &Expected) -> Result<(), CoreError> {
+pub(crate) fn check_identity(metadata: &Metadata, expected: &Expected) -> Result<(), CoreError> {
     let same_name = metadata.name.parse::<pkgsrv_index::PackageName>().is_ok_and(|name| name.as_str() == expected.name);
     let version = |text: &str| text.parse::<pkgsrv_index::Version>().ok();
     let found = version(&metadata.version);

@@ -27,13 +27,17 @@ pub struct Selection {
     pub size: u64,
     /// Top-level import names.
     pub imports: Vec<String>,
+    /// What it needs, normalised names; also what is installed already.
+    pub depends: Vec<String>,
     /// Whether it was asked for by name.
     pub requested: bool,
+    /// The line that it comes from, by its place; none if it was there without one.
+    pub line: Option<usize>,
 }
 
-impl From<Selected> for Selection {
-    fn from(selected: Selected) -> Self {
-        let Selected { name, release, requested, .. } = selected;
+impl Selection {
+    pub(crate) fn new(selected: Selected, line: Option<usize>) -> Self {
+        let Selected { name, release, requested, needs } = selected;
         Self {
             name: name.to_string(),
             version: release.version.to_string(),
@@ -41,7 +45,9 @@ impl From<Selected> for Selection {
             sha256: release.sha256.to_string(),
             size: release.size,
             imports: release.imports,
+            depends: needs.iter().map(ToString::to_string).collect(),
             requested,
+            line,
         }
     }
 }

@@ -62,7 +62,7 @@ async function run(pyodide: PyodideInterface, recipe: Recipe): Promise<Baked> {
   });
   const line = new Line(settings);
   const loader = new AttachedLoader(runningHost(runtime), line, settings);
-  loader.adopt(linker);
+  loader.adopt(runtime, linker, []);
   const { installed } = await loader.install(recipe.requirements);
   const before = await tree(module);
   const directory = module.FS.cwd();

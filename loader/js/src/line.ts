@@ -1,12 +1,20 @@
+import type { Asked, ForeignWheel } from "./addresses.js";
 import { call, Repodata, startCore } from "./core.js";
 import { LoaderError } from "./errors.js";
 import { digest, fetchBytes, fetchNamed, fetchVerified, type Fetching } from "./fetching.js";
-import type { Distribution } from "./installed.js";
+import { Modules, type NodeReference } from "./imports.js";
+import type { Known } from "./installed.js";
 import type { Settings } from "./settings.js";
 import type { InstalledPackage } from "./types.js";
 
-/** What the core says about a wheel to install. */
-type Selection = Omit<InstalledPackage, "url">;
+/** What the core says about a wheel to install; the line is none for a wheel that has come already. */
+type Selection = Omit<InstalledPackage, "url"> & { line: number | null };
+
+/** A wheel to install, with its bytes if they have come already. */
+export interface Chosen {
+  selected: InstalledPackage;
+  bytes?: Uint8Array<ArrayBuffer>;
+}
 
 /** What the core says when it is asked for wheels. */
 interface Resolution {
@@ -18,7 +26,10 @@ interface Resolution {
 /** The line of one ABI in a channel: its head, and of its repodata what was read so far. */
 export class Line {
   readonly #settings: Settings;
+  readonly #modules: Modules;
   #known: Repodata | undefined;
+  /** The root of the modules' tree, as the last head named it. */
+  #root: NodeReference | undefined;
   /** A head that was read ahead. */
   #ahead: Promise<Repodata> | undefined;
   /** Whether the server may have nodes for a request at once. */
@@ -26,6 +37,7 @@ export class Line {
 
   constructor(settings: Settings) {
     this.#settings = settings;
+    this.#modules = new Modules(settings.repodata);
   }
 
   /** Reads the head for the resolution that comes next. */
@@ -40,40 +52,58 @@ export class Line {
 
   /** The wheels to install. Of the repodata only what that asks for is fetched, and kept for the next time. */
   async resolve(
-    wanted: string[],
-    { abi, installed }: { abi: string | undefined; installed: Distribution[] },
+    { requirements, wheels, constraints }: Asked & { constraints: readonly string[] },
+    { abi, installed }: { abi: string | undefined; installed: readonly Known[] },
     fetching: Fetching,
-  ): Promise<InstalledPackage[]> {
+  ): Promise<Chosen[]> {
     const repodata = await this.readAhead(fetching).finally(() => this.forgetAhead());
     this.checkAbi(abi);
-    const ask = (): Resolution =>
-      JSON.parse(call(() => repodata.resolve(JSON.stringify(wanted), JSON.stringify(installed)))) as Resolution;
+    const described = wheels.map(({ filename, sha256, bytes }) => {
+      return JSON.parse(call(() => repodata.describe(filename, sha256, bytes))) as unknown;
+    });
+    const request = JSON.stringify({ wanted: requirements, constraints, installed, wheels: described });
+    const ask = (): Resolution => JSON.parse(call(() => repodata.resolve(request))) as Resolution;
     let answer = ask();
-    if (answer.needs !== undefined && (await this.#bringAtOnce(repodata, wanted, fetching))) answer = ask();
+    if (answer.needs !== undefined && (await this.#bringAtOnce(repodata, requirements, fetching))) answer = ask();
     while (answer.needs !== undefined) {
-      const nodes = answer.needs.map(async (node) => {
-        const url = `${this.#settings.repodata}${node.sha256}.json`;
-        const bytes = await fetchVerified({ url, ...node }, fetching, () => {});
-        call(() => repodata.add(node.sha256, bytes));
+      const nodes = answer.needs.map(async ({ sha256, size }) => {
+        const url = `${this.#settings.repodata}${sha256}.json`;
+        const bytes = await fetchVerified({ url, sha256, size }, fetching, () => {});
+        call(() => repodata.add(sha256, bytes));
       });
       await Promise.all(nodes);
       answer = ask();
     }
-    const blobs = new URL(this.blobs(), this.#settings.repodata).href;
-    return (answer.selected ?? []).map((selection) => ({
-      ...selection,
-      url: `${blobs}${selection.sha256}/${selection.filename}`,
-    }));
+    return (answer.selected ?? []).map(({ line, ...selection }) =>
+      line === null ? brought(selection, wheels) : { selected: { ...selection, url: this.#blob(selection) } },
+    );
+  }
+
+  /** The packages that bring modules; those that none brings are left out. */
+  async packagesFor(modules: readonly string[], fetching: Fetching): Promise<string[]> {
+    await this.readAhead(fetching).finally(() => this.forgetAhead());
+    const root = this.#root;
+    const found = await Promise.all(modules.map((module) => this.#modules.packageFor(module, root, fetching)));
+    return [...new Set(found.filter((name) => name !== undefined))];
+  }
+
+  #blob({ sha256, filename }: { sha256: string; filename: string }): string {
+    return `${new URL(this.blobs(), this.#settings.repodata).href}${sha256}/${filename}`;
   }
 
   /** Address of the blobs, relative to the head, once something was resolved. */
   blobs(): string {
-    return this.#known?.blobs() ?? "";
+    return this.#known?.blobs(0) ?? "";
+  }
+
+  /** Its ABI, once the head is known. */
+  abi(): string | undefined {
+    return this.#known?.abi();
   }
 
   /** Refuses an interpreter of another ABI, once the head is known. */
   checkAbi(found: string | undefined): void {
-    const abi = this.#known?.abi();
+    const abi = this.abi();
     if (abi === undefined || found === undefined || abi === found) return;
     throw new LoaderError(
       "wrong_abi",
@@ -86,7 +116,7 @@ export class Line {
    * its digest, so what comes needs no trust; what is missing is fetched one by one, as it is from a bucket.
    */
   async #bringAtOnce(repodata: Repodata, wanted: string[], fetching: Fetching): Promise<boolean> {
-    const root = repodata.branchingRoot();
+    const root = repodata.branchingRoot(0);
     if (root === undefined || !this.#bringsAtOnce) return false;
     const url = new URL(`${root}/nodes`, this.#settings.repodata);
     for (const requirement of wanted) url.searchParams.append("requirement", requirement);
@@ -115,8 +145,16 @@ export class Line {
     await startCore();
     if (this.#known !== undefined) {
       const known = this.#known;
-      call(() => known.setHead(head));
+      call(() => known.setHead(0, head));
     }
-    return (this.#known ??= call(() => Repodata.read(head)));
+    this.#known ??= call(() => Repodata.read(head));
+    this.#root = (JSON.parse(new TextDecoder().decode(head)) as { modules?: NodeReference }).modules;
+    return this.#known;
   }
+}
+
+function brought(selection: Omit<InstalledPackage, "url">, wheels: readonly ForeignWheel[]): Chosen {
+  const wheel = wheels.find(({ sha256, filename }) => sha256 === selection.sha256 && filename === selection.filename);
+  if (wheel === undefined) throw new LoaderError("internal", `${selection.filename} came from nowhere`);
+  return { selected: { ...selection, url: wheel.url }, bytes: wheel.bytes };
 }

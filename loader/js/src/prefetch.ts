@@ -1,3 +1,4 @@
+import { fetchWheels } from "./addresses.js";
 import { readEnvironment, runtimeOf } from "./boot.js";
 import { LoaderError, UnusableImage } from "./errors.js";
 import { fetchVerified, underSignal, type Expected, type Fetching } from "./fetching.js";
@@ -32,7 +33,9 @@ export async function prefetch(options: PrefetchOptions): Promise<PrefetchResult
     const image = baked ?? (await bareImage(options, line, settings, fetching));
     const inImage = image?.packages ?? [];
     const installed = inImage.map(({ name, version }) => ({ name, version }));
-    const packages = [...inImage, ...(await line.resolve(wanted, { abi: undefined, installed }, fetching))];
+    const request = { ...(await fetchWheels(wanted, installed, fetching)), constraints: options.constraints ?? [] };
+    const chosen = await line.resolve(request, { abi: undefined, installed }, fetching);
+    const packages = [...inImage, ...chosen.map(({ selected }) => selected)];
     reporter.expect("resolve", packages.length);
     reporter.report("resolve", packages.length);
     const files: (Expected & { name?: string })[] = [...(image?.files() ?? []), ...packages];

@@ -21,15 +21,16 @@ export interface Unpacked {
   compiled?: Promise<WebAssembly.Module>;
 }
 
-/** Fetches and unpacks one wheel; its side modules begin to compile. */
+/** Fetches, unless its bytes are there, and unpacks one wheel; its side modules begin to compile. */
 export async function obtain(
   selected: InstalledPackage,
   layout: Promise<Layout>,
   { fetching, reporter }: { fetching: Fetching; reporter: Reporter },
+  there?: Uint8Array<ArrayBuffer>,
 ): Promise<Unpacked[]> {
-  const bytes = await fetchVerified(selected, fetching, (count) => {
-    reporter.advance("download", count, selected.name);
-  });
+  const advance = (count: number): void => reporter.advance("download", count, selected.name);
+  if (there !== undefined) advance(there.length);
+  const bytes = there ?? (await fetchVerified(selected, fetching, advance));
   const { filename, name, version, url, requested } = selected;
   const expected = JSON.stringify({ filename, name, version, source: url, requested });
   const directories = JSON.stringify(await layout);

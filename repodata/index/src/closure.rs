@@ -56,7 +56,8 @@ pub fn closure(
     constraints: &[Requirement],
     installed: &BTreeMap<PackageName, Version>,
 ) -> Result<Closure, ClosureError> {
-    let mut search = Search { releases, wanted, constraints, installed, chosen: BTreeMap::new(), rejected: BTreeSet::new() };
+    let mut search =
+        Search { releases, wanted, constraints, installed, chosen: BTreeMap::new(), rejected: BTreeSet::new() };
     loop {
         let demands = search.demands();
         if search.settle(&demands)? {

@@ -38,7 +38,8 @@ impl Marker {
 
     /// Whether it holds; `None` if all of it is meaningless.
     pub(super) fn holds(&self, extra: Option<&ExtraName>) -> Option<bool> {
-        let each = |markers: &[Self]| -> Vec<bool> { markers.iter().filter_map(|marker| marker.holds(extra)).collect() };
+        let each =
+            |markers: &[Self]| -> Vec<bool> { markers.iter().filter_map(|marker| marker.holds(extra)).collect() };
         match self {
             Self::All(markers) => Some(each(markers)).filter(|all| !all.is_empty()).map(|all| !all.contains(&false)),
             Self::Any(markers) => Some(each(markers)).filter(|all| !all.is_empty()).map(|all| all.contains(&true)),
@@ -112,9 +113,12 @@ fn compare(text: &str, abi: Abi) -> Result<Marker, String> {
         (Side::Constant(value), Side::Version(found)) if !value.contains('*') => {
             inverted(operator).and_then(|operator| compares_version(found, operator, value))
         }
-        (Side::Text(left), Side::Constant(right)) => compares_text(left, operator, right),
-        (Side::Constant(left), Side::Text(right)) => compares_text(left, operator, right),
-        (Side::Extra, Side::Constant(name)) | (Side::Constant(name), Side::Extra) if matches!(operator, "==" | "!=") => {
+        (Side::Text(left), Side::Constant(right)) | (Side::Constant(left), Side::Text(right)) => {
+            compares_text(left, operator, right)
+        }
+        (Side::Extra, Side::Constant(name)) | (Side::Constant(name), Side::Extra)
+            if matches!(operator, "==" | "!=") =>
+        {
             return Ok(Marker::Extra(name.parse().ok(), operator == "=="));
         }
         _ => None,
