@@ -14,30 +14,31 @@ type Selection = Omit<InstalledPackage, "url"> & { line: number | null };
 export interface Chosen {
   selected: InstalledPackage;
   bytes?: Uint8Array<ArrayBuffer>;
+  /** How it is fetched, if not as everything else. */
+  fetching?: Fetching;
 }
 
 /** What the core says when it is asked for wheels. */
 interface Resolution {
   selected?: Selection[];
   /** Nodes of the repodata that it lacks. */
-  needs?: { sha256: string; size: number }[];
+  needs?: { line: number; sha256: string; size: number }[];
 }
 
-/** The line of one ABI in a channel: its head, and of its repodata what was read so far. */
+/** The line of one ABI in a channel, or in several: their heads, and of their repodata what was read so far. */
 export class Line {
   readonly #settings: Settings;
-  readonly #modules: Modules;
+  /** The first one that has a project or a module is asked for it. */
+  readonly #lines: { settings: Settings; modules: Modules; root?: NodeReference | undefined }[];
   #known: Repodata | undefined;
-  /** The root of the modules' tree, as the last head named it. */
-  #root: NodeReference | undefined;
-  /** A head that was read ahead. */
+  /** Heads that were read ahead. */
   #ahead: Promise<Repodata> | undefined;
   /** Whether the server may have nodes for a request at once. */
   #bringsAtOnce = true;
 
   constructor(settings: Settings) {
     this.#settings = settings;
-    this.#modules = new Modules(settings.repodata);
+    this.#lines = [settings, ...settings.others].map((settings) => ({ settings, modules: new Modules(settings.repodata) }));
   }
 
   /** Reads the head for the resolution that comes next. */
@@ -66,32 +67,47 @@ export class Line {
     let answer = ask();
     if (answer.needs !== undefined && (await this.#bringAtOnce(repodata, requirements, fetching))) answer = ask();
     while (answer.needs !== undefined) {
-      const nodes = answer.needs.map(async ({ sha256, size }) => {
-        const url = `${this.#settings.repodata}${sha256}.json`;
-        const bytes = await fetchVerified({ url, sha256, size }, fetching, () => {});
+      const nodes = answer.needs.map(async ({ line, sha256, size }) => {
+        const url = `${this.#address(line)}${sha256}.json`;
+        const bytes = await fetchVerified({ url, sha256, size }, this.#fetchingOf(line, fetching), () => {});
         call(() => repodata.add(sha256, bytes));
       });
       await Promise.all(nodes);
       answer = ask();
     }
-    return (answer.selected ?? []).map(({ line, ...selection }) =>
-      line === null ? brought(selection, wheels) : { selected: { ...selection, url: this.#blob(selection) } },
-    );
+    return (answer.selected ?? []).map(({ line, ...selection }) => {
+      if (line === null) return brought(selection, wheels);
+      const blobs = new URL(repodata.blobs(line) ?? "", this.#address(line)).href;
+      const url = `${blobs}${selection.sha256}/${selection.filename}`;
+      return { selected: { ...selection, url }, fetching: this.#fetchingOf(line, fetching) };
+    });
   }
 
   /** The packages that bring modules; those that none brings are left out. */
   async packagesFor(modules: readonly string[], fetching: Fetching): Promise<string[]> {
     await this.readAhead(fetching).finally(() => this.forgetAhead());
-    const root = this.#root;
-    const found = await Promise.all(modules.map((module) => this.#modules.packageFor(module, root, fetching)));
+    const roots = this.#lines.map(({ root }) => root);
+    const find = async (module: string): Promise<string | undefined> => {
+      for (const [line, { modules }] of this.#lines.entries()) {
+        const found = await modules.packageFor(module, roots[line], this.#fetchingOf(line, fetching));
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    };
+    const found = await Promise.all(modules.map(find));
     return [...new Set(found.filter((name) => name !== undefined))];
   }
 
-  #blob({ sha256, filename }: { sha256: string; filename: string }): string {
-    return `${new URL(this.blobs(), this.#settings.repodata).href}${sha256}/${filename}`;
+  #address(line: number): string {
+    return (this.#lines[line]?.settings ?? this.#settings).repodata;
   }
 
-  /** Address of the blobs, relative to the head, once something was resolved. */
+  #fetchingOf(line: number, fetching: Fetching): Fetching {
+    const other = line === 0 ? undefined : this.#lines[line]?.settings;
+    return other === undefined ? fetching : { network: other.network, signal: fetching.signal };
+  }
+
+  /** Address of the blobs, relative to the first head, once something was resolved. */
   blobs(): string {
     return this.#known?.blobs(0) ?? "";
   }
@@ -119,7 +135,9 @@ export class Line {
     const root = repodata.branchingRoot(0);
     if (root === undefined || !this.#bringsAtOnce) return false;
     const url = new URL(`${root}/nodes`, this.#settings.repodata);
-    for (const requirement of wanted) url.searchParams.append("requirement", requirement);
+    // What has a marker may ask for nothing; the core has decided that.
+    const plain = wanted.filter((requirement) => !requirement.includes(";"));
+    for (const requirement of plain) url.searchParams.append("requirement", requirement);
     try {
       const text = new TextDecoder().decode(await fetchBytes(url.href, fetching, "default"));
       for (const node of text.split("\n").filter(Boolean)) {
@@ -138,19 +156,23 @@ export class Line {
   }
 
   async #readHead(fetching: Fetching): Promise<Repodata> {
-    const { repodata, verifier } = this.#settings;
-    const url = `${repodata}head.json`;
-    const signatures = (sha256: string) => fetchNamed(`${repodata}${sha256}.sig.json`, fetching, "default");
-    const head = await fetchNamed(url, fetching, "no-cache", (bytes, from) => verifier?.check(bytes, signatures, from));
-    await startCore();
-    if (this.#known !== undefined) {
-      const known = this.#known;
-      call(() => known.setHead(0, head));
+    const reading = this.#lines.map(({ settings }, line) => readHead(settings, this.#fetchingOf(line, fetching)));
+    const [heads] = await Promise.all([Promise.all(reading), startCore()]);
+    for (const [line, head] of heads.entries()) {
+      const known = (this.#known ??= call(() => Repodata.read(head)));
+      call(() => known.setHead(line, head));
+      const { modules } = JSON.parse(new TextDecoder().decode(head)) as { modules?: NodeReference };
+      this.#lines[line]!.root = modules;
     }
-    this.#known ??= call(() => Repodata.read(head));
-    this.#root = (JSON.parse(new TextDecoder().decode(head)) as { modules?: NodeReference }).modules;
-    return this.#known;
+    return this.#known!;
   }
+}
+
+/** Fetches a head, and checks its signature where there are keys. */
+function readHead({ repodata, verifier }: Settings, fetching: Fetching): Promise<Uint8Array> {
+  const signatures = (sha256: string) => fetchNamed(`${repodata}${sha256}.sig.json`, fetching, "default");
+  const check = (bytes: Uint8Array<ArrayBuffer>, from: string) => verifier?.check(bytes, signatures, from);
+  return fetchNamed(`${repodata}head.json`, fetching, "no-cache", check);
 }
 
 function brought(selection: Omit<InstalledPackage, "url">, wheels: readonly ForeignWheel[]): Chosen {

@@ -158,7 +158,11 @@ export class AttachedLoader implements Loader {
       packages.length === 0 ? "everything is installed" : `installing ${packages.map(label).join(", ")}`,
     );
     if (packages.length === 0) return { installed: [] };
-    const unpacked = await Promise.all(chosen.map(({ selected, bytes }) => obtain(selected, this.#host.layout, job, bytes)));
+    const unpacked = await Promise.all(
+      chosen.map(({ selected, bytes, fetching = job.fetching }) =>
+        obtain(selected, this.#host.layout, { fetching, reporter }, bytes),
+      ),
+    );
     this.#throwIfAborted(job);
     await this.#commit(packages, unpacked, job);
     return { installed: packages };

@@ -17,16 +17,20 @@ export interface ChannelOptions {
   /**
    * Address of the repodata directory of one ABI, such as
    * `https://packages.example/repodata/2026_0/`. Relative addresses count from the page.
+   *
+   * Of several, the first is the one that is meant where one is spoken of: it names the runtime and has the environments. A
+   * package comes from the first that has it, in whatever version, and the others are not asked about it: so nobody brings
+   * another package under a name of the first one. All have to be there, and of one ABI.
    */
-  repodata: string | URL;
+  repodata: string | URL | readonly (string | URL)[];
   /**
-   * Ed25519 keys, each 32 bytes as base64, as `pkgsrv channel init` prints them. With keys, a head of the repodata is used
+   * Ed25519 keys, of all channels, each 32 bytes as base64, as `pkgsrv channel init` prints them. With keys, a head of the repodata is used
    * only if one of them has signed it, it has not expired, and it is not older than one that this loader has seen. What
    * the head names is checked by hash in any case.
    */
   publicKeys?: readonly string[];
   /**
-   * Other addresses of the same repodata directory, in the order in which they are asked for what the first one does not
+   * Other addresses of the same repodata directory (the first, of several), in the order in which they are asked for what the first one does not
    * give, or gives with other bytes. What lies beside it (blobs, images) is looked for at the same place relative to each.
    */
   mirrors?: readonly (string | URL)[];
@@ -241,7 +245,7 @@ export interface InstallResult {
 
 /** A loader that is attached to an interpreter. */
 export interface Loader {
-  /** Address of the repodata directory. */
+  /** Address of the repodata directory; of several, the first. */
   readonly repodata: string;
   /**
    * Installs packages and what they need. They can be imported when the promise resolves; if it
