@@ -27,7 +27,8 @@ fn to_json(value: &impl Serialize) -> String {
 }
 
 fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, CoreError> {
-    serde_json::from_str(text).map_err(|error| CoreError::HostValue { problem: error.to_string() })
+    // As nodes are read: of another kind of input all readers would be there twice.
+    serde_json::from_slice(text.as_bytes()).map_err(|error| CoreError::HostValue { problem: error.to_string() })
 }
 
 /// The SHA-256 of bytes in hexadecimal.
@@ -95,7 +96,7 @@ impl JsRepodata {
     }
 
     /// What repodata would say of a wheel that came from elsewhere.
-    pub fn describe(&self, filename: &str, sha256: &str, bytes: &[u8]) -> Result<String, JsValue> {
+    pub fn describe(&self, filename: &str, sha256: &str, bytes: Vec<u8>) -> Result<String, JsValue> {
         Ok(to_json(&read_foreign_wheel(filename, digest(sha256)?, bytes, self.0.abi())?))
     }
 }

@@ -11,11 +11,12 @@ use crate::installation::check_identity;
 use crate::{CoreError, Expected};
 
 /// Reads a wheel that came from an address; `sha256` is that of the bytes.
-pub fn read_foreign_wheel(filename: &str, sha256: Digest, bytes: &[u8], abi: Abi) -> Result<Release, CoreError> {
+pub fn read_foreign_wheel(filename: &str, sha256: Digest, bytes: Vec<u8>, abi: Abi) -> Result<Release, CoreError> {
     let named = |source| CoreError::WheelName { source };
     let filename: WheelFilename = filename.parse().map_err(named)?;
     filename.require_fit(abi).map_err(named)?;
     let bad = |source| CoreError::Wheel { filename: filename.to_string(), source };
+    let size = bytes.len() as u64;
     let wheel = Wheel::parse(bytes).map_err(bad)?;
     let metadata = wheel.metadata().map_err(bad)?;
     check_identity(
@@ -32,7 +33,7 @@ pub fn read_foreign_wheel(filename: &str, sha256: Digest, bytes: &[u8], abi: Abi
     Ok(Release {
         version: filename.version().clone(),
         sha256,
-        size: bytes.len() as u64,
+        size,
         depends,
         extras,
         imports: wheel.top_level_modules().map_err(bad)?,
@@ -49,7 +50,8 @@ pub fn needed_projects(path: &str, metadata: &str, abi: Abi) -> Result<Vec<Strin
 }
 
 fn dependencies(filename: &str, metadata: &Metadata, abi: Abi) -> Result<Dependencies, CoreError> {
-    let extras: BTreeSet<ExtraName> = metadata.provides_extra.iter().filter_map(|extra| extra.parse().ok()).collect();
+    let mut extras: BTreeSet<ExtraName> = BTreeSet::new();
+    extras.extend(metadata.provides_extra.iter().filter_map(|extra| extra.parse().ok()));
     evaluate(metadata.requires_dist.iter().map(String::as_str), &extras, abi)
         .map_err(|source| CoreError::WheelNeeds { filename: filename.to_owned(), source })
 }

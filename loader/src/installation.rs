@@ -174,11 +174,9 @@ fn record_text(
     own_path: &str,
 ) -> Result<String, WheelError> {
     let record = wheel.record()?;
-    let hashes: BTreeMap<&str, String> = record
-        .entries()
-        .iter()
-        .filter_map(|line| Some((line.path.as_str(), line.hash.as_ref()?.to_string())))
-        .collect();
+    let mut hashes: BTreeMap<&str, String> = BTreeMap::new();
+    let lines = record.entries().iter();
+    hashes.extend(lines.filter_map(|line| Some((line.path.as_str(), line.hash.as_ref()?.to_string()))));
     let mut text = String::new();
     for (path, (file, source)) in planned {
         let hash = match source {

@@ -5,6 +5,9 @@
 //! says which file of a wheel goes where ([`Installation`]), and reads side modules to plan how
 //! each of their imports is bound ([`Linker`]). Plans are data; the host layer in `js/` carries
 //! them out on `WebAssembly`, table, GOT and file system. `bindings` is what JavaScript sees.
+//!
+//! Maps are extended, here and where the shared crates do for it: collecting one sorts it first, by code of some kilobytes
+//! for each kind of map, and browsers download this.
 
 mod bindings;
 mod digest;

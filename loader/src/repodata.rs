@@ -250,9 +250,10 @@ fn read_head(bytes: &[u8]) -> Result<StoredHead, CoreError> {
 
 /// What is installed under a name or version outside the specifications cannot be compared, and is left alone.
 fn known(installed: &[Installed]) -> BTreeMap<PackageName, Version> {
-    let known = installed.iter().filter_map(|installed| {
+    let mut known = BTreeMap::new();
+    known.extend(installed.iter().filter_map(|installed| {
         let name = installed.name.parse::<PackageName>().ok()?;
         Some((name, installed.version.parse::<Version>().ok()?))
-    });
-    known.collect()
+    }));
+    known
 }

@@ -170,7 +170,9 @@ impl<'a> Search<'a> {
     fn missing(&self, demands: &Demands) -> BTreeSet<PackageName> {
         let counts = |name: &PackageName, asked: &Asked| !self.installed.contains_key(name) || !asked.extras.is_empty();
         let unknown = demands.iter().filter(|(name, asked)| self.releases.get(name).is_none() && counts(name, asked));
-        unknown.map(|(name, _)| name.clone()).collect()
+        let mut missing = BTreeSet::new();
+        missing.extend(unknown.map(|(name, _)| name.clone()));
+        missing
     }
 
     fn pick(
@@ -204,11 +206,12 @@ impl<'a> Search<'a> {
 
     /// What is chosen and still asked for.
     fn in_order(&self, demands: &Demands) -> Vec<Selected> {
-        let requested: BTreeSet<&PackageName> = self.wanted.iter().map(|requirement| &requirement.name).collect();
         let selected = demands.iter().filter_map(|(name, asked)| {
             let release = *self.chosen.get(name)?;
-            let needs = needed(release, asked).filter(|needed| *needed != name).cloned().collect();
-            Some(Selected { name: name.clone(), release: release.clone(), requested: requested.contains(name), needs })
+            let mut needs = BTreeSet::new();
+            needs.extend(needed(release, asked).filter(|needed| *needed != name).cloned());
+            let requested = self.wanted.iter().any(|requirement| requirement.name == *name);
+            Some(Selected { name: name.clone(), release: release.clone(), requested, needs })
         });
         dependencies_first(selected.collect())
     }

@@ -29,10 +29,8 @@ pub fn evaluate<'a>(
     provides_extra: &BTreeSet<ExtraName>,
     abi: Abi,
 ) -> Result<Dependencies, IndexError> {
-    let mut result = Dependencies {
-        extras: provides_extra.iter().map(|extra| (extra.clone(), Vec::new())).collect(),
-        ..Dependencies::default()
-    };
+    let mut result = Dependencies::default();
+    result.extras.extend(provides_extra.iter().map(|extra| (extra.clone(), Vec::new())));
     for line in requires_dist {
         let (requirement, marker) = split(line, abi)?;
         let holds = |extra| marker.as_ref().and_then(|marker| marker.holds(extra)).unwrap_or(true);
@@ -47,7 +45,8 @@ pub fn evaluate<'a>(
         }
     }
     for list in result.extras.values_mut().chain([&mut result.depends]) {
-        list.sort_by_cached_key(ToString::to_string);
+        // Keys that are kept would be sorted by code for each width of an index, too much for the browser.
+        list.sort_by_key(ToString::to_string);
         list.dedup();
     }
     Ok(result)
