@@ -5,7 +5,9 @@ use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::{CoreError, Installation, Installed, Layout, Linker, Repodata, digest};
+use pkgsrv_index::{Abi, Digest};
+
+use crate::{CoreError, Installation, Layout, Linker, Repodata, read_foreign_wheel};
 
 #[derive(Serialize)]
 struct Thrown<'a> {
@@ -25,66 +27,82 @@ fn to_json(value: &impl Serialize) -> String {
 }
 
 fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, CoreError> {
-    serde_json::from_str(text).map_err(|error| CoreError::HostValue { problem: error.to_string() })
+    // As nodes are read: of another kind of input all readers would be there twice.
+    serde_json::from_slice(text.as_bytes()).map_err(|error| CoreError::HostValue { problem: error.to_string() })
 }
 
 /// The SHA-256 of bytes in hexadecimal.
 #[wasm_bindgen(js_name = sha256)]
 pub fn sha256(bytes: &[u8]) -> String {
-    digest::sha256_hex(bytes)
+    crate::sha256_hex(bytes)
 }
 
-/// A head and the repodata below it, kept on this side.
+/// The projects that METADATA's text says are needed, as a list of normalised names. An ABI that is not known counts as
+/// the preferred one.
+#[wasm_bindgen(js_name = neededProjects)]
+pub fn needed_projects(path: &str, metadata: &str, abi: &str) -> Result<String, JsValue> {
+    let abi = abi.parse().unwrap_or(Abi::preferred());
+    Ok(to_json(&crate::needed_projects(path, metadata, abi)?))
+}
+
+/// Heads and the repodata below them, kept on this side.
 #[wasm_bindgen(js_name = Repodata)]
 pub struct JsRepodata(Repodata);
 
 #[wasm_bindgen(js_class = Repodata)]
 impl JsRepodata {
-    /// Reads a head.
+    /// Reads the head of the first line.
     pub fn read(head: &[u8]) -> Result<JsRepodata, JsValue> {
         Ok(Self(Repodata::new(head)?))
     }
 
-    /// Takes a newer head.
+    /// Takes a newer head of a line, or that of the next line.
     #[wasm_bindgen(js_name = setHead)]
-    pub fn set_head(&mut self, head: &[u8]) -> Result<(), JsValue> {
-        Ok(self.0.set_head(head)?)
+    pub fn set_head(&mut self, line: usize, head: &[u8]) -> Result<(), JsValue> {
+        Ok(self.0.set_head(line, head)?)
     }
 
-    /// The line's ABI.
+    /// The ABI of the lines.
     pub fn abi(&self) -> String {
         self.0.abi().to_string()
     }
 
-    /// Address of the blobs, relative to the head; known once something was resolved.
-    pub fn blobs(&self) -> Option<String> {
-        self.0.blobs().map(str::to_owned)
+    /// Address of a line's blobs, relative to its head; known once something was resolved.
+    pub fn blobs(&self, line: usize) -> Option<String> {
+        self.0.blobs(line).map(str::to_owned)
     }
 
-    /// Address of the directory with the runtime's files, relative to the head, if the head says it.
+    /// Address of the directory with the runtime's files, relative to the first head, if that says it.
     pub fn runtime(&self) -> Option<String> {
         self.0.runtime()
     }
 
-    /// The digest of the root, where the repodata is more than one node.
+    /// The digest of a line's root, where its repodata is more than one node.
     #[wasm_bindgen(js_name = branchingRoot)]
-    pub fn branching_root(&self) -> Option<String> {
-        self.0.branching_root().map(|digest| digest.to_string())
+    pub fn branching_root(&self, line: usize) -> Option<String> {
+        self.0.branching_root(line).map(|digest| digest.to_string())
     }
 
     /// Adds a node whose digest has been checked.
     pub fn add(&mut self, sha256: &str, bytes: &[u8]) -> Result<(), JsValue> {
-        let sha256 = sha256.parse().map_err(|source| CoreError::Repodata { source })?;
-        Ok(self.0.add(sha256, bytes)?)
+        Ok(self.0.add(digest(sha256)?, bytes)?)
     }
 
-    /// Chooses wheels: `wanted` is a list of requirements, `installed` of `{"name", "version"}`. The answer is
-    /// `{"selected": […]}`, or `{"needs": [{"sha256", "size"}, …]}`, the nodes to add before asking again.
-    pub fn resolve(&self, wanted: &str, installed: &str) -> Result<String, JsValue> {
-        let wanted: Vec<String> = from_json(wanted)?;
-        let installed: Vec<Installed> = from_json(installed)?;
-        Ok(to_json(&self.0.resolve(&wanted, &installed)?))
+    /// Chooses wheels. The request is `{"wanted", "constraints", "installed", "wheels"}`: requirements, requirements,
+    /// `{"name", "version"}`, what [`Self::describe`] has said. The answer is `{"selected": […]}`, or
+    /// `{"needs": [{"line", "sha256", "size"}, …]}`, the nodes to add before asking again.
+    pub fn resolve(&self, request: &str) -> Result<String, JsValue> {
+        Ok(to_json(&self.0.resolve(&from_json(request)?)?))
     }
+
+    /// What repodata would say of a wheel that came from elsewhere.
+    pub fn describe(&self, filename: &str, sha256: &str, bytes: Vec<u8>) -> Result<String, JsValue> {
+        Ok(to_json(&read_foreign_wheel(filename, digest(sha256)?, bytes, self.0.abi())?))
+    }
+}
+
+fn digest(text: &str) -> Result<Digest, CoreError> {
+    text.parse().map_err(|source| CoreError::Repodata { source })
 }
 
 /// A wheel about to be installed.

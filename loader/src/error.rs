@@ -1,6 +1,6 @@
 //! What can be wrong with what the loader was given.
 
-use pkgsrv_index::{ClosureError, IndexError, ProjectError};
+use pkgsrv_index::{Abi, ClosureError, IndexError, ProjectError};
 use pkgsrv_side_module::SideModuleError;
 use pkgsrv_wheel::WheelError;
 
@@ -21,6 +21,18 @@ pub enum CoreError {
     /// No set of releases.
     #[error(transparent)]
     Closure(#[from] ClosureError),
+    /// Lines of several ABIs.
+    #[error("one repodata is for the ABI {expected}, another for {found}; use those of one ABI")]
+    OtherLine { found: Abi, expected: Abi },
+    /// What an address ends in is no wheel's name, or that of one for another ABI.
+    #[error("{source}")]
+    WheelName { source: IndexError },
+    /// A wheel that refuses the interpreter's Python.
+    #[error("{filename} requires Python {required}, but this interpreter has {python}")]
+    WheelPython { filename: String, required: String, python: &'static str },
+    /// A wheel whose requirements cannot be read.
+    #[error("{filename} needs what cannot be read: {source}")]
+    WheelNeeds { filename: String, source: IndexError },
     /// A wheel cannot be read.
     #[error("{filename}: {source}")]
     Wheel { filename: String, source: WheelError },
@@ -55,13 +67,18 @@ impl CoreError {
     /// The stable code, one of those that `LoaderError` documents.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Repodata { source: IndexError::UnknownAbi { .. } } => "wrong_abi",
+            Self::Repodata { source: IndexError::UnknownAbi { .. } }
+            | Self::WheelName { source: IndexError::TagsDoNotFit { .. } }
+            | Self::OtherLine { .. }
+            | Self::WheelPython { .. } => "wrong_abi",
             Self::Repodata { .. } | Self::TooLarge { .. } => "bad_repodata",
-            Self::Requirement { .. } => "invalid_requirement",
+            Self::Requirement { .. } | Self::WheelName { .. } => "invalid_requirement",
             Self::Closure(ClosureError::Project(ProjectError::UnknownPackage { .. })) => "unknown_package",
             Self::Closure(ClosureError::Project(ProjectError::InstalledConflict { .. })) => "installed_conflict",
             Self::Closure(_) => "no_matching_version",
-            Self::Wheel { .. } | Self::OtherWheel { .. } | Self::UnknownScheme { .. } => "bad_wheel",
+            Self::Wheel { .. } | Self::OtherWheel { .. } | Self::UnknownScheme { .. } | Self::WheelNeeds { .. } => {
+                "bad_wheel"
+            }
             Self::SideModule { .. } => "bad_module",
             Self::UnsupportedModule { .. } => "unsupported_module",
             Self::MissingSymbol { .. } => "missing_symbol",

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{CoreError, Layout};
 
 /// What the repodata says about the wheel, and what dist-info is to say about the installation.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 pub struct Expected {
     /// The wheel's filename.
     pub filename: String,
@@ -100,7 +100,7 @@ impl Installation {
     }
 }
 
-fn check_identity(metadata: &Metadata, expected: &Expected) -> Result<(), CoreError> {
+pub(crate) fn check_identity(metadata: &Metadata, expected: &Expected) -> Result<(), CoreError> {
     let same_name = metadata.name.parse::<pkgsrv_index::PackageName>().is_ok_and(|name| name.as_str() == expected.name);
     let version = |text: &str| text.parse::<pkgsrv_index::Version>().ok();
     let found = version(&metadata.version);
@@ -189,9 +189,9 @@ fn insert_written(planned: &mut Planned, path: String, contents: Vec<u8>) {
 /// The installation's RECORD: the wheel's hashes under the paths of the installed files. Bytecode has none, as installers
 /// write it.
 fn record_text(planned: &Planned, record: &Record, layout: &Layout, own_path: &str) -> String {
+    let mut hashes: BTreeMap<&str, String> = BTreeMap::new();
     let lines = record.entries().iter();
-    let hashes: BTreeMap<&str, String> =
-        lines.filter_map(|line| Some((line.path.as_str(), line.hash.as_ref()?.to_string()))).collect();
+    hashes.extend(lines.filter_map(|line| Some((line.path.as_str(), line.hash.as_ref()?.to_string()))));
     let mut text = String::new();
     for (path, (file, source)) in planned {
         let recorded = layout.recorded(path);

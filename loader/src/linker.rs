@@ -101,10 +101,11 @@ impl Linker {
         };
         let needed = self.needed(path, module)?;
         let scope = self.scope(path, &needed)?;
-        let own: BTreeSet<&str> = module.exports.iter().map(|export| export.name.as_str()).collect();
+        let mut own: BTreeSet<&str> = BTreeSet::new();
+        own.extend(module.exports.iter().map(|export| export.name.as_str()));
         let by_runtime = module.embedded_javascript().next().is_some();
-        let embedded: BTreeSet<&str> =
-            module.embedded_javascript().filter_map(|name| name.strip_prefix("__em_js__")).collect();
+        let mut embedded: BTreeSet<&str> = BTreeSet::new();
+        embedded.extend(module.embedded_javascript().filter_map(|name| name.strip_prefix("__em_js__")));
         let mut imports = Vec::with_capacity(module.imports.len());
         for import in &module.imports {
             let binding = match self.bind(module, import, &scope, &own) {

@@ -30,13 +30,17 @@ pub struct Selection {
     pub compiled: Option<CompiledTwin>,
     /// Top-level import names.
     pub imports: Vec<String>,
+    /// What it needs, normalised names; also what is installed already.
+    pub depends: Vec<String>,
     /// Whether it was asked for by name.
     pub requested: bool,
+    /// The line that it comes from, by its place; none if it was there without one.
+    pub line: Option<usize>,
 }
 
-impl From<Selected> for Selection {
-    fn from(selected: Selected) -> Self {
-        let Selected { name, release, requested, .. } = selected;
+impl Selection {
+    pub(crate) fn new(selected: Selected, line: Option<usize>) -> Self {
+        let Selected { name, release, requested, needs } = selected;
         Self {
             name: name.to_string(),
             version: release.version.to_string(),
@@ -45,7 +49,9 @@ impl From<Selected> for Selection {
             size: release.size,
             compiled: release.compiled,
             imports: release.imports,
+            depends: needs.iter().map(ToString::to_string).collect(),
             requested,
+            line,
         }
     }
 }

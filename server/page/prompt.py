@@ -4,7 +4,6 @@ import __main__
 import ast
 import asyncio
 import builtins
-import importlib.util
 import json
 import linecache
 import pkgutil
@@ -12,8 +11,8 @@ import re
 import sys
 import traceback
 
+import pkgsrv
 import pkgsrv_pictures
-from pyodide.code import find_imports
 from pyodide.console import Console
 
 MOST_COMPLETIONS = 200
@@ -52,8 +51,7 @@ class Prompt(Console):
 
     def missing(self, source):
         """Top-level modules that the code imports and that are not there."""
-        names = {name.partition(".")[0] for name in find_imports(source)}
-        return json.dumps(sorted(name for name in names if not is_importable(name)))
+        return json.dumps(pkgsrv.missing_imports(source))
 
     def completions(self, source, modules):
         """What the text before the caret may go on with, and how many characters of it that replaces."""
@@ -138,15 +136,6 @@ class Prompt(Console):
         if line is None:
             raise KeyboardInterrupt
         return line
-
-
-def is_importable(name):
-    if name in sys.modules:
-        return True
-    try:
-        return importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError):
-        return False
 
 
 def shortened(text):

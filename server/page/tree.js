@@ -1,5 +1,5 @@
-// Reads the trees that a line of a channel is stored as: leaves with entries, and branches by the hexadecimal digits of
-// the SHA-256 of keys. Nodes are named by their digests, so the browser's cache keeps them.
+// Reads the trees that a line of a channel is stored as: leaves with entries, and branches. Nodes are
+// named by their digests, so the browser's cache keeps them.
 
 /** One tree of a line; of a line that nothing was published to there is none. */
 export class Tree {
@@ -20,18 +20,6 @@ export class Tree {
     return this.#root?.entries ?? 0;
   }
 
-  /** The value of a key, undefined if it has none. */
-  async get(key) {
-    let reference = this.#root;
-    for (let depth = 0, way; reference !== undefined; depth++) {
-      const node = await this.#node(reference);
-      if (node.leaf) return Object.hasOwn(node.leaf, key) ? node.leaf[key] : undefined;
-      way ??= await sha256(key);
-      reference = node.branch[way[depth]];
-    }
-    return undefined;
-  }
-
   /** All entries, as `[key, value]`. */
   async entries() {
     const below = async (reference) => {
@@ -50,9 +38,4 @@ export class Tree {
     // A line of an earlier version has one document.
     return node.format === 1 ? { leaf: node.packages } : node;
   }
-}
-
-async function sha256(text) {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -57,20 +57,27 @@ const tasks = {
   async run({ code, number }) {
     const asked = pipInstall(code);
     if (asked) return install(asked);
-    const before = channel.packages;
-    const packages = await channel.packagesFor(JSON.parse(python.missing(code)));
-    if (channel.packages !== before) listPackages();
+    const packages = await packagesFor(JSON.parse(python.missing(code)));
     if (packages.length > 0) await install(packages);
     throwIfInterrupted();
     const result = JSON.parse(await python.run(code, number));
     if (!result.missing) return result;
-    const [suggestion] = await channel.packagesFor([result.missing]);
+    const [suggestion] = await packagesFor([result.missing]);
     return { ...result, suggestion };
   },
   install: ({ requirements }) => install(requirements),
   complete: async ({ code }) => JSON.parse(python.completions(code, channel.modules)),
   check: async ({ code }) => ({ complete: python.is_complete(code) }),
 };
+
+/** The packages that bring modules. If that cannot be told, code is run without them. */
+async function packagesFor(modules) {
+  const packages = await loader.packagesFor(modules, { signal: current.controller.signal }).catch(() => []);
+  // Something may have been published since the list was read.
+  const listed = new Set(channel.packages.map(({ name }) => name));
+  if (packages.some((name) => !listed.has(name)) && (await channel.refresh().catch(() => false))) listPackages();
+  return packages;
+}
 
 /** The requirements of `%pip install …`, which notebooks know, and of the line that shells know. */
 function pipInstall(code) {

@@ -25,7 +25,7 @@ pub(crate) fn nodes_of_closure(
         return Ok(None);
     }
     let mut releases = Releases::default();
-    while let Ok(Closure::Needs(names)) = closure(&releases, wanted, &BTreeMap::new()) {
+    while let Ok(Closure::Needs(names)) = closure(&releases, wanted, &[], &BTreeMap::new()) {
         let missing: BTreeSet<Digest> =
             releases.bring(Some(&root), &brought.nodes, names).into_iter().map(|node| node.sha256).collect();
         for sha256 in missing {

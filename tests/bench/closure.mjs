@@ -27,7 +27,7 @@ async function measure(atOnce) {
     }
   }
   for (;;) {
-    const answer = JSON.parse(repodata.resolve(JSON.stringify([requirement]), "[]"));
+    const answer = JSON.parse(repodata.resolve(JSON.stringify({ wanted: [requirement], installed: [] })));
     if (answer.selected) return { packages: answer.selected.length, ...cost };
     cost.rounds += 1;
     await Promise.all(answer.needs.map(async ({ sha256 }) => repodata.add(sha256, await get(`${sha256}.json`))));

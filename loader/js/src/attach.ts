@@ -20,7 +20,7 @@ export async function attach(pyodide: PyodideInterface, options: AttachOptions):
     const runtime = inspect(pyodide);
     await startCore();
     const loader = new AttachedLoader(runningHost(runtime), new Line(settings), settings);
-    provideModule(pyodide, (requirements) => loader.install(requirements), false);
+    provideModule(pyodide, loader, false);
     return loader;
   } catch (error) {
     throw asLoaderError(error, "internal", "cannot attach the loader");

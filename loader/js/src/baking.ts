@@ -79,7 +79,7 @@ async function run(pyodide: PyodideInterface, recipe: Recipe): Promise<Baked> {
   });
   const line = new Line(settings);
   const loader = new AttachedLoader(runningHost(runtime), line, settings);
-  loader.adopt(linker);
+  loader.adopt(runtime, linker, []);
   const { installed } = await loader.install(recipe.requirements);
   const directory = module.FS.cwd();
   makeModule(pyodide);
@@ -118,7 +118,7 @@ async function fillModules(
   network: Settings["network"],
 ): Promise<void> {
   const context = { fetching: { network, signal: new AbortController().signal }, reporter: new Reporter(undefined), late: false };
-  const unpacked = await Promise.all(packages.map((selected) => obtain(selected, Promise.resolve(layout), context)));
+  const unpacked = await Promise.all(packages.map((selected) => obtain({ selected }, Promise.resolve(layout), context)));
   const modules = new Map(unpacked.flat().map(({ file, contents, compiled }) => [file.path, compiled && contents]));
   for (const file of files) file.contents = modules.get(file.path) ?? file.contents;
 }

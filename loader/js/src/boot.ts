@@ -11,7 +11,7 @@ import { provideModule } from "./python.js";
 import { afterRestoring, reasonAgainstImage } from "./restored.js";
 import { inspect, type Layout, type Runtime } from "./runtime.js";
 import { directory, settingsOf, type Settings } from "./settings.js";
-import type { BootOptions, BootResult, InstalledPackage, PyodideInterface } from "./types.js";
+import type { BootOptions, BootResult, InstalledPackage, Lock, PyodideInterface } from "./types.js";
 
 /**
  * Starts an interpreter, from the image of a started one that the server has, and attaches a loader to it. Where the
@@ -61,20 +61,24 @@ async function run(options: BootOptions, settings: Settings, job: Job): Promise<
   const image = usableImage(options, settings, baked === undefined ? bare : () => Promise.resolve(baked), job);
   const started = start(options, settings, address, image, fetching);
   const runtime = started.then(({ pyodide, linker, layout }) => {
-    if (linker !== undefined) loader.adopt(linker);
-    return inspect(pyodide, layout);
+    const inspected = inspect(pyodide, layout);
+    if (linker !== undefined) loader.adopt(inspected, linker, baked?.packages ?? []);
+    return inspected;
   });
   const host = new StartingHost(runtime, image.then((it) => it.image), options);
   const loader = new AttachedLoader(host, line, settings);
-  const install = async (wanted: string | readonly string[]): Promise<readonly InstalledPackage[]> =>
-    wanted.length === 0 ? [] : (await loader.installReporting(wanted, { signal: fetching.signal }, reporter)).installed;
+  const { constraints = [] } = options;
+  const install = async (wanted: string | readonly string[] | Lock): Promise<readonly InstalledPackage[]> =>
+    (wanted as { length?: number }).length === 0
+      ? []
+      : (await loader.installReporting(wanted, { constraints, signal: fetching.signal }, reporter)).installed;
   // What was baked comes before what is asked for beside it, whether it is restored or installed.
   const early = baked === undefined ? install(packages) : undefined;
   early?.catch(() => {});
   const { pyodide, reason, complete } = await started;
   await runtime;
   const restored = reason === undefined;
-  provideModule(pyodide, (requirements) => loader.install(requirements), restored);
+  provideModule(pyodide, loader, restored);
   const environment = restored ? (baked?.packages ?? []) : await installEnvironment(baked, pyodide, install);
   const installed = [...environment, ...(await (early ?? install(packages)))];
   host.isStarting = false;

@@ -2,7 +2,7 @@ import { LoaderError, type LoaderErrorCode } from "./errors.js";
 import * as bindings from "./pkgsrv_loader.js";
 
 /** The core's functions and classes; usable after {@link startCore}. */
-export const { Installation, Linker, Repodata, sha256 } = bindings;
+export const { Installation, Linker, neededProjects, Repodata, sha256 } = bindings;
 export type Installation = bindings.Installation;
 export type Linker = bindings.Linker;
 export type Repodata = bindings.Repodata;

@@ -20,7 +20,7 @@ export type LoaderErrorCode =
   | "signature_unsupported"
   /** Head or repodata cannot be read. */
   | "bad_repodata"
-  /** The repodata is for another ABI than the interpreter. */
+  /** Repodata, lock or wheel is for another ABI or Python than the interpreter's. */
   | "wrong_abi"
   /** The repodata has no package of that name. */
   | "unknown_package"
@@ -28,6 +28,14 @@ export type LoaderErrorCode =
   | "no_matching_version"
   /** Something that is installed already stands in the way. */
   | "installed_conflict"
+  /** A lock is none, or one of another format. */
+  | "bad_lock"
+  /** What is to be uninstalled is not there. */
+  | "not_installed"
+  /** What is to be uninstalled is part of the runtime, or has no record of its files. */
+  | "not_removable"
+  /** Another version of a library is linked, was uninstalled, and cannot be taken back before the interpreter restarts. */
+  | "still_linked"
   /** A wheel is damaged, hostile or of another project. */
   | "bad_wheel"
   /** A side module cannot be read or compiled. */

@@ -23,6 +23,12 @@ import "./loader.js";
 import "./image.js";
 import "./environment.js";
 import "./line.js";
+import "./addresses.js";
+import "./imports.js";
+import "./listing.js";
+import "./lock.js";
+import "./state.js";
+import "./uninstalling.js";
 import "./unpacking.js";
 import "./files.js";
 import "./installed.js";
@@ -44,14 +50,18 @@ export type {
   BootResult,
   CacheOptions,
   ChannelOptions,
+  InstalledDistribution,
   InstalledPackage,
   InstallOptions,
   InstallResult,
   Loader,
+  Lock,
+  LockedPackage,
   PrefetchOptions,
   PrefetchResult,
   Progress,
   PyodideInterface,
   PyodideOptions,
   Stage,
+  UninstallResult,
 } from "./types.js";

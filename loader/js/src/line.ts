@@ -1,39 +1,50 @@
+import type { Asked, ForeignWheel } from "./addresses.js";
 import { call, Repodata, startCore } from "./core.js";
 import { LoaderError } from "./errors.js";
 import { digest, fetchBytes, fetchNamed, fetchVerified, type Expected, type Fetching } from "./fetching.js";
-import type { Distribution } from "./installed.js";
+import { Modules, type NodeReference } from "./imports.js";
+import type { Known } from "./installed.js";
 import type { Settings } from "./settings.js";
 import type { InstalledPackage } from "./types.js";
 
-/** What the core says about a wheel to install. */
+/** What the core says about a wheel to install; the line is none for a wheel that has come already. */
 interface Selection extends Omit<InstalledPackage, "url"> {
+  line: number | null;
   compiled?: { sha256: string; size: number };
 }
 
 /** A wheel to install. */
-export interface Selected extends InstalledPackage {
+export interface Chosen {
+  selected: InstalledPackage;
   /** The same with bytecode in the place of modules. */
   compiled?: Expected;
+  /** Its bytes, if they have come already. */
+  bytes?: Uint8Array<ArrayBuffer>;
+  /** How it is fetched, if not as everything else. */
+  fetching?: Fetching;
 }
 
 /** What the core says when it is asked for wheels. */
 interface Resolution {
   selected?: Selection[];
   /** Nodes of the repodata that it lacks. */
-  needs?: { sha256: string; size: number }[];
+  needs?: { line: number; sha256: string; size: number }[];
 }
 
-/** The line of one ABI in a channel: its head, and of its repodata what was read so far. */
+/** The line of one ABI in a channel, or in several: their heads, and of their repodata what was read so far. */
 export class Line {
   readonly #settings: Settings;
+  /** The first one that has a project or a module is asked for it. */
+  readonly #lines: { settings: Settings; modules: Modules; root?: NodeReference | undefined }[];
   #known: Repodata | undefined;
-  /** A head that was read ahead. */
+  /** Heads that were read ahead. */
   #ahead: Promise<Repodata> | undefined;
   /** Whether the server may have nodes for a request at once. */
   #bringsAtOnce = true;
 
   constructor(settings: Settings) {
     this.#settings = settings;
+    this.#lines = [settings, ...settings.others].map((settings) => ({ settings, modules: new Modules(settings.repodata) }));
   }
 
   /** Reads the head for the resolution that comes next. */
@@ -48,41 +59,74 @@ export class Line {
 
   /** The wheels to install. Of the repodata only what that asks for is fetched, and kept for the next time. */
   async resolve(
-    wanted: string[],
-    { abi, installed }: { abi: string | undefined; installed: Distribution[] },
+    { requirements, wheels, constraints }: Asked & { constraints: readonly string[] },
+    { abi, installed }: { abi: string | undefined; installed: readonly Known[] },
     fetching: Fetching,
-  ): Promise<Selected[]> {
+  ): Promise<Chosen[]> {
     const repodata = await this.readAhead(fetching).finally(() => this.forgetAhead());
     this.checkAbi(abi);
-    const ask = (): Resolution =>
-      JSON.parse(call(() => repodata.resolve(JSON.stringify(wanted), JSON.stringify(installed)))) as Resolution;
+    const described = wheels.map(({ filename, sha256, bytes }) => {
+      return JSON.parse(call(() => repodata.describe(filename, sha256, bytes))) as unknown;
+    });
+    const request = JSON.stringify({ wanted: requirements, constraints, installed, wheels: described });
+    const ask = (): Resolution => JSON.parse(call(() => repodata.resolve(request))) as Resolution;
     let answer = ask();
-    if (answer.needs !== undefined && (await this.#bringAtOnce(repodata, wanted, fetching))) answer = ask();
+    if (answer.needs !== undefined && (await this.#bringAtOnce(repodata, requirements, fetching))) answer = ask();
     while (answer.needs !== undefined) {
-      const nodes = answer.needs.map(async (node) => {
-        const url = `${this.#settings.repodata}${node.sha256}.json`;
-        const bytes = await fetchVerified({ url, ...node }, fetching, () => {});
-        call(() => repodata.add(node.sha256, bytes));
+      const nodes = answer.needs.map(async ({ line, sha256, size }) => {
+        const url = `${this.#address(line)}${sha256}.json`;
+        const bytes = await fetchVerified({ url, sha256, size }, this.#fetchingOf(line, fetching), () => {});
+        call(() => repodata.add(sha256, bytes));
       });
       await Promise.all(nodes);
       answer = ask();
     }
-    const blobs = new URL(this.blobs(), this.#settings.repodata).href;
-    return (answer.selected ?? []).map(({ compiled, ...selection }) => {
+    return (answer.selected ?? []).map(({ line, compiled, ...selection }) => {
+      if (line === null) return brought(selection, wheels);
+      const blobs = new URL(repodata.blobs(line) ?? "", this.#address(line)).href;
       const url = (sha256: string): string => `${blobs}${sha256}/${selection.filename}`;
-      const selected = { ...selection, url: url(selection.sha256) };
-      return compiled === undefined ? selected : { ...selected, compiled: { ...compiled, url: url(compiled.sha256) } };
+      const chosen = { selected: { ...selection, url: url(selection.sha256) }, fetching: this.#fetchingOf(line, fetching) };
+      return compiled === undefined ? chosen : { ...chosen, compiled: { ...compiled, url: url(compiled.sha256) } };
     });
   }
 
-  /** Address of the blobs, relative to the head, once something was resolved. */
+  /** The packages that bring modules; those that none brings are left out. */
+  async packagesFor(modules: readonly string[], fetching: Fetching): Promise<string[]> {
+    await this.readAhead(fetching).finally(() => this.forgetAhead());
+    const roots = this.#lines.map(({ root }) => root);
+    const find = async (module: string): Promise<string | undefined> => {
+      for (const [line, { modules }] of this.#lines.entries()) {
+        const found = await modules.packageFor(module, roots[line], this.#fetchingOf(line, fetching));
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    };
+    const found = await Promise.all(modules.map(find));
+    return [...new Set(found.filter((name) => name !== undefined))];
+  }
+
+  #address(line: number): string {
+    return (this.#lines[line]?.settings ?? this.#settings).repodata;
+  }
+
+  #fetchingOf(line: number, fetching: Fetching): Fetching {
+    const other = line === 0 ? undefined : this.#lines[line]?.settings;
+    return other === undefined ? fetching : { network: other.network, signal: fetching.signal };
+  }
+
+  /** Address of the blobs, relative to the first head, once something was resolved. */
   blobs(): string {
-    return this.#known?.blobs() ?? "";
+    return this.#known?.blobs(0) ?? "";
+  }
+
+  /** Its ABI, once the head is known. */
+  abi(): string | undefined {
+    return this.#known?.abi();
   }
 
   /** Refuses an interpreter of another ABI, once the head is known. */
   checkAbi(found: string | undefined): void {
-    const abi = this.#known?.abi();
+    const abi = this.abi();
     if (abi === undefined || found === undefined || abi === found) return;
     throw new LoaderError(
       "wrong_abi",
@@ -95,10 +139,12 @@ export class Line {
    * its digest, so what comes needs no trust; what is missing is fetched one by one, as it is from a bucket.
    */
   async #bringAtOnce(repodata: Repodata, wanted: string[], fetching: Fetching): Promise<boolean> {
-    const root = repodata.branchingRoot();
+    const root = repodata.branchingRoot(0);
     if (root === undefined || !this.#bringsAtOnce) return false;
     const url = new URL(`${root}/nodes`, this.#settings.repodata);
-    for (const requirement of wanted) url.searchParams.append("requirement", requirement);
+    // What has a marker may ask for nothing; the core has decided that.
+    const plain = wanted.filter((requirement) => !requirement.includes(";"));
+    for (const requirement of plain) url.searchParams.append("requirement", requirement);
     try {
       const text = new TextDecoder().decode(await fetchBytes(url.href, fetching, "default"));
       for (const node of text.split("\n").filter(Boolean)) {
@@ -117,19 +163,32 @@ export class Line {
   }
 
   async #readHead(fetching: Fetching): Promise<Repodata> {
-    const { repodata, verifier, network } = this.#settings;
-    const url = `${repodata}head.json`;
-    const signed = (sha256: string): string => `${repodata}${sha256}.sig.json`;
-    const signatures = (sha256: string) => fetchNamed(signed(sha256), fetching, "default");
-    const old = verifier && (await network.kept?.named(url));
-    const oldSignatures = old && (await network.kept?.named(signed(await digest(old))));
-    if (oldSignatures) await verifier.remember(old, oldSignatures);
-    const head = await fetchNamed(url, fetching, "no-cache", (bytes, from) => verifier?.check(bytes, signatures, from));
-    await startCore();
-    if (this.#known !== undefined) {
-      const known = this.#known;
-      call(() => known.setHead(head));
+    const reading = this.#lines.map(({ settings }, line) => readHead(settings, this.#fetchingOf(line, fetching)));
+    const [heads] = await Promise.all([Promise.all(reading), startCore()]);
+    for (const [line, head] of heads.entries()) {
+      const known = (this.#known ??= call(() => Repodata.read(head)));
+      call(() => known.setHead(line, head));
+      const { modules } = JSON.parse(new TextDecoder().decode(head)) as { modules?: NodeReference };
+      this.#lines[line]!.root = modules;
     }
-    return (this.#known ??= call(() => Repodata.read(head)));
+    return this.#known!;
   }
+}
+
+/** Fetches a head, and checks its signature where there are keys. */
+async function readHead({ repodata, verifier, network: { kept } }: Settings, fetching: Fetching): Promise<Uint8Array> {
+  const url = `${repodata}head.json`;
+  const signed = (sha256: string): string => `${repodata}${sha256}.sig.json`;
+  const signatures = (sha256: string) => fetchNamed(signed(sha256), fetching, "default");
+  const old = verifier && (await kept?.named(url));
+  const oldSignatures = old && (await kept?.named(signed(await digest(old))));
+  if (oldSignatures) await verifier.remember(old, oldSignatures);
+  const check = (bytes: Uint8Array<ArrayBuffer>, from: string) => verifier?.check(bytes, signatures, from);
+  return fetchNamed(url, fetching, "no-cache", check);
+}
+
+function brought(selection: Omit<InstalledPackage, "url">, wheels: readonly ForeignWheel[]): Chosen {
+  const wheel = wheels.find(({ sha256, filename }) => sha256 === selection.sha256 && filename === selection.filename);
+  if (wheel === undefined) throw new LoaderError("internal", `${selection.filename} came from nowhere`);
+  return { selected: { ...selection, url: wheel.url }, bytes: wheel.bytes };
 }

@@ -150,6 +150,14 @@ export class HostLinker {
     }
   }
 
+  /** Takes back what nothing has opened; returns the libraries that stay linked. */
+  release(paths: readonly string[]): string[] {
+    const isLinked = (path: string): boolean =>
+      this.#module.LDSO.loadedLibsByName[path] !== undefined || this.exportsOf(path) !== undefined;
+    this.unregister(paths.filter((path) => !isLinked(path)));
+    return paths.filter(isLinked);
+  }
+
   /** Links ahead of time what could not be linked at once when it is opened. */
   async linkLarge(paths: Iterable<string>): Promise<void> {
     if (typeof document === "undefined") return;

@@ -1,15 +1,32 @@
+import { fetchWheels } from "./addresses.js";
 import { call } from "./core.js";
 import { LoaderError } from "./errors.js";
 import { aborted, underSignal, type Fetching } from "./fetching.js";
 import { FileTransaction } from "./files.js";
 import { installedDistributions, type Distribution } from "./installed.js";
-import type { Line } from "./line.js";
-import { HostLinker, type LinkPlan } from "./linking.js";
+import type { Chosen, Line } from "./line.js";
+import type { HostLinker, LinkPlan } from "./linking.js";
+import { listed } from "./listing.js";
+import { checkLockAbi, isLock, lockOf, missingOf } from "./lock.js";
 import { Reporter } from "./progress.js";
+import { missingImports } from "./python.js";
 import type { Layout, Runtime } from "./runtime.js";
 import type { Settings } from "./settings.js";
+import { stateOf, type State } from "./state.js";
+import { uninstall } from "./uninstalling.js";
 import { obtain, sum, toFetch, type Unpacked } from "./unpacking.js";
-import type { InstalledPackage, InstallOptions, InstallResult, Loader } from "./types.js";
+import type {
+  InstalledDistribution,
+  InstalledPackage,
+  InstallOptions,
+  InstallResult,
+  Loader,
+  Lock,
+  UninstallResult,
+} from "./types.js";
+
+/** What may be asked for. */
+type Wanted = string | readonly string[] | Lock;
 
 /** What is installed into: an interpreter that runs, or one that is about to. */
 export interface Host {
@@ -38,6 +55,8 @@ interface Job {
   options: InstallOptions;
   fetching: Fetching;
   reporter: Reporter;
+  /** Refuses an interpreter of another ABI than what is installed. */
+  checkAbi: (found: string | undefined) => void;
 }
 
 export class AttachedLoader implements Loader {
@@ -45,7 +64,6 @@ export class AttachedLoader implements Loader {
   readonly #host: Host;
   readonly #line: Line;
   readonly #settings: Settings;
-  #linker: HostLinker | undefined;
   /** The installation before; the next one waits for it. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -56,65 +74,123 @@ export class AttachedLoader implements Loader {
     this.#settings = settings;
   }
 
-  /** Takes the linker that has linked what the interpreter was started with. */
-  adopt(linker: HostLinker): void {
-    this.#linker = linker;
+  /** Takes over what was installed and linked when the interpreter was started. */
+  adopt({ module }: Runtime, linker: HostLinker, packages: readonly InstalledPackage[]): void {
+    const state = stateOf(module);
+    state.linker = linker;
+    note(state, packages);
   }
 
-  install(requirements: string | readonly string[], options: InstallOptions = {}): Promise<InstallResult> {
+  install(requirements: Wanted, options: InstallOptions = {}): Promise<InstallResult> {
     const reporter = new Reporter(options.onProgress);
     return this.installReporting(requirements, options, reporter).finally(() => reporter.close());
   }
 
   /** The same as a part of something larger that reports. */
-  installReporting(
-    requirements: string | readonly string[],
-    options: InstallOptions,
-    reporter: Reporter,
-  ): Promise<InstallResult> {
-    const wanted = typeof requirements === "string" ? [requirements] : [...requirements];
-    const turn = this.#last.then(() => this.#install(wanted, options, reporter));
+  installReporting(wanted: Wanted, options: InstallOptions, reporter: Reporter): Promise<InstallResult> {
+    return this.#inTurn(() => this.#install(typeof wanted === "string" ? [wanted] : wanted, options, reporter));
+  }
+
+  async installFromImports(code: string, options: InstallOptions = {}): Promise<InstallResult> {
+    const { pyodide } = await this.#host.runtime;
+    const packages = await this.packagesFor(missingImports(pyodide, code), options);
+    return packages.length > 0 ? this.install(packages, options) : { installed: [] };
+  }
+
+  async packagesFor(modules: readonly string[], options: { signal?: AbortSignal } = {}): Promise<readonly string[]> {
+    texts(modules, "modules", "yaml");
+    const { network } = this.#settings;
+    return underSignal(options.signal, "modules cannot be looked up", async (signal) =>
+      modules.length > 0 ? this.#line.packagesFor(modules, { network, signal }) : [],
+    );
+  }
+
+  list(): Promise<readonly InstalledDistribution[]> {
+    return this.#inTurn(async () => listed(await this.#host.runtime));
+  }
+
+  uninstall(names: string | readonly string[]): Promise<UninstallResult> {
+    const all = typeof names === "string" ? [names] : names;
+    return this.#inTurn(async () => uninstall(texts(all, "names", "numpy"), await this.#host.runtime));
+  }
+
+  freeze(): Promise<Lock> {
+    return this.#inTurn(async () => {
+      const runtime = await this.#host.runtime;
+      const { module, pyodide } = runtime;
+      const abi = runtime.abi ?? this.#line.abi();
+      if (abi === undefined) throw new LoaderError("unsupported_runtime", "this interpreter does not say its ABI");
+      const present = new Set(listed(runtime).map(({ name, version }) => `${name} ${version}`));
+      // micropip may have taken out what we have installed.
+      const packages = [...stateOf(module).packages.values()].filter((it) => present.has(label(it)));
+      const python = String(pyodide.runPython('__import__("sys").version.split()[0]'));
+      return lockOf(packages, { abi, runtime: { name: "pyodide", version: pyodide.version, python }, repodata: this.repodata });
+    });
+  }
+
+  /** Does one thing after another. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work);
     this.#last = turn.catch(() => {});
     return turn;
   }
 
-  async #install(wanted: string[], options: InstallOptions, reporter: Reporter): Promise<InstallResult> {
-    if (!wanted.every((requirement) => typeof requirement === "string")) {
-      throw new LoaderError("invalid_argument", "requirements are a text or a list of texts, such as `numpy>=2`");
-    }
+  async #install(wanted: readonly string[] | Lock, options: InstallOptions, reporter: Reporter): Promise<InstallResult> {
     const { network } = this.#settings;
-    const result = await underSignal(options.signal, "the installation failed", (signal) =>
-      this.#run(wanted, { options, reporter, fetching: { network, signal } }),
-    );
+    const result = await underSignal(options.signal, "the installation failed", (signal) => {
+      const checkAbi = (found: string | undefined): void =>
+        isLock(wanted) ? checkLockAbi(wanted, found) : this.#line.checkAbi(found);
+      return this.#run(wanted, { options, reporter, fetching: { network, signal }, checkAbi });
+    });
     await network.kept?.settled();
     return result;
   }
 
-  async #run(wanted: string[], job: Job): Promise<InstallResult> {
+  async #run(wanted: readonly string[] | Lock, job: Job): Promise<InstallResult> {
     const { reporter } = job;
     reporter.report("resolve", 0);
-    const installed = await this.#host.installed();
-    const packages = await this.#line.resolve(wanted, { abi: this.#host.abi, installed }, job.fetching);
+    const chosen = await this.#choose(wanted, job);
+    const packages = chosen.map(({ selected }) => selected);
     reporter.expect("resolve", packages.length);
     reporter.report("resolve", packages.length);
     const { late } = this.#settings;
-    reporter.expect("download", sum(packages, (selected) => toFetch(selected, late).size));
+    reporter.expect("download", sum(chosen, (one) => toFetch(one, late).size));
     this.#settings.log(
       packages.length === 0 ? "everything is installed" : `installing ${packages.map(label).join(", ")}`,
     );
     if (packages.length === 0) return { installed: [] };
-    const unpacked = await Promise.all(packages.map((selected) => obtain(selected, this.#host.layout, { ...job, late })));
+    const unpacked = await Promise.all(
+      chosen.map((one) => obtain(one, this.#host.layout, { fetching: one.fetching ?? job.fetching, reporter, late })),
+    );
     this.#throwIfAborted(job);
-    await this.#commit(packages, unpacked.flat(), job);
-    return { installed: packages.map(({ compiled: _, ...installed }) => installed) };
+    await this.#commit(packages, unpacked, job);
+    return { installed: packages };
+  }
+
+  /** The wheels to install. */
+  async #choose(wanted: readonly string[] | Lock, { options, fetching, checkAbi }: Job): Promise<Chosen[]> {
+    const { abi } = this.#host;
+    if (isLock(wanted)) {
+      const missing = missingOf(wanted, await this.#host.installed(), this.repodata);
+      checkAbi(abi);
+      return missing.map((selected) => ({ selected }));
+    }
+    texts(wanted, "requirements", "numpy>=2");
+    const constraints = texts(options.constraints ?? [], "constraints", "numpy<2.4");
+    const installed = await this.#host.installed();
+    const asked = await fetchWheels(wanted, installed, fetching);
+    return this.#line.resolve({ ...asked, constraints }, { abi, installed }, fetching);
   }
 
   /** Plans the linking, writes all files and registers the libraries; undoes all of it on failure. */
-  async #commit(packages: InstalledPackage[], files: Unpacked[], job: Job): Promise<void> {
+  async #commit(packages: InstalledPackage[], unpacked: Unpacked[][], job: Job): Promise<void> {
     const { abi, module, pyodide } = await this.#host.runtime;
-    this.#line.checkAbi(abi);
-    const linker = (this.#linker ??= new HostLinker(module));
-    const libraries = files.filter(({ compiled }) => compiled !== undefined);
+    job.checkAbi(abi);
+    const state = stateOf(module);
+    const { linker } = state;
+    packages.forEach((selected, index) => checkLeftLinked(state, selected, unpacked[index] ?? []));
+    const files = unpacked.flat();
+    const libraries = files.filter(({ compiled, file }) => compiled !== undefined && !state.leftLinked.has(file.path));
     const paths = libraries.map(({ file }) => file.path);
     const transaction = new FileTransaction(module.FS);
     try {
@@ -136,6 +212,8 @@ export class AttachedLoader implements Loader {
       transaction.undo();
       throw error;
     }
+    note(state, packages);
+    for (const { file } of files) state.leftLinked.delete(file.path);
   }
 
   #planLinks(linker: HostLinker, libraries: Unpacked[]): Map<string, LinkPlan> {
@@ -171,6 +249,24 @@ export class AttachedLoader implements Loader {
   }
 }
 
-function label({ name, version }: InstalledPackage): string {
+function label({ name, version }: { name: string; version: string }): string {
   return `${name} ${version}`;
+}
+
+/** Notes what was installed, and what was asked for. */
+function note({ packages }: State, installed: readonly InstalledPackage[]): void {
+  for (const selected of installed) packages.set(selected.name, selected);
+}
+
+/** A library that stays linked would be taken for another one that has come to its path. */
+function checkLeftLinked({ leftLinked }: State, { sha256, ...selected }: InstalledPackage, files: readonly Unpacked[]): void {
+  const linked = files.find(({ file: { path } }) => leftLinked.has(path) && leftLinked.get(path) !== sha256);
+  if (linked === undefined) return;
+  const message = `${linked.file.path} is linked, from a wheel that was uninstalled, and ${label(selected)} has another one; restart the interpreter`;
+  throw new LoaderError("still_linked", message);
+}
+
+function texts(values: readonly string[], what: string, example: string): readonly string[] {
+  if (Array.isArray(values) && values.every((text) => typeof text === "string")) return values;
+  throw new LoaderError("invalid_argument", `${what} are a text or a list of texts, such as \`${example}\``);
 }

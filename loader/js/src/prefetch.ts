@@ -1,3 +1,4 @@
+import { fetchWheels } from "./addresses.js";
 import { fetchLockfile, readEnvironment, runtimeOf } from "./boot.js";
 import { LoaderError, UnusableImage } from "./errors.js";
 import { fetchBytes, fetchVerified, underSignal, type Expected, type Fetching } from "./fetching.js";
@@ -36,7 +37,9 @@ export async function prefetch(options: PrefetchOptions): Promise<PrefetchResult
     runtime?.catch(() => {});
     const inImage = image?.packages ?? [];
     const installed = inImage.map(({ name, version }) => ({ name, version }));
-    const others = await line.resolve(wanted, { abi: undefined, installed }, fetching);
+    const request = { ...(await fetchWheels(wanted, installed, fetching)), constraints: options.constraints ?? [] };
+    const chosen = await line.resolve(request, { abi: undefined, installed }, fetching);
+    const others = chosen.map(({ selected }) => selected);
     const packages = [...inImage, ...others];
     reporter.expect("resolve", packages.length);
     reporter.report("resolve", packages.length);

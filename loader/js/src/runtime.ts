@@ -26,6 +26,7 @@ export interface FileSystem {
   rmdir(path: string): void;
   unlink(path: string): void;
   chmod(path: string, mode: number): void;
+  stat(path: string): { mode: number };
   readFile(path: string): Uint8Array;
   writeFile(path: string, data: Uint8Array, options?: { canOwn?: boolean; mode?: number }): void;
   lookupPath(path: string, options?: { follow: boolean }): { node: FileNode };

@@ -10,6 +10,8 @@ export interface Settings {
   /** Whether files may be there before their contents. */
   late: boolean;
   repodata: string;
+  /** Those of the other lines, in the order in which they are asked. */
+  others: Settings[];
   network: Network;
   log: (message: string) => void;
   /** Only where the page has keys. */
@@ -19,7 +21,9 @@ export interface Settings {
 /** The settings that options say. */
 export async function settingsOf(options: ChannelOptions): Promise<Settings> {
   const { publicKeys, mirrors = [], log = () => {} } = options ?? {};
-  const repodata = directory("repodata", options?.repodata, EXAMPLE);
+  const given: unknown = options?.repodata;
+  const [first, ...more] = (Array.isArray(given) ? given : [given]) as (string | URL | undefined)[];
+  const repodata = directory("repodata", first, EXAMPLE);
   if (!Array.isArray(mirrors)) throw invalid("mirrors", mirrors, "a list of addresses");
   const network = {
     fetch: options.fetch ?? globalThis.fetch.bind(globalThis),
@@ -31,10 +35,16 @@ export async function settingsOf(options: ChannelOptions): Promise<Settings> {
     isGone: false,
     kept: keptOf(options, log),
   };
-  const verifier = publicKeys === undefined ? undefined : await HeadVerifier.create(publicKeys);
   // What a page fetches in its own way, it cannot fetch while everything waits; what is kept is kept whole.
   const late = options.fetch === undefined && network.kept === undefined && canFetchNow();
-  return { repodata, network, log, verifier, late };
+  const verifier = async (): Promise<HeadVerifier | undefined> =>
+    publicKeys === undefined ? undefined : await HeadVerifier.create(publicKeys);
+  const others = more.map(async (address): Promise<Settings> => {
+    const other = directory("repodata", address, EXAMPLE);
+    // Mirrors are of the first one.
+    return { repodata: other, others: [], network: { ...network, bases: [other], current: other }, log, late, verifier: await verifier() };
+  });
+  return { repodata, others: await Promise.all(others), network, log, late, verifier: await verifier() };
 }
 
 const EXAMPLE = "https://packages.example/repodata/2026_0/";

@@ -17,16 +17,20 @@ export interface ChannelOptions {
   /**
    * Address of the repodata directory of one ABI, such as
    * `https://packages.example/repodata/2026_0/`. Relative addresses count from the page.
+   *
+   * Of several, the first is the one that is meant where one is spoken of: it names the runtime and has the environments. A
+   * package comes from the first that has it, in whatever version, and the others are not asked about it: so nobody brings
+   * another package under a name of the first one. All have to be there, and of one ABI.
    */
-  repodata: string | URL;
+  repodata: string | URL | readonly (string | URL)[];
   /**
-   * Ed25519 keys, each 32 bytes as base64, as `pkgsrv channel init` prints them. With keys, a head of the repodata is used
-   * only if one of them has signed it, it has not expired, and it is not older than one that this loader has seen, or that
+   * Ed25519 keys, of all channels, each 32 bytes as base64, as `pkgsrv channel init` prints them. With keys, a head of the
+   * repodata is used only if one of them has signed it, it has not expired, and it is not older than one that this loader has seen, or that
    * is kept of an earlier visit. What the head names is checked by hash in any case.
    */
   publicKeys?: readonly string[];
   /**
-   * Other addresses of the same repodata directory, in the order in which they are asked for what the first one does not
+   * Other addresses of the same repodata directory (the first, of several), in the order in which they are asked for what the first one does not
    * give, or gives with other bytes. What lies beside it (blobs, images) is looked for at the same place relative to each.
    */
   mirrors?: readonly (string | URL)[];
@@ -80,8 +84,8 @@ export interface PyodideOptions {
 
 /** Options of {@link boot}. */
 export interface BootOptions extends ChannelOptions, InstallOptions {
-  /** Requirements to install: they arrive while the interpreter starts. */
-  packages?: string | readonly string[];
+  /** Requirements to install, or a lock: they arrive while the interpreter starts. */
+  packages?: string | readonly string[] | Lock;
   /**
    * Name of an environment of the channel, made by `pkgsrv bake`: the interpreter starts with its packages installed and
    * imported. Where its image cannot be used, they are installed.
@@ -146,6 +150,11 @@ export interface BootResult {
 
 /** Options of {@link Loader.install}. */
 export interface InstallOptions {
+  /**
+   * Limits on the versions of what is needed anyway, such as `numpy<2.4`. They ask for nothing, and mean nothing for a
+   * lock.
+   */
+  constraints?: readonly string[];
   /** Called often, and never after the promise of `install` has settled. */
   onProgress?: (progress: Progress) => void;
   /** Cancels; nothing is installed then. */
@@ -183,10 +192,54 @@ export interface InstalledPackage {
   readonly sha256: string;
   /** Size of the wheel in bytes; on the way it may have been less. */
   readonly size: number;
+  /** Normalised names of what it needs, also of what was there. */
+  readonly depends: readonly string[];
   /** Top-level import names. */
   readonly imports: readonly string[];
   /** Whether it was asked for by name, and not only needed by something. */
   readonly requested: boolean;
+}
+
+/** A distribution that the interpreter has, whoever has installed it. */
+export interface InstalledDistribution {
+  /** Normalised name. */
+  readonly name: string;
+  /** Version. */
+  readonly version: string;
+  /** Who has installed it: `pkgsrv`, `pyodide.loadPackage`, `micropip`; what its `INSTALLER` says. */
+  readonly installer?: string;
+  /** Where it came from: the wheel's address, or what its installer calls the source. */
+  readonly source?: string;
+  /** Directory that it is installed in. */
+  readonly location: string;
+  /** Whether it was asked for by name; not all installers note that. */
+  readonly requested: boolean;
+}
+
+/** What `uninstall` returns. */
+export interface UninstallResult {
+  /** What is gone, normalised names. */
+  readonly uninstalled: readonly { readonly name: string; readonly version: string }[];
+  /** By name of what is gone, the names of those that are left and need it. */
+  readonly neededBy: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Wheels that go together, each by address and hash. `GET /resolve` and `pkgsrv resolve --json` answer the same. */
+export interface Lock {
+  /** Version of the format: 1. */
+  readonly format: number;
+  /** The ABI that the wheels are for. */
+  readonly abi: string;
+  /** The runtime that it was made for. */
+  readonly runtime: { readonly name: string; readonly version: string; readonly python: string };
+  /** Dependencies first. */
+  readonly packages: readonly LockedPackage[];
+}
+
+/** A package of a lock. */
+export interface LockedPackage extends InstalledPackage {
+  /** Address of the wheel, absolute or relative to the directory of the repodata. */
+  readonly url: string;
 }
 
 /** What `install` returns. */
@@ -197,14 +250,36 @@ export interface InstallResult {
 
 /** A loader that is attached to an interpreter. */
 export interface Loader {
-  /** Address of the repodata directory. */
+  /** Address of the repodata directory; of several, the first. */
   readonly repodata: string;
   /**
    * Installs packages and what they need. They can be imported when the promise resolves; if it
    * rejects, with a {@link LoaderError}, nothing has been installed and it may be tried again.
    * Calls run one after another.
    *
-   * @param requirements names or requirements, such as `numpy` or `foo[bar]>=1,<2`
+   * @param requirements names or requirements, such as `numpy` or `foo[bar]>=1,<2`; wheels by address, such as
+   *   `https://packages.example/foo-1.0-py3-none-any.whl#sha256=…` or `foo[bar] @ https://…`, of which the requirements
+   *   come from the channel. Or a lock: exactly its wheels are installed, without asking the repodata for anything; what
+   *   is there in the same version stays.
    */
-  install(requirements: string | readonly string[], options?: InstallOptions): Promise<InstallResult>;
+  install(requirements: string | readonly string[] | Lock, options?: InstallOptions): Promise<InstallResult>;
+  /**
+   * Installs the packages that bring what a piece of Python code imports, as far as it is missing and the channel has it.
+   * Of code that does not parse, nothing.
+   */
+  installFromImports(code: string, options?: InstallOptions): Promise<InstallResult>;
+  /** Names of the packages of the channel that bring modules, such as `pyyaml` for `yaml`; what none brings is left out. */
+  packagesFor(modules: readonly string[], options?: { signal?: AbortSignal }): Promise<readonly string[]>;
+  /** What the interpreter has, also of `loadPackage` and micropip, sorted by name. */
+  list(): Promise<readonly InstalledDistribution[]>;
+  /**
+   * Takes packages out by the record of their files, whoever has installed them; all of them or none. What needs them
+   * stays, and the result names it. Modules that were imported stay in `sys.modules`, and libraries that were linked stay
+   * linked: `still_linked` is what installing another version of those says then.
+   *
+   * @throws {LoaderError} `not_installed`, `not_removable`, `file_system`
+   */
+  uninstall(names: string | readonly string[]): Promise<UninstallResult>;
+  /** A lock of what loaders have installed into this interpreter. What others have installed is not in it. */
+  freeze(): Promise<Lock>;
 }

@@ -2,9 +2,10 @@ import { call, Installation, startCore } from "./core.js";
 import { asLoaderError, LoaderError } from "./errors.js";
 import { fetchVerified, type Expected, type Fetching } from "./fetching.js";
 import { Later } from "./later.js";
-import type { Selected } from "./line.js";
+import type { Chosen } from "./line.js";
 import type { Reporter } from "./progress.js";
 import type { Layout } from "./runtime.js";
+import type { InstalledPackage } from "./types.js";
 
 /** A file of a wheel. */
 export interface PlannedFile {
@@ -30,22 +31,23 @@ export interface Unpacked {
 }
 
 /** What is fetched of a package: the wheel, or what has bytecode in the place of modules, if these may come later. */
-export function toFetch({ compiled, ...selected }: Selected, late: boolean): Expected {
-  return (late ? compiled : undefined) ?? selected;
+export function toFetch({ selected, compiled, bytes }: Chosen, late: boolean): Expected {
+  return (late && bytes === undefined ? compiled : undefined) ?? selected;
 }
 
-/** Fetches and unpacks one wheel; its side modules begin to compile. */
+/** Fetches, unless its bytes are there, and unpacks one wheel; its side modules begin to compile. */
 export async function obtain(
-  selected: Selected,
+  chosen: Chosen,
   layout: Promise<Layout>,
   { fetching, reporter, late }: { fetching: Fetching; reporter: Reporter; late: boolean },
 ): Promise<Unpacked[]> {
+  const { selected, bytes: there } = chosen;
   const { name } = selected;
-  const fetched = toFetch(selected, late);
-  const bytes = await fetchVerified(fetched, fetching, (count) => {
-    reporter.advance("download", count, name);
-  });
-  const isCompiled = fetched.sha256 !== selected.sha256;
+  const fetched = toFetch(chosen, late);
+  const advance = (count: number): void => reporter.advance("download", count, name);
+  if (there !== undefined) advance(there.length);
+  const bytes = there ?? (await fetchVerified(fetched, fetching, advance));
+  const isCompiled = fetched !== selected;
   const directories = await layout;
   await startCore();
   const plan = planned(bytes, selected, directories, isCompiled);
@@ -72,7 +74,7 @@ interface Plan {
   free(): void;
 }
 
-function planned(bytes: Uint8Array<ArrayBuffer>, selected: Selected, directories: Layout, compiled: boolean): Plan {
+function planned(bytes: Uint8Array<ArrayBuffer>, selected: InstalledPackage, directories: Layout, compiled: boolean): Plan {
   const { filename, name, version, url, requested } = selected;
   const expected = JSON.stringify({ filename, name, version, source: url, requested, compiled });
   const plan = call(() => Installation.plan(bytes, expected, JSON.stringify(directories)));
@@ -94,7 +96,7 @@ class Sources {
   readonly #read: () => Plan;
   #plan: Plan | undefined;
 
-  constructor(selected: Selected, directories: Layout, fetching: Fetching) {
+  constructor(selected: InstalledPackage, directories: Layout, fetching: Fetching) {
     const wheel = new Later(selected, fetching, new Promise(() => {}));
     this.#read = () => planned(wheel.now(), selected, directories, false);
   }

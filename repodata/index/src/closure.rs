@@ -42,7 +42,8 @@ pub enum ClosureError {
 /// Chooses releases for everything wanted and everything that needs, dependencies first.
 ///
 /// Of each project the newest release that satisfies all who ask is taken; pre-releases only where
-/// a specifier names one or nothing else fits, yanked ones only where a specifier pins them. What
+/// a specifier names one or nothing else fits, yanked ones only where a specifier pins them. `constraints` limit the
+/// versions of what is needed anyway; extras in them mean nothing. What
 /// is `installed` and fits is left as it is. The same input gives the same answer, and cycles are
 /// fine. A release once found unfit is not tried again, so this ends, but it does not try older
 /// releases of a project to please a dependency of another.
@@ -52,9 +53,11 @@ pub enum ClosureError {
 pub fn closure(
     releases: &Releases,
     wanted: &[Requirement],
+    constraints: &[Requirement],
     installed: &BTreeMap<PackageName, Version>,
 ) -> Result<Closure, ClosureError> {
-    let mut search = Search { releases, wanted, installed, chosen: BTreeMap::new(), rejected: BTreeSet::new() };
+    let mut search =
+        Search { releases, wanted, constraints, installed, chosen: BTreeMap::new(), rejected: BTreeSet::new() };
     loop {
         let demands = search.demands();
         if search.settle(&demands)? {
@@ -81,6 +84,7 @@ type Demands = BTreeMap<PackageName, Asked>;
 struct Search<'a> {
     releases: &'a Releases,
     wanted: &'a [Requirement],
+    constraints: &'a [Requirement],
     installed: &'a BTreeMap<PackageName, Version>,
     chosen: BTreeMap<PackageName, &'a Release>,
     rejected: BTreeSet<(PackageName, Version)>,
@@ -110,6 +114,11 @@ impl<'a> Search<'a> {
             let for_extras = new_extras.iter().filter_map(|extra| release.extras.get(extra));
             for requirement in own.iter().chain(for_extras.flatten()).rev() {
                 queue.push(Demand { by: DemandedBy::Releases(by.clone()), requirement: requirement.clone() });
+            }
+        }
+        for constraint in self.constraints {
+            if let Some(asked) = demands.get_mut(&constraint.name) {
+                asked.demands.push(Demand { by: DemandedBy::Constraint, requirement: constraint.clone() });
             }
         }
         for asked in demands.values_mut() {
@@ -161,7 +170,9 @@ impl<'a> Search<'a> {
     fn missing(&self, demands: &Demands) -> BTreeSet<PackageName> {
         let counts = |name: &PackageName, asked: &Asked| !self.installed.contains_key(name) || !asked.extras.is_empty();
         let unknown = demands.iter().filter(|(name, asked)| self.releases.get(name).is_none() && counts(name, asked));
-        unknown.map(|(name, _)| name.clone()).collect()
+        let mut missing = BTreeSet::new();
+        missing.extend(unknown.map(|(name, _)| name.clone()));
+        missing
     }
 
     fn pick(
@@ -195,11 +206,12 @@ impl<'a> Search<'a> {
 
     /// What is chosen and still asked for.
     fn in_order(&self, demands: &Demands) -> Vec<Selected> {
-        let requested: BTreeSet<&PackageName> = self.wanted.iter().map(|requirement| &requirement.name).collect();
         let selected = demands.iter().filter_map(|(name, asked)| {
             let release = *self.chosen.get(name)?;
-            let needs = needed(release, asked).filter(|needed| *needed != name).cloned().collect();
-            Some(Selected { name: name.clone(), release: release.clone(), requested: requested.contains(name), needs })
+            let mut needs = BTreeSet::new();
+            needs.extend(needed(release, asked).filter(|needed| *needed != name).cloned());
+            let requested = self.wanted.iter().any(|requirement| requirement.name == *name);
+            Some(Selected { name: name.clone(), release: release.clone(), requested, needs })
         });
         dependencies_first(selected.collect())
     }

@@ -10,16 +10,19 @@ use crate::{Abi, Digest, IndexError, PackageName, RuntimeInfo, Selected, WheelFi
 const LOCK_FORMAT: u32 = 1;
 
 /// Everything that it takes to install an environment without asking for anything else: wheels in the order of
-/// installation, each by address and hash, and what they were chosen from.
+/// installation, each by address and hash, and what they were chosen from. Our loader takes it, and writes the same of
+/// what it has installed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnvironmentLock {
     format: u32,
     /// The ABI.
     pub abi: Abi,
-    /// The channel's name.
-    pub channel: String,
-    /// The serial of the head that was current.
-    pub serial: u64,
+    /// The channel's name; none of what was installed by and by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// The serial of the head that was current; none of what was installed by and by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serial: Option<u64>,
     /// The SHA-256 of the root of the repodata that this head names; none if the line has nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repodata: Option<Digest>,
@@ -51,7 +54,7 @@ pub struct LockedRelease {
     pub version: Version,
     /// The wheel's filename.
     pub filename: WheelFilename,
-    /// The wheel's address, absolute.
+    /// The wheel's address: the server's are absolute, the loader's may be relative to the directory of the repodata.
     pub url: String,
     /// SHA-256 of the wheel.
     pub sha256: Digest,
@@ -72,8 +75,8 @@ impl EnvironmentLock {
         Self {
             format: LOCK_FORMAT,
             abi,
-            channel: channel.to_owned(),
-            serial,
+            channel: Some(channel.to_owned()),
+            serial: Some(serial),
             repodata,
             runtime: RuntimeInfo::of(abi),
             packages: selected.into_iter().map(|selected| LockedRelease::new(selected, blobs)).collect(),
@@ -105,5 +108,20 @@ impl LockedRelease {
             imports: release.imports,
             requested,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EnvironmentLock;
+
+    #[test]
+    fn what_the_loader_writes_is_read() {
+        let text = r#"{"format": 1, "abi": "2026_0", "runtime": {"name": "pyodide", "version": "314.0.7", "python": "3.14.2"},
+            "packages": [{"name": "foo", "version": "1.0", "filename": "foo-1.0-py3-none-any.whl",
+                "url": "../../blobs/foo-1.0-py3-none-any.whl", "sha256": "SHA", "size": 7,
+                "depends": [], "imports": ["foo"], "requested": true}]}"#;
+        let lock = EnvironmentLock::from_bytes(text.replace("SHA", &"0".repeat(64)).as_bytes()).unwrap();
+        assert_eq!((lock.channel, lock.serial, lock.packages.len()), (None, None, 1));
     }
 }

@@ -23,7 +23,6 @@ mod error;
 mod format;
 mod head;
 mod head_signature;
-#[cfg(feature = "markers")]
 mod markers;
 mod name;
 mod piplite;
@@ -53,7 +52,6 @@ pub use error::IndexError;
 pub use format::FORMAT;
 pub use head::{Head, ObjectRef, StoredHead, TreeRoots, WholeHead};
 pub use head_signature::{HeadSignature, HeadSignatures, SIGNATURE_DOMAIN};
-#[cfg(feature = "markers")]
 pub use markers::{Dependencies, evaluate};
 pub use name::{ExtraName, PackageName};
 pub use pep440_rs::{Operator, Version, VersionSpecifiers};

@@ -1,11 +1,8 @@
-//! Environment markers, evaluated once when a wheel is published.
+//! Environment markers, evaluated once: when a wheel is published, or when one comes from elsewhere.
 
 mod marker;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::str::FromStr;
-
-use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder};
 
 use self::marker::Marker;
 use crate::error::{IndexError, excerpt};
@@ -32,62 +29,38 @@ pub fn evaluate<'a>(
     provides_extra: &BTreeSet<ExtraName>,
     abi: Abi,
 ) -> Result<Dependencies, IndexError> {
-    let environment = environment(abi);
-    let mut result = Dependencies {
-        extras: provides_extra.iter().map(|extra| (extra.clone(), Vec::new())).collect(),
-        ..Dependencies::default()
-    };
+    let mut result = Dependencies::default();
+    result.extras.extend(provides_extra.iter().map(|extra| (extra.clone(), Vec::new())));
     for line in requires_dist {
-        let (requirement, marker) = split(line)?;
-        let holds = |extras: &[pep508_rs::ExtraName]| {
-            marker.as_ref().and_then(|marker| marker.holds(&environment, extras)).unwrap_or(true)
-        };
-        if holds(&[]) {
+        let (requirement, marker) = split(line, abi)?;
+        let holds = |extra| marker.as_ref().and_then(|marker| marker.holds(extra)).unwrap_or(true);
+        if holds(None) {
             result.depends.push(requirement);
             continue;
         }
         for (extra, needed) in &mut result.extras {
-            let Ok(extra) = pep508_rs::ExtraName::from_str(extra.as_str()) else { continue };
-            if holds(&[extra]) {
+            if holds(Some(extra)) {
                 needed.push(requirement.clone());
             }
         }
     }
     for list in result.extras.values_mut().chain([&mut result.depends]) {
-        list.sort_by_cached_key(ToString::to_string);
+        // Keys that are kept would be sorted by code for each width of an index, too much for the browser.
+        list.sort_by_key(ToString::to_string);
         list.dedup();
     }
     Ok(result)
 }
 
-/// The requirement and its marker. The marker library's own requirement parser is not used: it
-/// expands environment variables and paths in addresses.
-fn split(line: &str) -> Result<(Requirement, Option<Marker>), IndexError> {
+/// The requirement and its marker.
+fn split(line: &str, abi: Abi) -> Result<(Requirement, Option<Marker>), IndexError> {
     let Some((requirement, marker)) = line.split_once(';') else { return Ok((line.parse()?, None)) };
     let requirement = requirement.parse()?;
-    let marker = Marker::parse(marker.trim()).map_err(|reason| IndexError::InvalidMarker {
+    let marker = Marker::parse(marker.trim(), abi).map_err(|reason| IndexError::InvalidMarker {
         found: excerpt(line),
         reason: excerpt(first_line(&reason).trim()),
     })?;
     Ok((requirement, Some(marker)))
-}
-
-fn environment(abi: Abi) -> MarkerEnvironment {
-    let facts = abi.facts();
-    MarkerEnvironment::try_from(MarkerEnvironmentBuilder {
-        implementation_name: "cpython",
-        implementation_version: facts.python_full,
-        os_name: "posix",
-        platform_machine: "wasm32",
-        platform_python_implementation: "CPython",
-        platform_release: facts.emscripten,
-        platform_system: "Emscripten",
-        platform_version: "#1",
-        python_full_version: facts.python_full,
-        python_version: facts.python,
-        sys_platform: "emscripten",
-    })
-    .expect("the table's Python versions are versions")
 }
 
 #[cfg(test)]

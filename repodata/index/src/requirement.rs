@@ -79,10 +79,13 @@ impl FromStr for Requirement {
 }
 
 fn extras(list: &str) -> Result<BTreeSet<ExtraName>, IndexError> {
-    if list.trim().is_empty() {
-        return Ok(BTreeSet::new());
+    let mut extras = BTreeSet::new();
+    if !list.trim().is_empty() {
+        for extra in list.split(',') {
+            extras.insert(extra.trim().parse()?);
+        }
     }
-    list.split(',').map(|extra| extra.trim().parse()).collect()
+    Ok(extras)
 }
 
 /// The version parser draws its errors over several lines.

@@ -22,8 +22,8 @@ pub struct Selected {
 /// Dependencies first, otherwise by name; those that need each other by whatever way come in any order that is always
 /// the same.
 pub fn dependencies_first(selected: Vec<Selected>) -> Vec<Selected> {
-    let mut left: BTreeMap<PackageName, Selected> =
-        selected.into_iter().map(|selected| (selected.name.clone(), selected)).collect();
+    let mut left: BTreeMap<PackageName, Selected> = BTreeMap::new();
+    left.extend(selected.into_iter().map(|selected| (selected.name.clone(), selected)));
     let names: Vec<PackageName> = left.keys().cloned().collect();
     let mut seen = BTreeSet::new();
     let mut order = Vec::new();

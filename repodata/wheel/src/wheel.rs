@@ -175,13 +175,14 @@ impl<'a> Wheel<'a> {
     /// What can be imported at the top level after installing: `Import-Name` where METADATA has
     /// it, else modules and packages at the root of `purelib` and `platlib`. Sorted.
     pub fn top_level_modules(&self) -> Result<Vec<String>, WheelError> {
+        let mut modules = BTreeSet::new();
         if let Some(names) = self.metadata()?.import_names {
             let top = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
             let public = names.iter().filter(|name| !name.private);
-            return Ok(public.map(|name| top(&name.name)).collect::<BTreeSet<_>>().into_iter().collect());
+            modules.extend(public.map(|name| top(&name.name)));
+            return Ok(modules.into_iter().collect());
         }
         let data = self.data_dir();
-        let mut modules = BTreeSet::new();
         for entry in self.entries() {
             let path = match entry.path().strip_prefix(&data) {
                 Some(below) => {
@@ -237,7 +238,8 @@ fn source_of(path: &str) -> Option<String> {
 
 fn dist_info(archive: &Archive<'_>) -> Result<String, WheelError> {
     let roots = archive.entries().filter_map(|entry| entry.path().split_once('/'));
-    let found: BTreeSet<&str> = roots.map(|(root, _)| root).filter(|root| root.ends_with(DIST_INFO)).collect();
+    let mut found: BTreeSet<&str> = BTreeSet::new();
+    found.extend(roots.map(|(root, _)| root).filter(|root| root.ends_with(DIST_INFO)));
     match found.first() {
         Some(only) if found.len() == 1 => Ok((*only).to_owned()),
         _ => Err(WheelError::DistInfoCount { count: found.len() }),

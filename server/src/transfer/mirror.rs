@@ -240,7 +240,7 @@ impl Mirror<'_> {
             if self.interrupt.check().is_err() {
                 return Err(TransferError::Interrupted);
             }
-            match closure(&releases, self.names, &BTreeMap::new())
+            match closure(&releases, self.names, &[], &BTreeMap::new())
                 .map_err(|source| TransferError::Closure { abi, source: Box::new(source) })?
             {
                 Closure::Complete(selected) => break selected,

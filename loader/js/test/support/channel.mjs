@@ -13,10 +13,10 @@ export const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex"
 export async function serveChannel(wheels, { abi = "2026_0" } = {}) {
   const objects = new Map();
   const packages = {};
-  for (const { name, version, filename, bytes, depends = [] } of wheels) {
+  for (const { name, version, filename, bytes, depends = [], imports = [name] } of wheels) {
     const digest = sha256(bytes);
     objects.set(`/blobs/${digest}/${filename}`, bytes);
-    const release = { version, filename, sha256: digest, size: bytes.length, depends, extras: {}, imports: [name] };
+    const release = { version, filename, sha256: digest, size: bytes.length, depends, extras: {}, imports };
     (packages[name] ??= []).push(release);
   }
   const channel = {
@@ -30,7 +30,15 @@ export async function serveChannel(wheels, { abi = "2026_0" } = {}) {
       const node = Buffer.from(JSON.stringify({ format: 2, leaf: packages }));
       const repodata = { sha256: sha256(node), size: node.length, entries: Object.keys(packages).length, weight: 1 };
       objects.set(`/repodata/${abi}/${repodata.sha256}.json`, node);
-      const head = { format: 2, abi, serial: 1, blobs: "../../blobs/", runtime, repodata };
+      const bringing = {};
+      for (const [name, releases] of Object.entries(packages)) {
+        for (const { imports } of releases) for (const module of imports) (bringing[module] ??= new Set()).add(name);
+      }
+      const leaf = Object.fromEntries(Object.entries(bringing).map(([module, names]) => [module, [...names].sort()]));
+      const tree = Buffer.from(JSON.stringify({ format: 2, leaf }));
+      const modules = { sha256: sha256(tree), size: tree.length, entries: Object.keys(leaf).length, weight: 1 };
+      objects.set(`/repodata/${abi}/${modules.sha256}.json`, tree);
+      const head = { format: 2, abi, serial: 1, blobs: "../../blobs/", runtime, repodata, modules };
       objects.set(`/repodata/${abi}/head.json`, Buffer.from(JSON.stringify(head)));
     },
     packages,

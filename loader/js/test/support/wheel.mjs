@@ -44,6 +44,7 @@ export function wheel({
   name,
   version = "1.0",
   depends = [],
+  imports,
   files,
   tag = "cp314-cp314-pyemscripten_2026_0_wasm32",
   metadata = `Metadata-Version: 2.4\nName: ${name}\nVersion: ${version}\n`,
@@ -57,8 +58,9 @@ export function wheel({
   };
   const lines = Object.entries(all).map(([path, contents]) => {
     const bytes = Buffer.from(contents);
-    return `${path},sha256=${createHash("sha256").update(bytes).digest("base64url")},${bytes.length}\n`;
+    const field = /[",]/.test(path) ? `"${path.replaceAll('"', '""')}"` : path;
+    return `${field},sha256=${createHash("sha256").update(bytes).digest("base64url")},${bytes.length}\n`;
   });
   all[`${info}/RECORD`] = `${lines.join("")}${info}/RECORD,,\n`;
-  return { name, version, depends, filename: `${escaped}-${version}-${tag}.whl`, bytes: zip(all) };
+  return { name, version, depends, imports, filename: `${escaped}-${version}-${tag}.whl`, bytes: zip(all) };
 }

@@ -1,27 +1,34 @@
 //! One marker: comparisons joined by `and`, `or` and parentheses.
 //!
-//! The comparisons are the marker library's. Its trees are not used: they are made for algebra, are kept in a table of
-//! the process for ever, and grow exponentially with hostile markers, which an outsider may send by the thousand.
+//! What an ABI answers is the same for everyone, so comparisons are decided while they are read, and only extras stay
+//! open. A test holds the meaning against a library whose trees are made for algebra, are kept in a table of the process
+//! for ever, and grow exponentially with hostile markers, which an outsider may send by the thousand.
 
-use pep508_rs::{ExtraName, ExtraOperator, MarkerEnvironment, MarkerExpression, MarkerOperator, MarkerValueExtra};
+use pep440_rs::{Version, VersionSpecifier};
+
+use crate::error::excerpt;
+use crate::{Abi, ExtraName};
 
 /// How deep parentheses may be nested.
 const DEEPEST: usize = 32;
 
-/// A marker that was read.
+/// A marker that was read for one ABI.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Marker {
     All(Vec<Self>),
     Any(Vec<Self>),
-    Comparison(Box<MarkerExpression>),
+    /// A comparison with what the ABI says.
+    Decided(bool),
+    /// Whether an extra is asked for, or is not; none is a text that no extra can be called.
+    Extra(Option<ExtraName>, bool),
     /// A comparison that means nothing, such as one of two constants: as if it were not there.
     Meaningless,
 }
 
 impl Marker {
     /// Reads a marker; `Err` says what is wrong with it.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let mut reader = Reader { rest: text, depth: 0 };
+    pub(super) fn parse(text: &str, abi: Abi) -> Result<Self, String> {
+        let mut reader = Reader { rest: text, depth: 0, abi };
         let marker = reader.any()?;
         match reader.rest {
             "" => Ok(marker),
@@ -30,58 +37,136 @@ impl Marker {
     }
 
     /// Whether it holds; `None` if all of it is meaningless.
-    pub(super) fn holds(&self, environment: &MarkerEnvironment, extras: &[ExtraName]) -> Option<bool> {
-        let each = |markers: &[Self]| -> Vec<bool> {
-            markers.iter().filter_map(|marker| marker.holds(environment, extras)).collect()
-        };
+    pub(super) fn holds(&self, extra: Option<&ExtraName>) -> Option<bool> {
+        let each =
+            |markers: &[Self]| -> Vec<bool> { markers.iter().filter_map(|marker| marker.holds(extra)).collect() };
         match self {
             Self::All(markers) => Some(each(markers)).filter(|all| !all.is_empty()).map(|all| !all.contains(&false)),
             Self::Any(markers) => Some(each(markers)).filter(|all| !all.is_empty()).map(|all| all.contains(&true)),
-            Self::Comparison(comparison) => Some(compares(comparison, environment, extras)),
+            Self::Decided(holds) => Some(*holds),
+            Self::Extra(name, is_asked_for) => Some((name.is_some() && name.as_ref() == extra) == *is_asked_for),
             Self::Meaningless => None,
         }
     }
 }
 
-fn compares(comparison: &MarkerExpression, environment: &MarkerEnvironment, extras: &[ExtraName]) -> bool {
-    match comparison {
-        MarkerExpression::Version { key, specifier } => specifier.contains(environment.get_version(key)),
-        MarkerExpression::VersionIn { key, versions, negated } => {
-            versions.contains(environment.get_version(key)) != *negated
+/// One side of a comparison.
+enum Side<'t> {
+    Constant(&'t str),
+    Text(&'static str),
+    Version(&'static str),
+    Extra,
+}
+
+impl<'t> Side<'t> {
+    /// The side at the beginning of a text, and what follows.
+    fn read(text: &'t str, abi: Abi) -> Result<(Self, &'t str), String> {
+        if let Some(quote @ ('"' | '\'')) = text.chars().next() {
+            let (value, rest) = text[1..].split_once(quote).ok_or_else(|| format!("{quote} without {quote}"))?;
+            return Ok((Self::Constant(value), rest));
         }
-        MarkerExpression::String { key, operator, value } => {
-            compares_text(environment.get_string(key), *operator, value.as_str())
-        }
-        MarkerExpression::Extra { operator, name } => {
-            let is_asked_for = match name {
-                MarkerValueExtra::Extra(name) => extras.contains(name),
-                MarkerValueExtra::Arbitrary(_) => false,
-            };
-            is_asked_for == (*operator == ExtraOperator::Equal)
-        }
+        let (name, rest) = text.split_at(word_length(text));
+        let facts = abi.facts();
+        let side = match name {
+            "python_version" => Self::Version(facts.python),
+            "python_full_version" | "implementation_version" => Self::Version(facts.python_full),
+            "os_name" | "os.name" => Self::Text("posix"),
+            "sys_platform" | "sys.platform" => Self::Text("emscripten"),
+            "platform_machine" | "platform.machine" => Self::Text("wasm32"),
+            "platform_system" => Self::Text("Emscripten"),
+            "platform_release" => Self::Text(facts.emscripten),
+            "platform_version" | "platform.version" => Self::Text("#1"),
+            "implementation_name" => Self::Text("cpython"),
+            "platform_python_implementation" | "platform.python_implementation" | "python_implementation" => {
+                Self::Text("CPython")
+            }
+            "extra" => Self::Extra,
+            _ => return Err(format!("found `{}`, expected a text in quotes or the name of a marker", excerpt(text))),
+        };
+        Ok((side, rest))
     }
 }
 
-fn compares_text(found: &str, operator: MarkerOperator, value: &str) -> bool {
-    match operator {
-        MarkerOperator::Equal => found == value,
-        MarkerOperator::NotEqual => found != value,
-        MarkerOperator::GreaterThan => found > value,
-        MarkerOperator::GreaterEqual => found >= value,
-        MarkerOperator::LessThan => found < value,
-        MarkerOperator::LessEqual => found <= value,
-        MarkerOperator::In => value.contains(found),
-        MarkerOperator::NotIn => !value.contains(found),
-        MarkerOperator::Contains => found.contains(value),
-        MarkerOperator::NotContains => !found.contains(value),
-        // The library reads it as meaningless.
-        MarkerOperator::TildeEqual => false,
+const OPERATORS: [&str; 9] = ["==", "!=", ">=", "<=", "~=", ">", "<", "in", "not in"];
+
+/// The operator at the beginning of a text, and what follows.
+fn read_operator(text: &str) -> Result<(&'static str, &str), String> {
+    let symbols = text.bytes().take_while(|byte| b"<=>~!".contains(byte)).count();
+    let (mut found, mut rest) = text.split_at(if symbols > 0 { symbols } else { word_length(text) });
+    if found == "not" && rest.starts_with(char::is_whitespace) {
+        (found, rest) = ("not in", rest.trim_start().strip_prefix("in").ok_or("`not` without `in`")?);
     }
+    let operator = OPERATORS.into_iter().find(|operator| *operator == found);
+    Ok((operator.ok_or_else(|| format!("found `{found}`, expected an operator such as `>=` or `not in`"))?, rest))
+}
+
+/// Reads a comparison, and decides it.
+fn compare(text: &str, abi: Abi) -> Result<Marker, String> {
+    let (left, rest) = Side::read(text.trim(), abi)?;
+    let (operator, rest) = read_operator(rest.trim_start())?;
+    let (right, rest) = Side::read(rest.trim_start(), abi)?;
+    if !rest.trim().is_empty() {
+        return Err(format!("found `{}`, expected `and`, `or` or the end", excerpt(rest.trim())));
+    }
+    let decided = match (left, right) {
+        (Side::Version(found), Side::Constant(value)) => compares_version(found, operator, value),
+        (Side::Constant(value), Side::Version(found)) if !value.contains('*') => {
+            inverted(operator).and_then(|operator| compares_version(found, operator, value))
+        }
+        (Side::Text(left), Side::Constant(right)) | (Side::Constant(left), Side::Text(right)) => {
+            compares_text(left, operator, right)
+        }
+        (Side::Extra, Side::Constant(name)) | (Side::Constant(name), Side::Extra)
+            if matches!(operator, "==" | "!=") =>
+        {
+            return Ok(Marker::Extra(name.parse().ok(), operator == "=="));
+        }
+        _ => None,
+    };
+    Ok(decided.map_or(Marker::Meaningless, Marker::Decided))
+}
+
+/// The operator for the sides exchanged.
+fn inverted(operator: &'static str) -> Option<&'static str> {
+    Some(match operator {
+        ">=" => "<=",
+        "<=" => ">=",
+        ">" => "<",
+        "<" => ">",
+        "in" | "not in" => return None,
+        same => same,
+    })
+}
+
+/// `None` if it means nothing.
+fn compares_version(found: &str, operator: &str, value: &str) -> Option<bool> {
+    let found: Version = found.parse().ok()?;
+    if let "in" | "not in" = operator {
+        let versions = value.split_whitespace().map(str::parse).collect::<Result<Vec<Version>, _>>().ok()?;
+        return Some(versions.contains(&found) == (operator == "in"));
+    }
+    Some(format!("{operator}{value}").parse::<VersionSpecifier>().ok()?.contains(&found))
+}
+
+/// `None` if it means nothing.
+fn compares_text(left: &str, operator: &str, right: &str) -> Option<bool> {
+    Some(match operator {
+        "==" => left == right,
+        "!=" => left != right,
+        ">=" => left >= right,
+        "<=" => left <= right,
+        ">" => left > right,
+        "<" => left < right,
+        "in" => right.contains(left),
+        "not in" => !right.contains(left),
+        _ => return None,
+    })
 }
 
 struct Reader<'t> {
     rest: &'t str,
     depth: usize,
+    abi: Abi,
 }
 
 impl Reader<'_> {
@@ -118,8 +203,7 @@ impl Reader<'_> {
     fn comparison(&mut self) -> Result<Marker, String> {
         let (text, rest) = self.rest.split_at(comparison_length(self.rest));
         self.rest = rest;
-        let parsed = MarkerExpression::from_str(text.trim()).map_err(|error| error.message.to_string())?;
-        Ok(parsed.map_or(Marker::Meaningless, |comparison| Marker::Comparison(Box::new(comparison))))
+        compare(text, self.abi)
     }
 
     fn takes_word(&mut self, word: &str) -> bool {
@@ -163,15 +247,32 @@ fn comparison_length(text: &str) -> usize {
 mod tests {
     use std::str::FromStr;
 
-    use pep508_rs::{MarkerTree, VerbatimUrl};
+    use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder, MarkerTree, VerbatimUrl};
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Abi;
 
-    fn holds(text: &str, extras: &[ExtraName]) -> bool {
-        let environment = super::super::environment(Abi::preferred());
-        Marker::parse(text).unwrap().holds(&environment, extras).unwrap_or(true)
+    fn holds(text: &str, extra: Option<&str>) -> bool {
+        let extra: Option<ExtraName> = extra.map(|extra| extra.parse().unwrap());
+        Marker::parse(text, Abi::preferred()).unwrap().holds(extra.as_ref()).unwrap_or(true)
+    }
+
+    fn environment() -> MarkerEnvironment {
+        let facts = Abi::preferred().facts();
+        MarkerEnvironment::try_from(MarkerEnvironmentBuilder {
+            implementation_name: "cpython",
+            implementation_version: facts.python_full,
+            os_name: "posix",
+            platform_machine: "wasm32",
+            platform_python_implementation: "CPython",
+            platform_release: facts.emscripten,
+            platform_system: "Emscripten",
+            platform_version: "#1",
+            python_full_version: facts.python_full,
+            python_version: facts.python,
+            sys_platform: "emscripten",
+        })
+        .unwrap()
     }
 
     fn marker() -> impl Strategy<Value = String> {
@@ -216,28 +317,28 @@ mod tests {
             asked in any::<bool>(),
         ) {
             let text = markers.join(if is_and { " and " } else { " or " });
-            let extras = if asked { vec![ExtraName::from_str("test").unwrap()] } else { Vec::new() };
+            let extras = if asked { vec![pep508_rs::ExtraName::from_str("test").unwrap()] } else { Vec::new() };
             let tree = MarkerTree::parse_str::<VerbatimUrl>(&text).unwrap();
-            let expected = tree.evaluate(&super::super::environment(Abi::preferred()), &extras);
-            prop_assert_eq!(holds(&text, &extras), expected, "{}", text);
+            let expected = tree.evaluate(&environment(), &extras);
+            prop_assert_eq!(holds(&text, asked.then_some("test")), expected, "{}", text);
         }
 
         #[test]
         fn never_panics(text in "[a-z_ ()'\"<>=~!.0-9é]{0,60}") {
-            let _ = Marker::parse(&text);
+            let _ = Marker::parse(&text, Abi::preferred());
         }
     }
 
     #[test]
     fn joined_without_parentheses() {
-        assert!(holds("os_name == 'posix' or os_name == 'nt' and os_name == 'java'", &[]));
-        assert!(holds("os_name=='nt'and os_name=='posix'or os_name=='posix'", &[]));
+        assert!(holds("os_name == 'posix' or os_name == 'nt' and os_name == 'java'", None));
+        assert!(holds("os_name=='nt'and os_name=='posix'or os_name=='posix'", None));
     }
 
     #[test]
     fn refuses() {
         let nested = |depth: usize| format!("{}os_name == 'posix'{}", "(".repeat(depth), ")".repeat(depth));
-        assert!(Marker::parse(&nested(DEEPEST)).is_ok());
+        assert!(Marker::parse(&nested(DEEPEST), Abi::preferred()).is_ok());
         for text in [
             "",
             "()",
@@ -254,7 +355,7 @@ mod tests {
             &"(".repeat(100_000),
             &nested(DEEPEST + 1),
         ] {
-            assert!(Marker::parse(text).is_err(), "{text:.40}");
+            assert!(Marker::parse(text, Abi::preferred()).is_err(), "{text:.40}");
         }
     }
 }

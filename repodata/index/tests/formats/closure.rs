@@ -8,13 +8,23 @@ use pkgsrv_index::{
 };
 
 fn solve(index: &ChannelIndex, wanted: &[&str], installed: &[(&str, &str)]) -> Result<Vec<String>, ClosureError> {
+    solve_within(index, wanted, &[], installed)
+}
+
+fn solve_within(
+    index: &ChannelIndex,
+    wanted: &[&str],
+    constraints: &[&str],
+    installed: &[(&str, &str)],
+) -> Result<Vec<String>, ClosureError> {
     let everything = releases(index);
-    let wanted: Vec<_> = wanted.iter().map(|text| text.parse().unwrap()).collect();
+    let requirements = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<Requirement>>();
+    let asked = (&*requirements(wanted), &*requirements(constraints));
     let installed: BTreeMap<_, _> =
         installed.iter().map(|(name, version)| (name.parse().unwrap(), version.parse().unwrap())).collect();
     // However much is known from the start, the same is found.
-    let selected = brought(everything.clone(), &everything, &wanted, &installed);
-    assert_eq!(brought(Releases::default(), &everything, &wanted, &installed).ok(), selected.clone().ok());
+    let selected = brought(everything.clone(), &everything, asked, &installed);
+    assert_eq!(brought(Releases::default(), &everything, asked, &installed).ok(), selected.clone().ok());
     let selected = selected?;
     Ok(selected
         .iter()
@@ -29,11 +39,11 @@ fn solve(index: &ChannelIndex, wanted: &[&str], installed: &[(&str, &str)]) -> R
 fn brought(
     mut known: Releases,
     everything: &Releases,
-    wanted: &[Requirement],
+    (wanted, constraints): (&[Requirement], &[Requirement]),
     installed: &BTreeMap<PackageName, Version>,
 ) -> Result<Vec<Selected>, ClosureError> {
     loop {
-        match closure(&known, wanted, installed)? {
+        match closure(&known, wanted, constraints, installed)? {
             Closure::Complete(selected) => return Ok(selected),
             Closure::Needs(names) => names.into_iter().for_each(|name| {
                 let found = everything.get(&name).flatten().map(<[_]>::to_vec);
@@ -110,6 +120,29 @@ fn installed_ones_stay_if_they_fit() {
         entry("plus-1.0-py3-none-any.whl", &[]),
     ]);
     assert_eq!(solve(&with_extra, &["base[more]"], &[("base", "1.5")]).unwrap(), ["plus 1.0"]);
+}
+
+#[test]
+fn constraints_limit_what_is_needed_anyway() {
+    let index = world(&[("app-1.0", &["base>=1"]), ("base-1.5", &[]), ("base-2.0", &[]), ("other-1.0", &[])]);
+    let constraints = ["base[extra]<2", "other<1", "unheard-of==1"];
+    assert_eq!(solve_within(&index, &["app"], &constraints, &[]).unwrap(), ["base 1.5", "app* 1.0"]);
+    assert_eq!(solve_within(&index, &["app"], &["base<2"], &[("base", "1.5")]).unwrap(), ["app* 1.0"]);
+    for (constraint, installed, expected) in [
+        (
+            "base<1",
+            &[][..],
+            "no version of `base` fits `base>=1` (needed by app 1.0), `base<1` (constraint); available: 2.0, 1.5",
+        ),
+        (
+            "base<2",
+            &[("base", "2.0")][..],
+            "`base` 2.0 is already installed, which does not fit `base<2` (constraint); \
+             restart the interpreter or ask for versions that go together",
+        ),
+    ] {
+        assert_eq!(solve_within(&index, &["app"], &[constraint], installed).unwrap_err().to_string(), expected);
+    }
 }
 
 #[test]

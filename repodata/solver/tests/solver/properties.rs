@@ -259,7 +259,7 @@ proptest! {
 fn closed(projects: &Projects, request: &Request) -> Option<Vec<Selected>> {
     let mut releases: Releases = projects.clone().into_iter().collect();
     loop {
-        match closure(&releases, &request.wanted, &request.installed).ok()? {
+        match closure(&releases, &request.wanted, &request.constraints, &request.installed).ok()? {
             Closure::Complete(selected) => return Some(selected),
             // These do not exist.
             Closure::Needs(names) => names.into_iter().for_each(|name| releases.add(name, None)),
@@ -273,7 +273,6 @@ proptest! {
     /// Where the closure's answer is the newest of each, it is the solver's too.
     #[test]
     fn finds_what_the_closure_finds(projects in projects(), mut request in request()) {
-        request.constraints.clear();
         request.preferences.clear();
         let Some(found) = closed(&projects, &request) else { return Ok(()) };
         if !is_solution(&projects, &request, &choice(&found), Yanked::ByAll) {
