@@ -1,4 +1,4 @@
-//! `cargo xtask loader`: wasm, its bindings, TypeScript; into `loader/js/dist`.
+//! `cargo xtask loader`: wasm, its bindings and TypeScript into `loader/js/build`, bundled into `loader/js/dist`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::command::prepare;
+use crate::command::{prepare, recreate};
 use crate::stamp::Stamp;
 use crate::wasm_std::{Choice, TARGET, WasmStd};
 
@@ -17,7 +17,8 @@ use crate::wasm_std::{Choice, TARGET, WasmStd};
 const SHARED: [&str; 4] = ["pkgsrv-index", "pkgsrv-wheel", "pkgsrv-side-module", "pkgsrv-solver"];
 
 /// Everything that the npm package is made from.
-const INPUTS: [&str; 16] = [
+const INPUTS: [&str; 18] = [
+    "LICENSE",
     "Cargo.toml",
     "Cargo.lock",
     "rust-toolchain.toml",
@@ -32,9 +33,13 @@ const INPUTS: [&str; 16] = [
     "loader/js/src",
     "loader/js/package.json",
     "loader/js/package-lock.json",
+    "loader/js/rollup.config.mjs",
     "loader/js/tsconfig.json",
     "tests/xtask/src/loader.rs",
 ];
+
+/// The core, as wasm-bindgen names it.
+const WASM: &str = "pkgsrv_loader_bg.wasm";
 
 /// Options of `cargo xtask loader`.
 #[derive(Debug, Default, Args)]
@@ -59,7 +64,7 @@ pub struct CheckArguments {
 pub fn build(arguments: &LoaderArguments) -> Result<()> {
     let root = root()?;
     let js = root.join("loader/js");
-    let dist = js.join("dist");
+    let (build, dist) = (js.join("build"), js.join("dist"));
     // `up` and a test may want it at the same time.
     fs::create_dir_all(root.join("target")).context("cannot create the target directory")?;
     let lock =
@@ -74,13 +79,16 @@ pub fn build(arguments: &LoaderArguments) -> Result<()> {
     let wasm_std = WasmStd::provide(arguments.choice)?;
     let wasm = compile(&root, &wasm_std)?;
     stamp.clear()?;
+    install_tools(&js)?;
     // What an older version of the sources was compiled to must not stay.
-    if dist.exists() {
-        fs::remove_dir_all(&dist).with_context(|| format!("cannot remove {}", dist.display()))?;
-    }
-    fs::create_dir_all(&dist).with_context(|| format!("cannot create {}", dist.display()))?;
-    bind(&wasm, &js.join("build"), &dist)?;
-    typescript(&js)?;
+    recreate(&build)?;
+    bind(&wasm, &build)?;
+    tool(&js, &["tsc", "--project", "tsconfig.json"])?;
+    recreate(&dist)?;
+    tool(&js, &["rollup", "--config", "rollup.config.mjs", "--silent"])?;
+    copy(&build.join(WASM), &dist.join(WASM))?;
+    // npm packs it with the package only if it lies there.
+    copy(&root.join("LICENSE"), &js.join("LICENSE"))?;
     stamp.write()?;
     eprintln!("loader: built in {:.1} s into {}", started.elapsed().as_secs_f64(), dist.display());
     Ok(())
@@ -117,28 +125,32 @@ fn compile(root: &Path, wasm_std: &WasmStd) -> Result<PathBuf> {
     Ok(target.join(TARGET).join("loader/pkgsrv_loader.wasm"))
 }
 
-/// Writes the JavaScript that goes with the wasm. It is generated in `build` and moved, so that
-/// `dist` never holds one half.
-fn bind(wasm: &Path, build: &Path, dist: &Path) -> Result<()> {
+/// Writes the JavaScript that goes with the wasm, beside it.
+fn bind(wasm: &Path, build: &Path) -> Result<()> {
     let mut bindgen = Bindgen::new();
     bindgen.input_path(wasm).typescript(true).omit_default_module_path(true);
     // Names are for debuggers; they are half of the bytes.
     bindgen.remove_name_section(true).remove_producers_section(true);
     bindgen.web(true).context("wasm-bindgen knows no web target")?;
-    bindgen.generate(build).context("wasm-bindgen cannot write the bindings")?;
-    for name in ["pkgsrv_loader.js", "pkgsrv_loader.d.ts", "pkgsrv_loader_bg.wasm"] {
-        let (from, to) = (build.join(name), dist.join(name));
-        fs::copy(&from, &to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
-    }
-    Ok(())
+    bindgen.generate(build).context("wasm-bindgen cannot write the bindings")
 }
 
-fn typescript(js: &Path) -> Result<()> {
+fn install_tools(js: &Path) -> Result<()> {
     let installed = Stamp::over(js.join("node_modules/.pkgsrv-stamp"), js, &["package.json", "package-lock.json"])?;
-    if !installed.is_current() {
-        let npm = ["ci", "--no-audit", "--no-fund", "--loglevel", "error"];
-        prepare(Command::new("npm").args(npm).current_dir(js))?;
-        installed.write()?;
+    if installed.is_current() {
+        return Ok(());
     }
-    prepare(Command::new("npx").args(["--no-install", "tsc", "--project", "tsconfig.json"]).current_dir(js))
+    let npm = ["ci", "--no-audit", "--no-fund", "--loglevel", "error"];
+    prepare(Command::new("npm").args(npm).current_dir(js))?;
+    installed.write()
+}
+
+/// Runs a program of the package's development dependencies.
+fn tool(js: &Path, command: &[&str]) -> Result<()> {
+    prepare(Command::new("npx").arg("--no-install").args(command).current_dir(js))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+    Ok(())
 }
