@@ -25,7 +25,8 @@ fn to_json(value: &impl Serialize) -> String {
 }
 
 fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, CoreError> {
-    serde_json::from_str(text).map_err(|error| CoreError::HostValue { problem: error.to_string() })
+    // By bytes, as everything else is read: the other way is as much code again.
+    serde_json::from_slice(text.as_bytes()).map_err(|error| CoreError::HostValue { problem: error.to_string() })
 }
 
 /// The SHA-256 of bytes in hexadecimal.

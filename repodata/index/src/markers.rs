@@ -9,7 +9,6 @@ use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder};
 
 use self::marker::Marker;
 use crate::error::{IndexError, excerpt};
-use crate::requirement::first_line;
 use crate::{Abi, ExtraName, Requirement};
 
 /// What a wheel needs on one ABI.
@@ -88,6 +87,11 @@ fn environment(abi: Abi) -> MarkerEnvironment {
         sys_platform: "emscripten",
     })
     .expect("the table's Python versions are versions")
+}
+
+/// The version parser draws its errors over several lines.
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -87,6 +87,9 @@ pub fn build(arguments: &LoaderArguments) -> Result<()> {
     recreate(&dist)?;
     tool(&js, &["rollup", "--config", "rollup.config.mjs", "--silent"])?;
     copy(&build.join(WASM), &dist.join(WASM))?;
+    for name in ["index.js", WASM] {
+        encode(&dist.join(name))?;
+    }
     // npm packs it with the package only if it lies there.
     copy(&root.join("LICENSE"), &js.join("LICENSE"))?;
     stamp.write()?;
@@ -121,8 +124,25 @@ fn compile(root: &Path, wasm_std: &WasmStd) -> Result<PathBuf> {
     let target = target_directory(root, wasm_std);
     let mut cargo = wasm_std.cargo("build");
     cargo.args(["--profile", "loader", "-p", "pkgsrv-loader", "--target-dir"]).arg(&target);
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", without_our_paths(root)?.join("\u{1f}"));
     prepare(cargo.current_dir(root))?;
     Ok(target.join(TARGET).join("loader/pkgsrv_loader.wasm"))
+}
+
+/// Flags by which panics name source files below the crate, the checkout or the standard library: none of this machine's
+/// paths, and fewer bytes.
+fn without_our_paths(root: &Path) -> Result<Vec<String>> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo"))).context("there is no CARGO_HOME")?;
+    let registries = fs::read_dir(home.join("registry/src")).into_iter().flatten().flatten().map(|entry| entry.path());
+    let printed =
+        Command::new("rustc").args(["--print", "sysroot"]).current_dir(root).output().context("cannot start rustc")?;
+    let sysroot = String::from_utf8_lossy(&printed.stdout).trim().to_owned();
+    let library = Path::new(&sysroot).join("lib/rustlib/src/rust");
+    let prefixes = registries.chain([root.to_owned(), library]);
+    let mut flags: Vec<String> = prefixes.map(|path| format!("--remap-path-prefix={}=", path.display())).collect();
+    flags.sort();
+    Ok(flags)
 }
 
 /// Writes the JavaScript that goes with the wasm, beside it.
@@ -148,6 +168,16 @@ fn install_tools(js: &Path) -> Result<()> {
 /// Runs a program of the package's development dependencies.
 fn tool(js: &Path, command: &[&str]) -> Result<()> {
     prepare(Command::new("npx").arg("--no-install").args(command).current_dir(js))
+}
+
+/// Writes brotli at its best beside a file, for servers: seconds, which no request should wait for.
+fn encode(file: &Path) -> Result<()> {
+    let contents = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let mut encoded = Vec::new();
+    let best = brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 22, ..Default::default() };
+    brotli::BrotliCompress(&mut contents.as_slice(), &mut encoded, &best).context("brotli cannot encode")?;
+    let path = format!("{}.br", file.display());
+    fs::write(&path, encoded).with_context(|| format!("cannot write {path}"))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
