@@ -13,9 +13,11 @@ use std::process::Command;
 const INPUTS: &[&str] = &[
     "Cargo.lock",
     "Cargo.toml",
+    "LICENSE",
     "loader/Cargo.toml",
     "loader/js/package-lock.json",
     "loader/js/package.json",
+    "loader/js/rollup.config.mjs",
     "loader/js/src",
     "loader/js/tsconfig.json",
     "loader/src",

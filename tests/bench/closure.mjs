@@ -2,7 +2,7 @@
 // {"server", "static"}, each {"packages", "bytes" (as sent), "requests", "rounds"}: with the nodes that the server sends at
 // once, and as from a bucket, one by one.
 // node bench/closure.mjs BASE REQUIREMENT
-import { Repodata, sha256, startCore } from "../../loader/js/dist/core.js";
+import { Repodata, sha256, startCore } from "../../loader/js/build/core.js";
 
 const [base, requirement] = process.argv.slice(2);
 const directory = `${base}/repodata/2026_0/`;

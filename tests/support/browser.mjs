@@ -61,6 +61,15 @@ export async function startBrowser(engine = "chromium") {
   return {
     /** Answers that the last page or worker in it got, as they came over the wire: address, status, headers. Chromium's. */
     responses: [],
+    /** A fresh context, whose answers are noted. */
+    async newContext() {
+      const context = await browser.newContext();
+      const responses = (this.responses = []);
+      context.on?.("response", (response) => {
+        responses.push({ url: response.url(), status: response.status(), headers: response.headers() });
+      });
+      return context;
+    },
     /**
      * Runs a function in a fresh page; what it returns must be JSON.
      *
@@ -68,11 +77,7 @@ export async function startBrowser(engine = "chromium") {
      *   before have filled the caches; in Chromium's pages bytes may be made to arrive slowly, and few may be stored
      */
     async inPage(run, argument, { visits = 1, bitsPerSecond, quota } = {}) {
-      const context = await browser.newContext();
-      const responses = (this.responses = []);
-      context.on?.("response", (response) => {
-        responses.push({ url: response.url(), status: response.status(), headers: response.headers() });
-      });
+      const context = await this.newContext();
       try {
         let answer;
         for (let visit = 0; visit < visits; visit += 1) {
@@ -88,7 +93,27 @@ export async function startBrowser(engine = "chromium") {
         await context.close();
       }
     },
-    /** The same in a fresh module worker. */
+    /**
+     * What a page, opened in a fresh context, shows in its `<output>`. Chromium's: what it logs as an error, such as what
+     * a policy refuses, is thrown.
+     */
+    async output(url) {
+      const context = await this.newContext();
+      const errors = [];
+      context.on("weberror", (error) => errors.push(error.error().message));
+      context.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+      try {
+        const tab = await context.newPage();
+        await tab.goto(url);
+        const read = () => tab.evaluate(() => document.querySelector("output").textContent);
+        for (let left = 600; left > 0 && errors.length === 0 && (await read()) === ""; left -= 1) await tab.waitForTimeout(200);
+        if (errors.length > 0) throw new Error(errors.join("\n"));
+        return await read();
+      } finally {
+        await context.close();
+      }
+    },
+    /** `inPage` in a fresh module worker. */
     inWorker(run, argument, how) {
       return this.inPage(
         async ({ code, argument }) => {

@@ -12,34 +12,6 @@
  *
  * @packageDocumentation
  */
-// Named here, all modules are fetched at once, and not each after the one that imports it.
-import "./pkgsrv_loader.js";
-import "./core.js";
-import "./linking.js";
-import "./fetching.js";
-import "./retrying.js";
-import "./kept.js";
-import "./loader.js";
-import "./image.js";
-import "./environment.js";
-import "./line.js";
-import "./addresses.js";
-import "./imports.js";
-import "./listing.js";
-import "./lock.js";
-import "./state.js";
-import "./uninstalling.js";
-import "./unpacking.js";
-import "./files.js";
-import "./installed.js";
-import "./progress.js";
-import "./python.js";
-import "./restored.js";
-import "./runtime.js";
-import "./settings.js";
-import "./signature.js";
-import "./node.js";
-import "./errors.js";
 export { attach } from "./attach.js";
 export { boot } from "./boot.js";
 export { prefetch } from "./prefetch.js";

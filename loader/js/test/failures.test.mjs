@@ -143,6 +143,19 @@ test("RECORD that disagrees with the archive", async () => {
   assert.equal(state(), before_);
 });
 
+test("names that are one where case does not count", async () => {
+  const before = state();
+  for (const [one, other] of [["Ärger.txt", "ärger.txt"], ["STRASSE.txt", "straße.txt"], ["A.txt", "a.txt"]]) {
+    channel.close();
+    channel = await serveChannel([wheel({ name: "twice", files: { [one]: "", [other]: "" } })]);
+    loader = await attach(pyodide, { repodata: channel.repodata });
+    const { code, message } = await refused(loader.install("twice"));
+    assert.equal(code, "bad_wheel");
+    assert.ok(message.includes(one) && message.includes(other), message);
+  }
+  assert.equal(state(), before);
+});
+
 test("a file where a directory is", async () => {
   channel.close();
   pyodide.FS.mkdir(`${SITE}/taken.py`);

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::marker::Marker;
 use crate::error::{IndexError, excerpt};
-use crate::requirement::first_line;
 use crate::{Abi, ExtraName, Requirement};
 
 /// What a wheel needs on one ABI.
@@ -61,6 +60,11 @@ fn split(line: &str, abi: Abi) -> Result<(Requirement, Option<Marker>), IndexErr
         reason: excerpt(first_line(&reason).trim()),
     })?;
     Ok((requirement, Some(marker)))
+}
+
+/// The version parser draws its errors over several lines.
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use pep440_rs::VersionSpecifiers;
+use pep440_rs::{VersionSpecifier, VersionSpecifiers};
 
 use crate::error::{IndexError, excerpt};
 use crate::text_form::serde_as_text;
@@ -72,8 +72,7 @@ impl FromStr for Requirement {
                 inside.trim_end().strip_suffix(')').ok_or_else(|| invalid("`(` without `)` at the end".to_owned()))?
             }
         };
-        let specifiers = VersionSpecifiers::from_str(specifiers.trim().trim_end_matches(','))
-            .map_err(|error| invalid(first_line(&error.to_string())))?;
+        let specifiers = read_specifiers(specifiers.trim().trim_end_matches(',')).map_err(invalid)?;
         Ok(Self { name, extras, specifiers })
     }
 }
@@ -88,9 +87,12 @@ fn extras(list: &str) -> Result<BTreeSet<ExtraName>, IndexError> {
     Ok(extras)
 }
 
-/// The version parser draws its errors over several lines.
-pub(crate) fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
+/// Each by itself: for a list the parser draws its error over several lines, for which it brings the widths of all
+/// characters.
+fn read_specifiers(list: &str) -> Result<VersionSpecifiers, String> {
+    let each = list.split(',').filter(|_| !list.is_empty());
+    let specifiers = each.map(str::parse::<VersionSpecifier>);
+    specifiers.collect::<Result<_, _>>().map_err(|error| format!("Failed to parse version: {error}:"))
 }
 
 impl fmt::Display for Requirement {

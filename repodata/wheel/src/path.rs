@@ -123,8 +123,7 @@ impl<'a> Name<'a> {
             let folded = trimmed.to_ascii_lowercase();
             return Self { path, key: folded.clone(), folded, combining: false };
         }
-        // Upper case first: it is what makes `ß` and `ss` meet.
-        let folded = trimmed.to_uppercase().to_lowercase();
+        let folded = without_case(trimmed);
         let mut key = String::with_capacity(folded.len());
         let mut combining = false;
         for character in folded.chars() {
@@ -142,6 +141,18 @@ impl<'a> Name<'a> {
         }
         Self { path, folded, key, combining }
     }
+}
+
+/// Upper case first: it is what makes `ß` and `ss` meet.
+#[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]
+fn without_case(name: &str) -> String {
+    name.to_uppercase().to_lowercase()
+}
+
+/// The same by the engine, which has the tables.
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+fn without_case(name: &str) -> String {
+    js_sys::JsString::from(name).to_upper_case().to_lower_case().into()
 }
 
 /// Marks that join the letter before them in a composed form (Hangul vowels and finals included).

@@ -81,6 +81,13 @@ pub(crate) fn environment_policy(name: &str) -> CachePolicy {
     if name.strip_suffix(".json").is_some() { CachePolicy::Page } else { CachePolicy::ImmutableView }
 }
 
+/// Where a file's encoding in brotli lies if it was made before.
+fn encoded(file: &Path) -> PathBuf {
+    let mut path = file.as_os_str().to_owned();
+    path.push(".br");
+    path.into()
+}
+
 /// Changes when a file is replaced or rewritten.
 type Stamp = (u64, u64, i64, i64);
 
@@ -136,7 +143,12 @@ impl Assets {
         let bytes = fs::read(file).map_err(|source| ServerError::Read { path: file.to_owned(), source })?;
         let (content_type, effort) = content_type(file);
         let vary = if effort == Effort::Never { Vary::Nothing } else { Vary::Encoding };
-        let page = Arc::new(Page::new(content_type, vary, bytes).encoded_with(effort));
+        let page = Page::new(content_type, vary, bytes).encoded_with(effort);
+        // Builds bring the best encoding of what every page fetches, so that nobody waits for it.
+        let page = Arc::new(match fs::read(encoded(file)) {
+            Ok(encoded) => page.with_brotli(encoded),
+            Err(_) => page,
+        });
         let mut kept = kept();
         // An image that is made anew has another name.
         kept.retain(|path, _| path.exists());

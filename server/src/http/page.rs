@@ -88,6 +88,11 @@ impl Page {
         Self { effort, ..self }
     }
 
+    /// The same, with its encoding in brotli, which was made before.
+    pub(crate) fn with_brotli(self, encoded: Vec<u8>) -> Self {
+        Self { brotli: OnceLock::from(Some(encoded.into())), ..self }
+    }
+
     /// The response to a request with these headers: the body in the best encoding, or a 304.
     pub(crate) async fn respond(self: Arc<Self>, request: &HeaderMap, policy: CachePolicy) -> Response {
         let (encoding, body) = self.encoded(encoding(request)).await;

@@ -86,6 +86,23 @@ async fn a_rebuilt_file_is_served_anew() {
 }
 
 #[tokio::test]
+async fn an_encoding_that_lies_beside_a_file_is_sent() {
+    let fixture = Fixture::empty();
+    let text = "export const line = 1;\n".repeat(20_000);
+    fixture.file("loader/large.js", text.as_bytes());
+    let mut encoded = Vec::new();
+    brotli::BrotliCompress(&mut text.as_bytes(), &mut encoded, &brotli::enc::BrotliEncoderParams::default()).unwrap();
+    fixture.file("loader/large.js.br", &encoded);
+    let app = fixture.app();
+    let response = send(&app, request("GET", "/loader/large.js", &["Accept-Encoding: br"])).await;
+    assert_eq!(response.headers()["content-encoding"], "br");
+    assert!(body(response).await == encoded);
+    let response = send(&app, request("GET", "/loader/large.js", &[])).await;
+    assert!(!response.headers().contains_key("content-encoding"));
+    assert!(body(response).await == text.as_bytes());
+}
+
+#[tokio::test]
 async fn large_files_are_encoded_while_others_wait_for_nothing() {
     let fixture = Fixture::empty();
     let text = "export const line = 1;\n".repeat(20_000);

@@ -1,4 +1,4 @@
-//! `cargo xtask loader`: wasm, its bindings, TypeScript; into `loader/js/dist`.
+//! `cargo xtask loader`: wasm, its bindings and TypeScript into `loader/js/build`, bundled into `loader/js/dist`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use wasm_bindgen_cli_support::Bindgen;
 
-use crate::command::prepare;
+use crate::command::{prepare, recreate};
 use crate::stamp::Stamp;
 use crate::wasm_std::{Choice, TARGET, WasmStd};
 
@@ -17,7 +17,8 @@ use crate::wasm_std::{Choice, TARGET, WasmStd};
 const SHARED: [&str; 4] = ["pkgsrv-index", "pkgsrv-wheel", "pkgsrv-side-module", "pkgsrv-solver"];
 
 /// Everything that the npm package is made from.
-const INPUTS: [&str; 16] = [
+const INPUTS: [&str; 18] = [
+    "LICENSE",
     "Cargo.toml",
     "Cargo.lock",
     "rust-toolchain.toml",
@@ -32,9 +33,13 @@ const INPUTS: [&str; 16] = [
     "loader/js/src",
     "loader/js/package.json",
     "loader/js/package-lock.json",
+    "loader/js/rollup.config.mjs",
     "loader/js/tsconfig.json",
     "tests/xtask/src/loader.rs",
 ];
+
+/// The core, as wasm-bindgen names it.
+const WASM: &str = "pkgsrv_loader_bg.wasm";
 
 /// Options of `cargo xtask loader`.
 #[derive(Debug, Default, Args)]
@@ -59,7 +64,7 @@ pub struct CheckArguments {
 pub fn build(arguments: &LoaderArguments) -> Result<()> {
     let root = root()?;
     let js = root.join("loader/js");
-    let dist = js.join("dist");
+    let (build, dist) = (js.join("build"), js.join("dist"));
     // `up` and a test may want it at the same time.
     fs::create_dir_all(root.join("target")).context("cannot create the target directory")?;
     let lock =
@@ -74,13 +79,19 @@ pub fn build(arguments: &LoaderArguments) -> Result<()> {
     let wasm_std = WasmStd::provide(arguments.choice)?;
     let wasm = compile(&root, &wasm_std)?;
     stamp.clear()?;
+    install_tools(&js)?;
     // What an older version of the sources was compiled to must not stay.
-    if dist.exists() {
-        fs::remove_dir_all(&dist).with_context(|| format!("cannot remove {}", dist.display()))?;
+    recreate(&build)?;
+    bind(&wasm, &build)?;
+    tool(&js, &["tsc", "--project", "tsconfig.json"])?;
+    recreate(&dist)?;
+    tool(&js, &["rollup", "--config", "rollup.config.mjs", "--silent"])?;
+    copy(&build.join(WASM), &dist.join(WASM))?;
+    for name in ["index.js", WASM] {
+        encode(&dist.join(name))?;
     }
-    fs::create_dir_all(&dist).with_context(|| format!("cannot create {}", dist.display()))?;
-    bind(&wasm, &js.join("build"), &dist)?;
-    typescript(&js)?;
+    // npm packs it with the package only if it lies there.
+    copy(&root.join("LICENSE"), &js.join("LICENSE"))?;
     stamp.write()?;
     eprintln!("loader: built in {:.1} s into {}", started.elapsed().as_secs_f64(), dist.display());
     Ok(())
@@ -113,32 +124,63 @@ fn compile(root: &Path, wasm_std: &WasmStd) -> Result<PathBuf> {
     let target = target_directory(root, wasm_std);
     let mut cargo = wasm_std.cargo("build");
     cargo.args(["--profile", "loader", "-p", "pkgsrv-loader", "--target-dir"]).arg(&target);
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", without_our_paths(root)?.join("\u{1f}"));
     prepare(cargo.current_dir(root))?;
     Ok(target.join(TARGET).join("loader/pkgsrv_loader.wasm"))
 }
 
-/// Writes the JavaScript that goes with the wasm. It is generated in `build` and moved, so that
-/// `dist` never holds one half.
-fn bind(wasm: &Path, build: &Path, dist: &Path) -> Result<()> {
+/// Flags by which panics name source files below the crate, the checkout or the standard library: none of this machine's
+/// paths, and fewer bytes.
+fn without_our_paths(root: &Path) -> Result<Vec<String>> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo"))).context("there is no CARGO_HOME")?;
+    let registries = fs::read_dir(home.join("registry/src")).into_iter().flatten().flatten().map(|entry| entry.path());
+    let printed =
+        Command::new("rustc").args(["--print", "sysroot"]).current_dir(root).output().context("cannot start rustc")?;
+    let sysroot = String::from_utf8_lossy(&printed.stdout).trim().to_owned();
+    let library = Path::new(&sysroot).join("lib/rustlib/src/rust");
+    let prefixes = registries.chain([root.to_owned(), library]);
+    let mut flags: Vec<String> = prefixes.map(|path| format!("--remap-path-prefix={}=", path.display())).collect();
+    flags.sort();
+    Ok(flags)
+}
+
+/// Writes the JavaScript that goes with the wasm, beside it.
+fn bind(wasm: &Path, build: &Path) -> Result<()> {
     let mut bindgen = Bindgen::new();
     bindgen.input_path(wasm).typescript(true).omit_default_module_path(true);
     // Names are for debuggers; they are half of the bytes.
     bindgen.remove_name_section(true).remove_producers_section(true);
     bindgen.web(true).context("wasm-bindgen knows no web target")?;
-    bindgen.generate(build).context("wasm-bindgen cannot write the bindings")?;
-    for name in ["pkgsrv_loader.js", "pkgsrv_loader.d.ts", "pkgsrv_loader_bg.wasm"] {
-        let (from, to) = (build.join(name), dist.join(name));
-        fs::copy(&from, &to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
-    }
-    Ok(())
+    bindgen.generate(build).context("wasm-bindgen cannot write the bindings")
 }
 
-fn typescript(js: &Path) -> Result<()> {
+fn install_tools(js: &Path) -> Result<()> {
     let installed = Stamp::over(js.join("node_modules/.pkgsrv-stamp"), js, &["package.json", "package-lock.json"])?;
-    if !installed.is_current() {
-        let npm = ["ci", "--no-audit", "--no-fund", "--loglevel", "error"];
-        prepare(Command::new("npm").args(npm).current_dir(js))?;
-        installed.write()?;
+    if installed.is_current() {
+        return Ok(());
     }
-    prepare(Command::new("npx").args(["--no-install", "tsc", "--project", "tsconfig.json"]).current_dir(js))
+    let npm = ["ci", "--no-audit", "--no-fund", "--loglevel", "error"];
+    prepare(Command::new("npm").args(npm).current_dir(js))?;
+    installed.write()
+}
+
+/// Runs a program of the package's development dependencies.
+fn tool(js: &Path, command: &[&str]) -> Result<()> {
+    prepare(Command::new("npx").arg("--no-install").args(command).current_dir(js))
+}
+
+/// Writes brotli at its best beside a file, for servers: seconds, which no request should wait for.
+fn encode(file: &Path) -> Result<()> {
+    let contents = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let mut encoded = Vec::new();
+    let best = brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 22, ..Default::default() };
+    brotli::BrotliCompress(&mut contents.as_slice(), &mut encoded, &best).context("brotli cannot encode")?;
+    let path = format!("{}.br", file.display());
+    fs::write(&path, encoded).with_context(|| format!("cannot write {path}"))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::copy(from, to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+    Ok(())
 }

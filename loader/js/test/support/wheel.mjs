@@ -13,7 +13,9 @@ export function zip(files) {
     const bytes = Buffer.from(contents);
     const packed = deflateRawSync(bytes);
     const name = Buffer.from(path);
-    const fields = [0, 0, 8, 0, 0, 0, 0x21, 0, ...u32(crc(bytes)), ...u32(packed.length), ...u32(bytes.length)];
+    // Bit 11 says that the name is UTF-8.
+    const flags = name.length === path.length ? 0 : 0x0800;
+    const fields = [...u16(flags), 8, 0, 0, 0, 0x21, 0, ...u32(crc(bytes)), ...u32(packed.length), ...u32(bytes.length)];
     const header = Buffer.from([0x50, 0x4b, 3, 4, 20, 0, ...fields.slice(0, 2), ...fields.slice(2), ...u16(name.length), 0, 0]);
     local.push(header, name, packed);
     central.push(

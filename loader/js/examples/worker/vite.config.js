@@ -1,0 +1,2 @@
+// Workers are scripts without modules by default.
+export default { worker: { format: "es" } };
