@@ -63,6 +63,31 @@ test("numpy by an unmodified micropip.install with our index", async () => {
   assert.deepEqual(sent(), [{ status: 200, sha256, encoding: undefined, length: size }]);
 });
 
+test("import installs, where Python can wait", async () => {
+  const importing = async ({ base, abi }) => {
+    const { boot } = await import(`${base}/loader/index.js`);
+    const { pyodide, loader } = await boot({ repodata: `${base}/repodata/${abi}/` });
+    const code = `
+import importlib.util, pkgsrv
+pkgsrv.install_on_import()
+found = [importlib.util.find_spec("yaml") is None]
+def inner():
+    import yaml
+    return yaml.safe_load("[1, 2]")
+found.append(inner() == [1, 2])
+try:
+    import nowhere_to_be_found
+except ModuleNotFoundError as error:
+    found.append(str(error))
+found`;
+    const found = await pyodide.runPythonAsync(code);
+    return [found.toJs(), (await loader.list()).map(({ name }) => name)];
+  };
+  const expected = [[true, true, "No module named 'nowhere_to_be_found'"], ["pyyaml"]];
+  assert.deepEqual(await browser.inPage(importing, argument), expected);
+  assert.deepEqual(await browser.inWorker(importing, argument), expected);
+});
+
 test("the snippets that the server prints work as they are", async () => {
   const snippets = printedSnippets(server.output.stdout);
   assert.equal(snippets.length, 3);

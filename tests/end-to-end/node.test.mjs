@@ -40,6 +40,21 @@ json.dumps([yaml.load(text, Loader=yaml.CLoader) == document, yaml.__with_libyam
   assert.deepEqual(JSON.parse(pyodide.runPython(code)), [true, true, "0.2.5"]);
 });
 
+test("what the server answers to /resolve is installed as it is, taken down, taken out and installed again", async () => {
+  const { pyodide, loader } = await fresh();
+  const lock = await (await fetch(`${server.base}/resolve?requirement=pydantic_core&requirement=pyyaml&abi=${abi}`)).json();
+  const { installed } = await loader.install(lock);
+  assert.deepEqual(installed.map(({ name, version }) => [name, version]), lock.packages.map(({ name, version }) => [name, version]));
+  const own = await loader.freeze();
+  const addresses = own.packages.map(({ url }) => new URL(url, loader.repodata).href);
+  assert.deepEqual(addresses, lock.packages.map(({ url }) => url));
+  assert.deepEqual(own.packages.map(({ url, ...rest }) => rest), lock.packages.map(({ url, ...rest }) => rest));
+  assert.deepEqual((await loader.uninstall(["typing-extensions", "pyyaml"])).neededBy, { "typing-extensions": ["pydantic-core"] });
+  assert.deepEqual((await loader.list()).map(({ name }) => name), ["pydantic-core"]);
+  assert.deepEqual((await loader.install(own)).installed.map(({ name }) => name).sort(), ["pyyaml", "typing-extensions"]);
+  assert.equal(pyodide.runPython("import pydantic_core, yaml; yaml.__with_libyaml__"), true);
+});
+
 test("MarkupSafe escapes with its C extension", async () => {
   const { pyodide, loader } = await fresh();
   await loader.install(["markupsafe"]);

@@ -176,16 +176,20 @@ export function makeModule(pyodide: PyodideInterface): void {
   (pyodide.runPython(MODULE) as ModuleProxy).destroy();
 }
 
+/** What an image of an earlier version has of the module is renewed; the functions stay that it was given. */
 const MAKE = `import sys, types
 from importlib.machinery import ModuleSpec
-module = types.ModuleType("pkgsrv")
+module = sys.modules.setdefault("pkgsrv", types.ModuleType("pkgsrv"))
+functions = getattr(module, "_functions", [])
 module.__spec__ = ModuleSpec("pkgsrv", None)
 exec(compile(source, "<pkgsrv>", "exec"), module.__dict__)
-sys.modules["pkgsrv"] = module
+module._functions = functions
 `;
 
+const MODULES = '__import__("sys").modules';
+
 /** An expression: the module, made if it is not there. */
-const MODULE = `__import__("sys").modules.get("pkgsrv") or exec(${JSON.stringify(MAKE)}, {"source": ${JSON.stringify(SOURCE)}}) or __import__("sys").modules["pkgsrv"]`;
+const MODULE = `(hasattr(${MODULES}.get("pkgsrv"), "_call") or exec(${JSON.stringify(MAKE)}, {"source": ${JSON.stringify(SOURCE)}}), ${MODULES}["pkgsrv"])[1]`;
 
 /** Makes the module and gives it the loader. */
 export function provideModule(pyodide: PyodideInterface, loader: Loader, restored: boolean): void {

@@ -69,8 +69,17 @@ function filesOf(fs: FileSystem, { name, location, info }: Distribution, site: s
   const runtime = site.slice(0, site.lastIndexOf("/") + 1);
   const odd = recorded.find((path) => !path.startsWith(`${location}/`) && (path.startsWith(runtime) || /^\/(dev|proc)\//.test(path)));
   if (odd !== undefined) throw unremovable(name, `recorded with a file of the runtime, ${odd}`);
-  const own = list(fs, info).map((file) => `${info}/${file}`);
-  return [...new Set([...recorded.flatMap((path) => [path, ...bytecode(fs, path)]), ...own])];
+  return [...new Set([...recorded.flatMap((path) => [path, ...bytecode(fs, path)]), ...below(fs, info)])];
+}
+
+const [KIND, DIRECTORY] = [0o170000, 0o040000];
+
+/** The files in a directory and in those below it. */
+function below(fs: FileSystem, directory: string): string[] {
+  return list(fs, directory).flatMap((name) => {
+    const path = `${directory}/${name}`;
+    return (fs.stat(path).mode & KIND) === DIRECTORY ? below(fs, path) : [path];
+  });
 }
 
 /** The first fields of RECORD's lines. */

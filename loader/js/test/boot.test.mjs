@@ -91,6 +91,19 @@ test("packages arrive while the interpreter starts, and more can come later", as
   assert.equal(pyodide.runPython("import demo, other; demo.answer"), 42);
 });
 
+test("a lock is installed while the interpreter starts, and no repodata is read for it", async () => {
+  const first = await bootWith({}, { packages: "demo" });
+  const lock = await first.loader.freeze();
+  assert.deepEqual(lock.packages.map(({ name, requested }) => [name, requested]), [["other", false], ["demo", true]]);
+  channel.requests.length = 0;
+  const { pyodide, installed } = await bootWith({}, { packages: lock });
+  assert.deepEqual(installed.map(({ name }) => name), ["other", "demo"]);
+  assert.equal(pyodide.runPython("import demo, other; demo.answer"), 42);
+  assert.deepEqual(channel.requests.filter((path) => path.startsWith("/repodata/") && !path.endsWith("head.json")), []);
+  const within = bootWith({}, { packages: ["demo"], constraints: ["other<1"] });
+  await assert.rejects(within, { name: "LoaderError", code: "no_matching_version" });
+});
+
 test("Python code installs by itself", async () => {
   for (const image of [true, false]) {
     const { pyodide } = await bootWith({}, { image });

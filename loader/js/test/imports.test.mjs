@@ -124,3 +124,15 @@ found`;
   assert.match(other, /^No module named 'json\.absent'/);
   assert.deepEqual([there, asked, finders], ["yaml", undefined, 1]);
 });
+
+test("the module of an earlier version, from an image, is renewed and keeps its functions", async () => {
+  const code = `
+import sys, types
+module = sys.modules["pkgsrv"] = types.ModuleType("pkgsrv")
+module._install, module._functions = None, [len]
+`;
+  pyodide.runPython(code);
+  await attach(pyodide, { repodata: channel.repodata });
+  const found = pyodide.runPythonAsync("import pkgsrv; [await pkgsrv.list(), pkgsrv is module, pkgsrv._functions == [len]]");
+  assert.deepEqual((await found).toJs(), [[], true, true]);
+});

@@ -26,7 +26,7 @@ before(async () => {
       name: "top-one",
       depends: ["base"],
       metadata: metadata("top-one", ["Requires-Dist: Base>0", "Requires-Dist: windows; sys_platform == 'win32'"]),
-      files: { "top_one/__init__.py": "import base\n", "top_one/inner/deep.py": "", "top_one-1.0.data/scripts/top": "#!python\n" },
+      files: { "top_one/__init__.py": "import base\n", "top_one/inner/deep.py": "", "top_one-1.0.dist-info/licenses/a/LICENSE": "free\n", "top_one-1.0.data/scripts/top": "#!python\n" },
     }),
     wheel({ name: "base", files: { "base.py": "answer = 42\n", 'odd, "name".txt': "" } }),
     wheel({ name: "windows", files: { "windows.py": "" } }),
