@@ -1,6 +1,7 @@
 //! Publishing: all checks first, then blobs, then indexes, and the head as the last write.
 
 mod candidates;
+mod dictionary;
 mod twins;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +10,7 @@ use std::time::SystemTime;
 use pkgsrv_index::{Abi, FileEntry, Inserted, PackageName, Project, Release, UploadTime, WheelFilename};
 
 use self::candidates::Admitted;
+use self::dictionary::Dictionary;
 use self::twins::Twins;
 use crate::changes::{Plan, refuse_closed, time_of};
 use crate::channel::{Line, read_line};
@@ -82,7 +84,8 @@ impl<'a> Publication<'a> {
             }
             // After admission: what is refused needs none.
             for abi in &abis {
-                twins.make(store, &next(abi)?.added(&checked))?;
+                let line = next(abi)?;
+                twins.make(store, &line.added(&checked), |filename| line.dictionary(filename))?;
             }
             let lock = store.lock()?;
             refuse_closed(store, channel, &names)?;
@@ -193,6 +196,11 @@ impl NextLine {
             Some(project) => Ok(project.get(filename.as_str()).cloned()),
             None => Ok(self.line.project(filename.name())?.get(filename.as_str()).cloned()),
         }
+    }
+
+    /// What a new file is told as a delta over.
+    fn dictionary(&self, filename: &WheelFilename) -> Option<Dictionary> {
+        Dictionary::of(filename, self.projects.get(filename.name())?)
     }
 
     /// Those of these that are new to the line.

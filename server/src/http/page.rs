@@ -39,6 +39,8 @@ pub(crate) enum Vary {
     Nothing,
     /// By the encodings that the client takes.
     Encoding,
+    /// By the encodings that the client takes, and what it has to decode them with.
+    EncodingAndDictionary,
     /// By the types and encodings that the client takes.
     TypeAndEncoding,
 }
@@ -60,6 +62,7 @@ impl Vary {
         match self {
             Self::Nothing => None,
             Self::Encoding => Some("Accept-Encoding"),
+            Self::EncodingAndDictionary => Some("Accept-Encoding, Available-Dictionary"),
             Self::TypeAndEncoding => Some("Accept, Accept-Encoding"),
         }
     }
