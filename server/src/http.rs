@@ -64,6 +64,7 @@ fn cors() -> CorsLayer {
             header::ACCEPT_RANGES,
             header::CONTENT_ENCODING,
             header::CONTENT_LENGTH,
+            header::CONTENT_LOCATION,
             header::CONTENT_RANGE,
             header::ETAG,
         ])

@@ -25,6 +25,7 @@ use pkgsrv_index::{Abi, Digest};
 use crate::http::App;
 use crate::http::blocking;
 use crate::http::error::HttpError;
+use crate::http::page::Page;
 use crate::object::CachePolicy;
 use crate::views::{AtHand, Snapshot, View};
 use crate::{BaseUrl, ChannelName};
@@ -66,6 +67,7 @@ fn channel(prefix: &str) -> Router<Arc<App>> {
         .route(&at("/{abi}/simple/{name}/"), get(simple::project))
         .route(&at("/{abi}/simple//{name}/"), get(simple::project))
         .route(&at("/pyodide/{abi}/pyodide-lock.json"), get(lockfile::lockfile))
+        .route(&at("/pyodide/{abi}/{object}"), get(lockfile::past))
         .route(&at("/{abi}/all.json"), get(lockfile::piplite))
         .route(&at("/environments/{abi}/"), get(environments::list))
         .route(&at("/environments/{abi}/{file}"), get(environments::file))
@@ -182,8 +184,16 @@ impl Asked {
             View::Node { .. } | View::PastHead { .. } | View::HeadSignature { .. } => CachePolicy::ImmutableView,
             _ => CachePolicy::Page,
         };
+        match self.page(app, view).await? {
+            Some(page) => Ok(page.respond(&self.headers, policy).await),
+            None => Err(HttpError::NotFound(missing())),
+        }
+    }
+
+    /// A view of the channel; `None` if the channel does not have what it would show.
+    async fn page(&self, app: &Arc<App>, view: View) -> Result<Option<Arc<Page>>, HttpError> {
         let snapshot = self.snapshot(app).await?;
-        let page = match app.large.at_hand(&snapshot, &view) {
+        Ok(match app.large.at_hand(&snapshot, &view) {
             AtHand::Current(page) => Some(page),
             AtHand::Earlier(page) => {
                 let app = Arc::clone(app);
@@ -194,10 +204,6 @@ impl Asked {
                 let app = Arc::clone(app);
                 blocking(move || app.large.make(&snapshot, view)).await?
             }
-        };
-        match page {
-            Some(page) => Ok(page.respond(&self.headers, policy).await),
-            None => Err(HttpError::NotFound(missing())),
-        }
+        })
     }
 }

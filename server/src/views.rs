@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pkgsrv_builder::AdmissionReport;
-use pkgsrv_index::{Abi, Digest, PackageName, Project, PyodideLock, WheelFilename, simple};
+use pkgsrv_index::{Abi, Digest, PackageName, Project, WheelFilename, simple};
 
-use crate::channel::{HeadStamp, Line, head_stamp, read_line};
+use crate::channel::{HeadStamp, Line, head_stamp, read_line, read_line_at};
 use crate::http::accept::SimpleFormat;
 use crate::http::page::{Page, Vary};
+use crate::lockfile::LockfileAt;
 use crate::package_page::Listed;
 use crate::settings::BaseUrl;
 use crate::{ChannelName, ServerError, Store, StoredObject};
@@ -24,20 +25,58 @@ const MOST_LISTED: u64 = 2000;
 /// are dropped and made again as needed.
 const MOST_PAGES: usize = 16_384;
 
+/// Of a long history few are asked for.
+const MOST_PAST_LOCKFILES: usize = 8;
+
 /// What can be shown of a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum View {
-    ProjectList { abi: Option<Abi>, format: SimpleFormat },
-    Project { abi: Option<Abi>, name: PackageName, format: SimpleFormat, base: BaseUrl },
-    Lockfile { abi: Abi },
-    Piplite { abi: Abi },
-    Head { abi: Abi },
-    Node { abi: Abi, sha256: Digest },
-    PastHead { abi: Abi, serial: u64 },
-    HeadSignature { abi: Abi, sha256: Digest },
-    Home { base: BaseUrl },
-    Package { name: PackageName },
-    Admission { filename: WheelFilename, format: ReportFormat },
+    ProjectList {
+        abi: Option<Abi>,
+        format: SimpleFormat,
+    },
+    Project {
+        abi: Option<Abi>,
+        name: PackageName,
+        format: SimpleFormat,
+        base: BaseUrl,
+    },
+    Lockfile {
+        abi: Abi,
+    },
+    /// The lockfile of an earlier head.
+    PastLockfile {
+        abi: Abi,
+        serial: u64,
+    },
+    Piplite {
+        abi: Abi,
+    },
+    Head {
+        abi: Abi,
+    },
+    Node {
+        abi: Abi,
+        sha256: Digest,
+    },
+    PastHead {
+        abi: Abi,
+        serial: u64,
+    },
+    HeadSignature {
+        abi: Abi,
+        sha256: Digest,
+    },
+    Home {
+        base: BaseUrl,
+    },
+    Package {
+        name: PackageName,
+    },
+    Admission {
+        filename: WheelFilename,
+        format: ReportFormat,
+    },
 }
 
 /// How the report on an admission is shown.
@@ -149,6 +188,10 @@ impl Snapshot {
     pub(crate) fn make(&self, view: View) -> Result<Option<Arc<Page>>, ServerError> {
         let Some(page) = self.render(&view)?.map(Arc::new) else { return Ok(None) };
         let mut pages = locked(&self.pages);
+        let is_past = |view: &View| matches!(view, View::PastLockfile { .. });
+        if is_past(&view) && pages.keys().filter(|view| is_past(view)).count() >= MOST_PAST_LOCKFILES {
+            pages.retain(|view, _| !is_past(view));
+        }
         if pages.len() >= MOST_PAGES {
             pages.clear();
         }
@@ -197,8 +240,17 @@ impl Snapshot {
             }
             View::Lockfile { abi } => {
                 let Some(line) = self.line(*abi) else { return Ok(None) };
-                let lock = PyodideLock::new(*abi, &line.newest()?, self.channel.blobs_from_view());
-                Some(Page::new("application/json", Vary::Encoding, lock.to_bytes()))
+                let lock = LockfileAt::of(line)?;
+                Some(Page::new("application/json", Vary::Encoding, lock.bytes).staying_at(&lock.name))
+            }
+            View::PastLockfile { abi, serial } => {
+                let Some(line) = self.line(*abi) else { return Ok(None) };
+                let is_there = *serial <= line.serial() && line.past_head(*serial)?.is_some();
+                if !is_there {
+                    return Ok(None);
+                }
+                let lock = LockfileAt::of(&read_line_at(line, *serial)?)?;
+                Some(Page::new("application/json", Vary::Encoding, lock.bytes))
             }
             View::Piplite { abi } => {
                 let Some(line) = self.line(*abi) else { return Ok(None) };

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
+use pkgsrv_index::Digest;
 
 use super::accept::{Encoding, encoding};
 use super::blocking;
@@ -24,6 +25,9 @@ pub(crate) struct Page {
     content_type: &'static str,
     vary: Vary,
     identity: Bytes,
+    sha256: Digest,
+    /// Where these very bytes stay, beside the address that was asked.
+    location: Option<HeaderValue>,
     /// The entity tag without quotes; encodings add their own mark to it.
     tag: String,
     brotli: OnceLock<Option<Bytes>>,
@@ -71,13 +75,16 @@ impl Vary {
 impl Page {
     pub(crate) fn new(content_type: &'static str, vary: Vary, body: impl Into<Bytes>) -> Self {
         let identity = body.into();
-        let mut tag = digest_of(&identity).to_string();
+        let sha256 = digest_of(&identity);
+        let mut tag = sha256.to_string();
         // Half of it tells bodies apart and keeps the header short.
         tag.truncate(32);
         Self {
             content_type,
             vary,
             identity,
+            sha256,
+            location: None,
             tag,
             brotli: OnceLock::new(),
             gzip: OnceLock::new(),
@@ -89,6 +96,16 @@ impl Page {
     /// The same, with another effort for its encodings.
     pub(crate) fn encoded_with(self, effort: Effort) -> Self {
         Self { effort, ..self }
+    }
+
+    /// The same, with the address where it stays.
+    pub(crate) fn staying_at(self, location: &str) -> Self {
+        Self { location: HeaderValue::from_str(location).ok(), ..self }
+    }
+
+    /// The digest of the body, not encoded.
+    pub(crate) const fn sha256(&self) -> Digest {
+        self.sha256
     }
 
     /// The response to a request with these headers: the body in the best encoding, or a 304.
@@ -118,6 +135,7 @@ impl Page {
         if let Ok(etag) = HeaderValue::from_str(&etag) {
             headers.insert(header::ETAG, etag);
         }
+        headers.extend(self.location.clone().map(|location| (header::CONTENT_LOCATION, location)));
         self.vary.header().map(|names| headers.insert(header::VARY, HeaderValue::from_static(names)));
         response
     }
