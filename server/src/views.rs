@@ -3,14 +3,16 @@
 mod large;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pkgsrv_builder::AdmissionReport;
 use pkgsrv_index::{Abi, Digest, PackageName, Project, WheelFilename, simple};
 
-use crate::channel::{HeadStamp, Line, head_stamp, read_line, read_line_at};
+use crate::channel::{HeadStamp, Line, head_stamp, read_line, read_line_at, stamp_of};
 use crate::http::accept::SimpleFormat;
 use crate::http::page::{Page, Vary};
+use crate::http::ready::ReadyAnswers;
 use crate::lockfile::LockfileAt;
 use crate::package_page::Listed;
 use crate::settings::BaseUrl;
@@ -92,6 +94,10 @@ pub(crate) struct Snapshot {
     channel: ChannelName,
     store: Store,
     lines: BTreeMap<Abi, (HeadStamp, Arc<Line>)>,
+    /// Where the heads of the lines lie, and what they were.
+    heads: Vec<(PathBuf, HeadStamp)>,
+    /// Whole answers.
+    pub(crate) ready: ReadyAnswers,
     pages: Mutex<HashMap<View, Arc<Page>>>,
     /// Held while a view of all of a large channel is made.
     whole: Mutex<()>,
@@ -124,9 +130,12 @@ impl Channels {
     /// which costs less than handing that to another thread.
     pub(crate) fn current(&self, channel: &ChannelName) -> Result<Option<Arc<Snapshot>>, ServerError> {
         let Some(known) = locked(&self.newest).get(channel).cloned() else { return Ok(None) };
-        let stamps = self.stamps(channel)?;
-        let is_same = known.lines.iter().all(|(abi, (stamp, _))| stamps.get(abi) == Some(stamp));
-        Ok(is_same.then_some(known))
+        for (path, stamp) in &known.heads {
+            if stamp_of(path)? != *stamp {
+                return Ok(None);
+            }
+        }
+        Ok(Some(known))
     }
 
     /// Reads what has changed. `None` if nothing was ever published to the channel, main excepted:
@@ -168,9 +177,12 @@ impl Channels {
             };
             lines.insert(*abi, line);
         }
+        let head = |abi: Abi| self.store.file(&StoredObject::Head { channel: channel.clone(), abi });
         Ok(Snapshot {
             channel: channel.clone(),
             store: self.store.clone(),
+            heads: lines.iter().map(|(abi, (stamp, _))| (head(*abi), *stamp)).collect(),
+            ready: ReadyAnswers::default(),
             lines,
             pages: Mutex::default(),
             whole: Mutex::default(),

@@ -110,7 +110,19 @@ impl Page {
 
     /// The response to a request with these headers: the body in the best encoding, or a 304.
     pub(crate) async fn respond(self: Arc<Self>, request: &HeaderMap, policy: CachePolicy) -> Response {
-        let (encoding, body) = self.encoded(encoding(request)).await;
+        self.respond_and_tell(request, policy).await.0
+    }
+
+    /// The same, and the bytes of its body if every such response has the same: not while an encoding is being made.
+    pub(crate) async fn respond_and_tell(
+        self: Arc<Self>,
+        request: &HeaderMap,
+        policy: CachePolicy,
+    ) -> (Response, Option<Bytes>) {
+        let asked = encoding(request);
+        let (encoding, body) = self.encoded(asked).await;
+        let is_being_encoded = self.is_encodable() && self.slot(asked).is_some_and(|made| made.get().is_none());
+        let told = (!is_being_encoded).then(|| body.clone());
         let (mark, name) = match encoding {
             Encoding::Brotli => ("-br", Some("br")),
             Encoding::Gzip => ("-gzip", Some("gzip")),
@@ -137,12 +149,16 @@ impl Page {
         }
         headers.extend(self.location.clone().map(|location| (header::CONTENT_LOCATION, location)));
         self.vary.header().map(|names| headers.insert(header::VARY, HeaderValue::from_static(names)));
-        response
+        (response, told)
+    }
+
+    fn is_encodable(&self) -> bool {
+        !matches!(self.vary, Vary::Nothing) && self.identity.len() >= SMALLEST_ENCODED
     }
 
     async fn encoded(self: &Arc<Self>, asked: Encoding) -> (Encoding, Bytes) {
         let identity = || (Encoding::Identity, self.identity.clone());
-        if self.vary == Vary::Nothing || self.identity.len() < SMALLEST_ENCODED {
+        if !self.is_encodable() {
             return identity();
         }
         let Some(made) = self.slot(asked) else { return identity() };

@@ -262,3 +262,51 @@ async fn head_is_get_without_a_body() {
         assert!(body(response).await.is_empty(), "{path}");
     }
 }
+
+/// Answers are kept whole, and still each request gets its own, and a publish is seen by the next one.
+#[tokio::test]
+async fn kept_answers_are_those_of_the_request() {
+    let fixture = Fixture::published();
+    let app = fixture.app();
+    let path = "/simple/helper/";
+    let asked: [(&str, &[&str]); 8] = [
+        ("GET", &[MICROPIP]),
+        ("GET", &["Accept: text/html"]),
+        ("GET", &[MICROPIP, "Accept-Encoding: gzip"]),
+        ("GET", &[MICROPIP, "Accept-Encoding: br"]),
+        ("HEAD", &[MICROPIP]),
+        ("GET", &[MICROPIP, "Accept-Encoding: br, gzip;q=0.5"]),
+        ("GET", &["Accept: application/json"]),
+        ("GET", &["Accept: text/html", "Origin: https://page.example"]),
+    ];
+    let all = async || {
+        let mut answers = Vec::new();
+        for (method, headers) in asked {
+            answers.push(shown(send(&app, request(method, path, headers)).await).await);
+        }
+        answers
+    };
+    let first = all().await;
+    assert_eq!(all().await, first);
+    let etag = summary(&app, "GET", path, &[MICROPIP], &["etag"]).await;
+    let known = format!("If-None-Match: {}", etag.strip_prefix("200 ").unwrap());
+    assert_eq!(summary(&app, "GET", path, &[MICROPIP, &known], &[]).await, "304 ");
+    // Addresses in pages are those of the request.
+    let mut elsewhere = request("GET", path, &[MICROPIP]);
+    elsewhere.headers_mut().insert("host", "elsewhere.example".parse().unwrap());
+    let elsewhere = shown(send(&app, elsewhere).await).await;
+    assert!(elsewhere.contains("http://elsewhere.example/blobs/"), "{elsewhere}");
+    for number in 0..3 {
+        fixture
+            .publish("main", &[crate::wheels::wheel(&format!("helper-1.{}-py3-none-any.whl", number + 1), "")])
+            .unwrap();
+        let page = get(&app, path, &[MICROPIP]).await;
+        assert!(page.contains(&format!("helper-1.{}-py3-none-any.whl", number + 1)), "{page}");
+        assert_eq!(get(&app, path, &[MICROPIP]).await, page);
+    }
+    // Another channel's page has the same end.
+    assert_eq!(summary(&app, "GET", &format!("/c/next{path}"), &[MICROPIP], &[]).await, "404 ");
+    fixture.publish("next", &[crate::wheels::helper()]).unwrap();
+    let next = get(&app, &format!("/c/next{path}"), &[MICROPIP]).await;
+    assert!(next.contains("helper-1.0") && !next.contains("helper-1.1"), "{next}");
+}
