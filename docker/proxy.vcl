@@ -13,9 +13,15 @@ sub vcl_recv {
         unset req.http.Cookie;
         unset req.http.Authorization;
     }
-    # One copy for all browsers; who takes brotli takes gzip. Weights are left to pkgsrv.
+    # One copy for all browsers; who takes brotli takes gzip. Weights are left to pkgsrv. Who has an earlier release of a
+    # wheel takes the later one as a delta.
     if (req.http.Accept-Encoding ~ "\bbr\b" && req.http.Accept-Encoding !~ ";") {
-        set req.http.Accept-Encoding = "br, gzip";
+        if (req.http.Available-Dictionary && req.http.Accept-Encoding ~ "\bdcz\b") {
+            set req.http.Accept-Encoding = "dcz, br, gzip";
+        } else {
+            set req.http.Accept-Encoding = "br, gzip";
+            unset req.http.Available-Dictionary;
+        }
     }
     # Who asks whether something is still current, as our loader does for heads and pip for pages, hears it from pkgsrv.
     # What never changes is not asked for again.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use pkgsrv_index::tree::{Differences, Node, NodeRef, differences, for_each, get};
 use pkgsrv_index::{
@@ -61,11 +62,15 @@ impl HeadStamp {
 
 /// The stamp of a line's head.
 pub fn head_stamp(store: &Store, channel: &ChannelName, abi: Abi) -> Result<HeadStamp, ServerError> {
-    let path = store.file(&StoredObject::Head { channel: channel.clone(), abi });
-    match fs::metadata(&path) {
+    stamp_of(&store.file(&StoredObject::Head { channel: channel.clone(), abi }))
+}
+
+/// The stamp of the head at a path.
+pub(crate) fn stamp_of(path: &Path) -> Result<HeadStamp, ServerError> {
+    match fs::metadata(path) {
         Ok(there) => Ok(HeadStamp(Some((there.ino(), there.len(), there.mtime(), there.mtime_nsec())))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(HeadStamp(None)),
-        Err(source) => Err(ServerError::Read { path, source }),
+        Err(source) => Err(ServerError::Read { path: path.to_owned(), source }),
     }
 }
 

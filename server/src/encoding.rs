@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write as _};
 use std::ops::RangeInclusive;
 
-use pkgsrv_index::ContentCoding;
+use pkgsrv_index::{ContentCoding, Digest};
 
 /// Up to here brotli searches as long as it can, two seconds per MB; past it, a tenth of that for an eighth more bytes,
 /// and zstd is then the smaller one.
@@ -16,6 +16,13 @@ const BROTLI_WINDOW: RangeInclusive<u32> = 10..=24;
 const ZSTD_LEVEL: i32 = 19;
 /// 8 MB: [RFC 9659](https://www.rfc-editor.org/rfc/rfc9659) has browsers refuse more.
 const ZSTD_LARGEST_WINDOW: u32 = 23;
+/// What clients take of a delta over a small dictionary; over a larger one a quarter more than that
+/// ([RFC 9842](https://www.rfc-editor.org/rfc/rfc9842#section-5)).
+const DELTA_WINDOW: usize = 8 << 20;
+/// And at most this: 128 MB.
+const DELTA_LARGEST_WINDOW: u32 = 27;
+/// A skippable frame of 32 bytes: the dictionary's SHA-256 follows.
+const DELTA_MAGIC: [u8; 8] = [0x5E, 0x2A, 0x4D, 0x18, 0x20, 0, 0, 0];
 
 /// The bytes in an encoding, as small as is bearable; `None` if its encoder fails.
 pub(crate) fn encode(coding: ContentCoding, bytes: &[u8]) -> Option<Vec<u8>> {
@@ -71,6 +78,40 @@ fn zstd(bytes: &[u8]) -> io::Result<Vec<u8>> {
     compressor.compress(bytes)
 }
 
+/// The content coding of deltas: Zstandard with the other file as its dictionary.
+pub(crate) const DELTA_CODING: &str = "dcz";
+
+/// The bytes as what is new in them to who has the bytes of `dictionary`; `None` if clients could not decode that, since
+/// the one is too large for the other.
+pub(crate) fn delta(bytes: &[u8], dictionary: &[u8], digest: Digest) -> Option<Vec<u8>> {
+    // A window that holds all of the bytes also reaches all of the dictionary, from everywhere.
+    let window = bits(bytes.len()).max(10);
+    let is_decodable = bytes.len() <= DELTA_WINDOW.max(dictionary.len() / 4 * 5) && window <= DELTA_LARGEST_WINDOW;
+    let make = || -> io::Result<Vec<u8>> {
+        let begun = [DELTA_MAGIC.as_slice(), digest.as_bytes()].concat();
+        let mut encoder = zstd::stream::write::Encoder::with_ref_prefix(begun, ZSTD_LEVEL, dictionary)?;
+        encoder.set_pledged_src_size(Some(bytes.len() as u64))?;
+        encoder.window_log(window)?;
+        // Finds what lies further back than the tables of the level reach.
+        encoder.long_distance_matching(true)?;
+        encoder.write_all(bytes)?;
+        encoder.finish()
+    };
+    is_decodable.then(make)?.ok()
+}
+
+/// Whether a delta over `dictionary` makes exactly `bytes`.
+pub(crate) fn is_delta_of(delta: &[u8], dictionary: &[u8], digest: Digest, bytes: &[u8]) -> bool {
+    let begun = delta.strip_prefix(&DELTA_MAGIC).and_then(|rest| rest.strip_prefix(digest.as_bytes().as_slice()));
+    let decode = |frame: &[u8]| -> io::Result<Vec<u8>> {
+        let mut decoded = Vec::new();
+        let reader = zstd::stream::read::Decoder::with_ref_prefix(frame, dictionary)?;
+        reader.take(bytes.len() as u64 + 1).read_to_end(&mut decoded)?;
+        Ok(decoded)
+    };
+    begun.is_some_and(|frame| decode(frame).is_ok_and(|decoded| decoded == bytes))
+}
+
 /// How many bits it takes to count up to this.
 const fn bits(count: usize) -> u32 {
     usize::BITS - count.leading_zeros()
@@ -103,21 +144,45 @@ mod tests {
         }
     }
 
-    /// Browsers refuse larger windows (RFC 9659). The frame header's descriptor follows the magic number; without its
+    /// The window of a frame of `length` bytes. The frame header's descriptor follows the magic number; without its
     /// single-segment bit, exponent and mantissa of the window come next (RFC 8878, 3.1.1.1).
+    fn window(frame: &[u8], length: usize) -> usize {
+        assert_eq!(frame[..4], [0x28, 0xB5, 0x2F, 0xFD]);
+        if frame[4] & 0x20 != 0 {
+            return length;
+        }
+        let base = 1_usize << (10 + (frame[5] >> 3));
+        base + base / 8 * usize::from(frame[5] & 7)
+    }
+
+    /// Browsers refuse larger ones (RFC 9659).
     #[test]
     fn zstd_windows_are_those_that_browsers_take() {
         for length in [1000, 5 << 20, 20 << 20] {
-            let encoded = zstd(&vec![b'a'; length]).unwrap();
-            assert_eq!(encoded[..4], [0x28, 0xB5, 0x2F, 0xFD]);
-            let is_single_segment = encoded[4] & 0x20 != 0;
-            let window = if is_single_segment {
-                length
-            } else {
-                let base = 1_usize << (10 + (encoded[5] >> 3));
-                base + base / 8 * usize::from(encoded[5] & 7)
-            };
+            let window = window(&zstd(&vec![b'a'; length]).unwrap(), length);
             assert!(window <= 8 << 20, "{window} for {length}");
         }
+    }
+
+    #[test]
+    fn deltas() {
+        let digest = Digest::from_bytes([7; 32]);
+        for (before, length) in [(0, 1000), (300_000, 300_100), (9 << 20, 10 << 20)] {
+            let dictionary = sample(before);
+            // What is new comes first, so that all else lies as far back as it can.
+            let bytes = [&b"something new"[..], &sample(length - 13)].concat();
+            let made = delta(&bytes, &dictionary, digest).unwrap();
+            assert!(is_delta_of(&made, &dictionary, digest, &bytes), "{before}");
+            assert!(!is_delta_of(&made, &dictionary, Digest::from_bytes([8; 32]), &bytes), "{before}: another's");
+            assert!(!is_delta_of(&made, &dictionary, digest, &bytes[1..]), "{before}: something else");
+            assert!(
+                before == 0 || !is_delta_of(&made, &dictionary[..before - 1], digest, &bytes),
+                "{before}: without it"
+            );
+            assert!(before == 0 || made.len() < zstd(&bytes).unwrap().len() / 2, "{before}: {}", made.len());
+            let window = window(&made[40..], length);
+            assert!(window <= (8 << 20).max(before / 4 * 5), "{window} over {before}");
+        }
+        assert_eq!(delta(&sample(9 << 20), &sample(1 << 20), digest), None);
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod error;
 pub(crate) mod page;
 pub(crate) mod problem;
 pub(crate) mod range;
+pub(crate) mod ready;
 pub(crate) mod stream;
 
 use std::convert::Infallible;
@@ -28,6 +29,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
 use crate::http::assets::Assets;
+use crate::http::ready::Answering;
 use crate::views::{Channels, LargeViews};
 use crate::{BaseUrl, PromptListen, ServeSettings, ServerError, Store, prompt_app, refresh_due, routes};
 
@@ -49,9 +51,10 @@ pub(crate) struct App {
 pub fn app(settings: ServeSettings) -> Router {
     let channels = Channels::new(settings.store.clone());
     let app = Arc::new(App { settings, channels, large: LargeViews::default(), assets: Arc::default() });
-    let answering = routes::router().with_state(app).layer(from_fn(problem::in_asked_form));
+    let answering = routes::router().with_state(Arc::clone(&app)).layer(from_fn(problem::in_asked_form));
     let answering = answering.layer(CatchPanicLayer::new()).layer(cors());
-    with_headers(answering, FOR_ALL).layer(TraceLayer::new_for_http())
+    let routes = with_headers(answering, FOR_ALL).layer(TraceLayer::new_for_http());
+    Router::new().fallback_service(Answering { app, routes })
 }
 
 /// Everything here is public, errors included: a page that cannot read an error cannot report it.
@@ -64,6 +67,7 @@ fn cors() -> CorsLayer {
             header::ACCEPT_RANGES,
             header::CONTENT_ENCODING,
             header::CONTENT_LENGTH,
+            header::CONTENT_LOCATION,
             header::CONTENT_RANGE,
             header::ETAG,
         ])

@@ -19,6 +19,7 @@ mod error;
 mod home;
 mod html;
 mod http;
+mod lockfile;
 mod named;
 mod object;
 mod overview;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use pkgsrv_index::{Abi, ContentCoding, Digest, WheelFilename};
 
 use crate::ServerError;
+use crate::encoding::DELTA_CODING;
 
 /// How long a response may be kept by browsers and CDNs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +123,13 @@ pub enum StoredObject {
         /// The encoding.
         coding: ContentCoding,
     },
+    /// A twin as what is new in it to who has another file.
+    Delta {
+        /// SHA-256 of the twin, whole.
+        sha256: Digest,
+        /// SHA-256 of the other file.
+        dictionary: Digest,
+    },
     /// The METADATA file of a wheel.
     Metadata {
         /// SHA-256 of the wheel.
@@ -190,6 +198,8 @@ impl StoredObject {
         match self {
             Self::Wheel { sha256, filename } | Self::Twin { sha256, filename } => format!("blobs/{sha256}/{filename}"),
             Self::EncodedTwin { sha256, filename, coding } => format!("blobs/{sha256}/{filename}{}", coding.ending()),
+            // Without the filename, which may be as long as names of files can be.
+            Self::Delta { sha256, dictionary } => format!("blobs/{sha256}/{dictionary}.dcz"),
             Self::Metadata { sha256, filename } => format!("blobs/{sha256}/{filename}.metadata"),
             Self::Admission { sha256 } => format!("admissions/{sha256}.json"),
             Self::Document { sha256 } => format!("documents/{sha256}.json"),
@@ -208,7 +218,9 @@ impl StoredObject {
     /// The value of `Content-Type`.
     pub const fn content_type(&self) -> &'static str {
         match self {
-            Self::Wheel { .. } | Self::Twin { .. } | Self::EncodedTwin { .. } => "application/octet-stream",
+            Self::Wheel { .. } | Self::Twin { .. } | Self::EncodedTwin { .. } | Self::Delta { .. } => {
+                "application/octet-stream"
+            }
             Self::Metadata { .. } => "text/plain; charset=utf-8",
             Self::Admission { .. }
             | Self::Document { .. }
@@ -224,6 +236,7 @@ impl StoredObject {
     pub const fn content_encoding(&self) -> Option<&'static str> {
         match self {
             Self::EncodedTwin { coding, .. } => Some(coding.name()),
+            Self::Delta { .. } => Some(DELTA_CODING),
             _ => None,
         }
     }
@@ -234,6 +247,7 @@ impl StoredObject {
             Self::Wheel { .. } | Self::Metadata { .. } => CachePolicy::Immutable,
             Self::Twin { .. }
             | Self::EncodedTwin { .. }
+            | Self::Delta { .. }
             | Self::Admission { .. }
             | Self::Document { .. }
             | Self::Index { .. }
@@ -255,6 +269,7 @@ impl StoredObject {
             | Self::Repodata { sha256, .. } => Some(format!("\"{sha256}\"")),
             // Another body than the twin's, with ranges of its own.
             Self::EncodedTwin { sha256, coding, .. } => Some(format!("\"{sha256}-{}\"", coding.name())),
+            Self::Delta { sha256, dictionary } => Some(format!("\"{sha256}-{DELTA_CODING}-{dictionary}\"")),
             // Named by the wheel's digest, so it needs a mark of its own.
             Self::Metadata { sha256, .. } => Some(format!("\"{sha256}-metadata\"")),
             // Named by the head's digest.
@@ -282,6 +297,10 @@ mod tests {
             (
                 StoredObject::EncodedTwin { sha256, filename: filename.clone(), coding: ContentCoding::Zstd },
                 format!("blobs/{hex}/a-1.0-py3-none-any.whl.zst"),
+            ),
+            (
+                StoredObject::Delta { sha256, dictionary: Digest::from_bytes([0xcd; 32]) },
+                format!("blobs/{hex}/{}.dcz", "cd".repeat(32)),
             ),
             (StoredObject::Metadata { sha256, filename }, format!("blobs/{hex}/a-1.0-py3-none-any.whl.metadata")),
             (StoredObject::Document { sha256 }, format!("documents/{hex}.json")),

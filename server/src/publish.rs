@@ -2,15 +2,17 @@
 
 mod candidates;
 mod compiled;
+mod dictionary;
 mod twins;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
-use pkgsrv_index::{Abi, FileEntry, Inserted, PackageName, Project, Release, UploadTime, WheelFilename};
+use pkgsrv_index::{Abi, FileEntry, Inserted, PackageName, Project, Release, Twin, UploadTime, WheelFilename};
 
 use self::candidates::Admitted;
 use self::compiled::CompiledTwins;
+use self::dictionary::Dictionary;
 use self::twins::Twins;
 use crate::changes::{Plan, refuse_closed, time_of};
 use crate::channel::{Line, read_line};
@@ -86,8 +88,9 @@ impl<'a> Publication<'a> {
             for abi in &abis {
                 let line = next(abi)?;
                 let added = line.added(&checked);
-                twins.make(store, &added)?;
-                compiled.make(store, *abi, &added, &admitted)?;
+                twins.make(store, &added, |filename| line.dictionary(filename, |entry| entry.twin.as_ref()))?;
+                let dictionary = |filename: &_| line.dictionary(filename, |entry| entry.compiled.as_ref());
+                compiled.make(store, *abi, &added, &admitted, dictionary)?;
             }
             let lock = store.lock()?;
             refuse_closed(store, channel, &names)?;
@@ -201,6 +204,11 @@ impl NextLine {
             Some(project) => Ok(project.get(filename.as_str()).cloned()),
             None => Ok(self.line.project(filename.name())?.get(filename.as_str()).cloned()),
         }
+    }
+
+    /// What a twin of a new file is told as a delta over: the one of its kind of the release before.
+    fn dictionary(&self, filename: &WheelFilename, twin: impl Fn(&FileEntry) -> Option<&Twin>) -> Option<Dictionary> {
+        Dictionary::of(filename, self.projects.get(filename.name())?, twin)
     }
 
     /// Those of these that are new to the line.

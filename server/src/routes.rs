@@ -25,6 +25,8 @@ use pkgsrv_index::{Abi, Digest};
 use crate::http::App;
 use crate::http::blocking;
 use crate::http::error::HttpError;
+use crate::http::page::Page;
+use crate::http::ready::Keepable;
 use crate::object::CachePolicy;
 use crate::views::{AtHand, Snapshot, View};
 use crate::{BaseUrl, ChannelName};
@@ -66,6 +68,7 @@ fn channel(prefix: &str) -> Router<Arc<App>> {
         .route(&at("/{abi}/simple/{name}/"), get(simple::project))
         .route(&at("/{abi}/simple//{name}/"), get(simple::project))
         .route(&at("/pyodide/{abi}/pyodide-lock.json"), get(lockfile::lockfile))
+        .route(&at("/pyodide/{abi}/{object}"), get(lockfile::past))
         .route(&at("/{abi}/all.json"), get(lockfile::piplite))
         .route(&at("/environments/{abi}/"), get(environments::list))
         .route(&at("/environments/{abi}/{file}"), get(environments::file))
@@ -182,22 +185,39 @@ impl Asked {
             View::Node { .. } | View::PastHead { .. } | View::HeadSignature { .. } => CachePolicy::ImmutableView,
             _ => CachePolicy::Page,
         };
+        let (snapshot, page, is_current) = self.page_now(app, view).await?;
+        let page = page.ok_or_else(|| HttpError::NotFound(missing()))?;
+        let (mut response, body) = page.respond_and_tell(&self.headers, policy).await;
+        if let Some(body) = body.filter(|_| is_current) {
+            response.extensions_mut().insert(Keepable { snapshot, body });
+        }
+        Ok(response)
+    }
+
+    /// A view of the channel; `None` if the channel does not have what it would show.
+    async fn page(&self, app: &Arc<App>, view: View) -> Result<Option<Arc<Page>>, HttpError> {
+        Ok(self.page_now(app, view).await?.1)
+    }
+
+    /// The same with the channel that it is of, and whether it shows that as it is.
+    async fn page_now(
+        &self,
+        app: &Arc<App>,
+        view: View,
+    ) -> Result<(Arc<Snapshot>, Option<Arc<Page>>, bool), HttpError> {
         let snapshot = self.snapshot(app).await?;
-        let page = match app.large.at_hand(&snapshot, &view) {
-            AtHand::Current(page) => Some(page),
+        let of = Arc::clone(&snapshot);
+        Ok(match app.large.at_hand(&snapshot, &view) {
+            AtHand::Current(page) => (of, Some(page), true),
             AtHand::Earlier(page) => {
                 let app = Arc::clone(app);
                 tokio::spawn(blocking(move || app.large.renew(&snapshot, view)));
-                Some(page)
+                (of, Some(page), false)
             }
             AtHand::Nothing => {
                 let app = Arc::clone(app);
-                blocking(move || app.large.make(&snapshot, view)).await?
+                (of, blocking(move || app.large.make(&snapshot, view)).await?, true)
             }
-        };
-        match page {
-            Some(page) => Ok(page.respond(&self.headers, policy).await),
-            None => Err(HttpError::NotFound(missing())),
-        }
+        })
     }
 }

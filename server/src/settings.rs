@@ -135,6 +135,12 @@ impl BaseUrl {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The path below the host, without a slash at its end; mostly empty.
+    pub fn path(&self) -> &str {
+        let (_, rest) = self.0.split_once("://").unwrap_or_default();
+        rest.find('/').map_or("", |at| &rest[at..])
+    }
 }
 
 impl FromStr for BaseUrl {
@@ -180,6 +186,9 @@ mod tests {
             ("https://packages.example/\"", None),
         ] {
             assert_eq!(given.parse::<BaseUrl>().ok().as_ref().map(BaseUrl::as_str), kept, "{given}");
+        }
+        for (given, path) in [("http://127.0.0.1:8417/", ""), ("https://packages.example/py/3/", "/py/3")] {
+            assert_eq!(given.parse::<BaseUrl>().unwrap().path(), path);
         }
     }
 }

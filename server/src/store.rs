@@ -87,6 +87,25 @@ impl Store {
         fs::metadata(self.file(object)).ok().filter(fs::Metadata::is_file).map(|there| there.len())
     }
 
+    /// The deltas that make a twin.
+    pub(crate) fn deltas(&self, sha256: Digest) -> Result<Vec<StoredObject>, ServerError> {
+        let directory = self.root.join(format!("blobs/{sha256}"));
+        let failed = |source| ServerError::Read { path: directory.clone(), source };
+        let mut deltas = Vec::new();
+        match fs::read_dir(&directory) {
+            Ok(entries) => {
+                for entry in entries {
+                    let name = entry.map_err(failed)?.file_name();
+                    let dictionary = name.to_str().and_then(|name| name.strip_suffix(".dcz")?.parse().ok());
+                    deltas.extend(dictionary.map(|dictionary| StoredObject::Delta { sha256, dictionary }));
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+        Ok(deltas)
+    }
+
     /// Waits until no one else publishes. What an interrupted publish left half-written is removed.
     pub fn lock(&self) -> Result<PublishLock, ServerError> {
         let path = self.root.join("publish.lock");

@@ -3,14 +3,17 @@
 mod large;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pkgsrv_builder::AdmissionReport;
-use pkgsrv_index::{Abi, Digest, PackageName, Project, PyodideLock, WheelFilename, simple};
+use pkgsrv_index::{Abi, Digest, PackageName, Project, WheelFilename, simple};
 
-use crate::channel::{HeadStamp, Line, head_stamp, read_line};
+use crate::channel::{HeadStamp, Line, head_stamp, read_line, read_line_at, stamp_of};
 use crate::http::accept::SimpleFormat;
 use crate::http::page::{Page, Vary};
+use crate::http::ready::ReadyAnswers;
+use crate::lockfile::LockfileAt;
 use crate::package_page::Listed;
 use crate::settings::BaseUrl;
 use crate::{ChannelName, ServerError, Store, StoredObject};
@@ -24,20 +27,58 @@ const MOST_LISTED: u64 = 2000;
 /// are dropped and made again as needed.
 const MOST_PAGES: usize = 16_384;
 
+/// Of a long history few are asked for.
+const MOST_PAST_LOCKFILES: usize = 8;
+
 /// What can be shown of a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum View {
-    ProjectList { abi: Option<Abi>, format: SimpleFormat },
-    Project { abi: Option<Abi>, name: PackageName, format: SimpleFormat, base: BaseUrl },
-    Lockfile { abi: Abi },
-    Piplite { abi: Abi },
-    Head { abi: Abi },
-    Node { abi: Abi, sha256: Digest },
-    PastHead { abi: Abi, serial: u64 },
-    HeadSignature { abi: Abi, sha256: Digest },
-    Home { base: BaseUrl },
-    Package { name: PackageName },
-    Admission { filename: WheelFilename, format: ReportFormat },
+    ProjectList {
+        abi: Option<Abi>,
+        format: SimpleFormat,
+    },
+    Project {
+        abi: Option<Abi>,
+        name: PackageName,
+        format: SimpleFormat,
+        base: BaseUrl,
+    },
+    Lockfile {
+        abi: Abi,
+    },
+    /// The lockfile of an earlier head.
+    PastLockfile {
+        abi: Abi,
+        serial: u64,
+    },
+    Piplite {
+        abi: Abi,
+    },
+    Head {
+        abi: Abi,
+    },
+    Node {
+        abi: Abi,
+        sha256: Digest,
+    },
+    PastHead {
+        abi: Abi,
+        serial: u64,
+    },
+    HeadSignature {
+        abi: Abi,
+        sha256: Digest,
+    },
+    Home {
+        base: BaseUrl,
+    },
+    Package {
+        name: PackageName,
+    },
+    Admission {
+        filename: WheelFilename,
+        format: ReportFormat,
+    },
 }
 
 /// How the report on an admission is shown.
@@ -53,6 +94,10 @@ pub(crate) struct Snapshot {
     channel: ChannelName,
     store: Store,
     lines: BTreeMap<Abi, (HeadStamp, Arc<Line>)>,
+    /// Where the heads of the lines lie, and what they were.
+    heads: Vec<(PathBuf, HeadStamp)>,
+    /// Whole answers.
+    pub(crate) ready: ReadyAnswers,
     pages: Mutex<HashMap<View, Arc<Page>>>,
     /// Held while a view of all of a large channel is made.
     whole: Mutex<()>,
@@ -85,9 +130,12 @@ impl Channels {
     /// which costs less than handing that to another thread.
     pub(crate) fn current(&self, channel: &ChannelName) -> Result<Option<Arc<Snapshot>>, ServerError> {
         let Some(known) = locked(&self.newest).get(channel).cloned() else { return Ok(None) };
-        let stamps = self.stamps(channel)?;
-        let is_same = known.lines.iter().all(|(abi, (stamp, _))| stamps.get(abi) == Some(stamp));
-        Ok(is_same.then_some(known))
+        for (path, stamp) in &known.heads {
+            if stamp_of(path)? != *stamp {
+                return Ok(None);
+            }
+        }
+        Ok(Some(known))
     }
 
     /// Reads what has changed. `None` if nothing was ever published to the channel, main excepted:
@@ -129,9 +177,12 @@ impl Channels {
             };
             lines.insert(*abi, line);
         }
+        let head = |abi: Abi| self.store.file(&StoredObject::Head { channel: channel.clone(), abi });
         Ok(Snapshot {
             channel: channel.clone(),
             store: self.store.clone(),
+            heads: lines.iter().map(|(abi, (stamp, _))| (head(*abi), *stamp)).collect(),
+            ready: ReadyAnswers::default(),
             lines,
             pages: Mutex::default(),
             whole: Mutex::default(),
@@ -149,6 +200,10 @@ impl Snapshot {
     pub(crate) fn make(&self, view: View) -> Result<Option<Arc<Page>>, ServerError> {
         let Some(page) = self.render(&view)?.map(Arc::new) else { return Ok(None) };
         let mut pages = locked(&self.pages);
+        let is_past = |view: &View| matches!(view, View::PastLockfile { .. });
+        if is_past(&view) && pages.keys().filter(|view| is_past(view)).count() >= MOST_PAST_LOCKFILES {
+            pages.retain(|view, _| !is_past(view));
+        }
         if pages.len() >= MOST_PAGES {
             pages.clear();
         }
@@ -197,8 +252,17 @@ impl Snapshot {
             }
             View::Lockfile { abi } => {
                 let Some(line) = self.line(*abi) else { return Ok(None) };
-                let lock = PyodideLock::new(*abi, &line.newest()?, self.channel.blobs_from_view());
-                Some(Page::new("application/json", Vary::Encoding, lock.to_bytes()))
+                let lock = LockfileAt::of(line)?;
+                Some(Page::new("application/json", Vary::Encoding, lock.bytes).staying_at(&lock.name))
+            }
+            View::PastLockfile { abi, serial } => {
+                let Some(line) = self.line(*abi) else { return Ok(None) };
+                let is_there = *serial <= line.serial() && line.past_head(*serial)?.is_some();
+                if !is_there {
+                    return Ok(None);
+                }
+                let lock = LockfileAt::of(&read_line_at(line, *serial)?)?;
+                Some(Page::new("application/json", Vary::Encoding, lock.bytes))
             }
             View::Piplite { abi } => {
                 let Some(line) = self.line(*abi) else { return Ok(None) };

@@ -68,6 +68,13 @@ impl WheelFilename {
         &self.text[self.tags_at..self.text.len() - ".whl".len()]
     }
 
+    /// A pattern of the names that other releases of the same project have, for the same platforms, with `*` for version
+    /// and build number: `numpy-*-cp314-cp314-pyemscripten_2026_0_wasm32.whl`.
+    pub fn family(&self) -> String {
+        let (name, _) = self.text.split_once('-').unwrap_or((&self.text, ""));
+        format!("{name}-*-{}.whl", self.compressed_tags())
+    }
+
     /// Every single tag that the compressed set stands for.
     pub fn tags(&self) -> impl Iterator<Item = Tag<'_>> {
         let mut sets = self.compressed_tags().split('-');
@@ -179,6 +186,7 @@ mod tests {
         assert_eq!(tags[0], "cp314-abi3-any");
         assert_eq!(tags[7], "cp313-none-emscripten_5_0_3_wasm32");
         assert!(!name.is_pure());
+        assert_eq!(name.family(), "ruamel.yaml_clib-*-cp314.cp313-abi3.none-any.emscripten_5_0_3_wasm32.whl");
     }
 
     #[test]

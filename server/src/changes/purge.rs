@@ -9,7 +9,7 @@ use super::delete::MeantFile;
 use crate::channel::{Line, read_line};
 use crate::named::own_objects_of_file;
 use crate::store::PublishLock;
-use crate::{ChannelName, ServerError, Store};
+use crate::{ChannelName, ServerError, Store, StoredObject};
 
 /// What became of the bytes of a wheel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,9 +50,15 @@ pub(super) fn purge(
         if kept_for.is_empty() {
             let objects = file.objects(lines)?;
             // Another wheel of this name may have the same twin.
-            for object in objects.iter().filter(|object| !named.contains(&object.path())) {
-                if store.remove(lock, object)? {
-                    removed.push(object.path());
+            for object in objects.into_iter().filter(|object| !named.contains(&object.path())) {
+                let deltas = match &object {
+                    StoredObject::Twin { sha256, .. } => store.deltas(*sha256)?,
+                    _ => Vec::new(),
+                };
+                for object in [object].into_iter().chain(deltas) {
+                    if store.remove(lock, &object)? {
+                        removed.push(object.path());
+                    }
                 }
             }
         }

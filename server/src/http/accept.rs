@@ -3,7 +3,12 @@
 use std::cmp::Reverse;
 
 use axum::http::{HeaderMap, HeaderName, header};
-use pkgsrv_index::ContentCoding;
+use base64::Engine as _;
+use pkgsrv_index::{ContentCoding, Digest};
+
+use crate::encoding::DELTA_CODING;
+
+const AVAILABLE_DICTIONARY: HeaderName = HeaderName::from_static("available-dictionary");
 
 /// Weights are counted in thousandths, which is as fine as the grammar allows.
 const FULL: u16 = 1000;
@@ -104,30 +109,53 @@ fn weight_of(accepted: &[(String, u16)], coding: &str) -> Option<u16> {
     find(coding).or_else(|| find("*"))
 }
 
-/// Which of a file's encodings to send, by their sizes in bytes, or the file as it is.
+/// Which of a file's encodings to send, or the file as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Chosen {
+pub(crate) enum Chosen<C> {
     /// This encoding.
-    Encoded(ContentCoding),
+    Encoded(C),
     /// The file as it is, which everyone takes who does not say otherwise.
     Identity,
     /// The client takes none of them and not the file as it is either.
     Nothing,
 }
 
+/// A file in an encoding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Encoded<C> {
+    /// Names it to the caller.
+    pub(crate) key: C,
+    /// The content coding's name.
+    pub(crate) coding: &'static str,
+    /// How large it is, bytes.
+    pub(crate) size: u64,
+}
+
 /// The encoding that the client wants most; of those that it wants alike, the smallest.
-pub(crate) fn choose(headers: &HeaderMap, encodings: &[(ContentCoding, u64)]) -> Chosen {
+pub(crate) fn choose<C>(headers: &HeaderMap, encodings: Vec<Encoded<C>>) -> Chosen<C> {
     let accepted = weighted(headers, &header::ACCEPT_ENCODING);
     // The wildcard may refuse the file as it is; it does not ask for it.
     let identity = weight_of(&accepted, "identity");
     let named = accepted.iter().find(|(asked, _)| asked == "identity").map_or(0, |(_, weight)| *weight);
-    let weight = |coding: ContentCoding| weight_of(&accepted, coding.name()).unwrap_or(0);
-    let wanted = encodings.iter().map(|(coding, size)| (weight(*coding), Reverse(*size), *coding));
-    match wanted.filter(|(weight, ..)| *weight > 0 && *weight >= named).max() {
-        Some((_, _, coding)) => Chosen::Encoded(coding),
+    let weighted = encodings.into_iter().map(|encoded| (weight_of(&accepted, encoded.coding).unwrap_or(0), encoded));
+    let wanted = weighted.filter(|(weight, _)| *weight > 0 && *weight >= named);
+    match wanted.max_by_key(|(weight, encoded)| (*weight, Reverse(encoded.size))) {
+        Some((_, encoded)) => Chosen::Encoded(encoded.key),
         None if identity == Some(0) => Chosen::Nothing,
         None => Chosen::Identity,
     }
+}
+
+/// The SHA-256 of the file that the client has, and would decode deltas with
+/// ([RFC 9842](https://www.rfc-editor.org/rfc/rfc9842#section-2.2)); `None` where it takes none.
+pub(crate) fn dictionary(headers: &HeaderMap) -> Option<Digest> {
+    let available = headers.get(&AVAILABLE_DICTIONARY)?.to_str().ok()?;
+    let accepted = weighted(headers, &header::ACCEPT_ENCODING);
+    // By its name alone: the wildcard is as old as HTTP, and those who send it know no dictionaries.
+    let takes_deltas = accepted.iter().any(|(coding, weight)| coding == DELTA_CODING && *weight > 0);
+    let encoded = available.trim().strip_prefix(':')?.strip_suffix(':')?;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
+    takes_deltas.then(|| bytes.try_into().ok().map(Digest::from_bytes))?
 }
 
 /// The elements of a list header with their weights, lowercase; elements that do not parse are
@@ -241,7 +269,8 @@ mod tests {
     fn encodings_made_ahead() {
         use Chosen::{Encoded, Identity, Nothing};
         use ContentCoding::{Br, Gzip, Zstd};
-        let all = [(Br, 60), (Gzip, 90), (Zstd, 70)];
+        let encoded = |(key, size): (ContentCoding, u64)| super::Encoded { key, coding: key.name(), size };
+        let all = [(Br, 60), (Gzip, 90), (Zstd, 70)].map(encoded);
         for (values, expected) in [
             (&[][..], Identity),
             (&[""], Identity),
@@ -270,11 +299,35 @@ mod tests {
             (&["*;q=0, identity;q=0.1"], Identity),
             (&["*;q=0, zstd"], Encoded(Zstd)),
         ] {
-            assert_eq!(choose(&headers(&header::ACCEPT_ENCODING, values), &all), expected, "{values:?}");
+            assert_eq!(choose(&headers(&header::ACCEPT_ENCODING, values), all.to_vec()), expected, "{values:?}");
         }
-        let smaller_zstd = [(Br, 60), (Zstd, 59)];
+        let smaller_zstd = [(Br, 60), (Zstd, 59)].map(encoded);
         let chromium = headers(&header::ACCEPT_ENCODING, &["gzip, deflate, br, zstd"]);
-        assert_eq!(choose(&chromium, &smaller_zstd), Encoded(Zstd));
-        assert_eq!(choose(&chromium, &[]), Identity);
+        assert_eq!(choose(&chromium, smaller_zstd.to_vec()), Encoded(Zstd));
+        assert_eq!(choose::<ContentCoding>(&chromium, Vec::new()), Identity);
+    }
+
+    #[test]
+    fn dictionaries() {
+        const OF_NOTHING: &str = ":47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
+        let nothing = crate::digest_of(b"");
+        for (accepted, available, expected) in [
+            ("gzip, deflate, br, zstd, dcb, dcz", Some(OF_NOTHING), Some(nothing)),
+            ("DCZ;q=0.1", Some(OF_NOTHING), Some(nothing)),
+            ("dcz", None, None),
+            ("dcz;q=0", Some(OF_NOTHING), None),
+            ("br, *", Some(OF_NOTHING), None),
+            ("dcb", Some(OF_NOTHING), None),
+            ("dcz", Some("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="), None),
+            ("dcz", Some(":47DEQpj8HBSa:"), None),
+            ("dcz", Some("::"), None),
+            ("dcz", Some(":"), None),
+            ("dcz", Some(":47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFUAAAA=:"), None),
+            ("dcz", Some(":../../../../../../../../../../../../../../etc=:"), None),
+        ] {
+            let mut headers = headers(&header::ACCEPT_ENCODING, &[accepted]);
+            headers.extend(available.map(|value| (AVAILABLE_DICTIONARY, value.parse().unwrap())));
+            assert_eq!(dictionary(&headers), expected, "{accepted} {available:?}");
+        }
     }
 }

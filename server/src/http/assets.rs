@@ -119,7 +119,8 @@ impl Assets {
             Asset::OnDisk((inode, length, seconds, nanoseconds)) => {
                 let etag = Some(format!("\"{inode:x}-{length:x}-{seconds:x}-{nanoseconds:x}\""));
                 let content_type = content_type(&file).0;
-                let about = FileHeaders { content_type, policy, etag, encoding: None, vary: Vary::Nothing };
+                let (encoding, vary, dictionary_for) = (None, Vary::Nothing, None);
+                let about = FileHeaders { content_type, policy, etag, encoding, vary, dictionary_for };
                 Ok(stream::file(&file, about, method, request).await)
             }
         }

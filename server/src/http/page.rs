@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
+use pkgsrv_index::Digest;
 
 use super::accept::{Encoding, encoding};
 use super::blocking;
@@ -24,6 +25,9 @@ pub(crate) struct Page {
     content_type: &'static str,
     vary: Vary,
     identity: Bytes,
+    sha256: Digest,
+    /// Where these very bytes stay, beside the address that was asked.
+    location: Option<HeaderValue>,
     /// The entity tag without quotes; encodings add their own mark to it.
     tag: String,
     brotli: OnceLock<Option<Bytes>>,
@@ -39,6 +43,8 @@ pub(crate) enum Vary {
     Nothing,
     /// By the encodings that the client takes.
     Encoding,
+    /// By the encodings that the client takes, and what it has to decode them with.
+    EncodingAndDictionary,
     /// By the types and encodings that the client takes.
     TypeAndEncoding,
 }
@@ -60,6 +66,7 @@ impl Vary {
         match self {
             Self::Nothing => None,
             Self::Encoding => Some("Accept-Encoding"),
+            Self::EncodingAndDictionary => Some("Accept-Encoding, Available-Dictionary"),
             Self::TypeAndEncoding => Some("Accept, Accept-Encoding"),
         }
     }
@@ -68,13 +75,16 @@ impl Vary {
 impl Page {
     pub(crate) fn new(content_type: &'static str, vary: Vary, body: impl Into<Bytes>) -> Self {
         let identity = body.into();
-        let mut tag = digest_of(&identity).to_string();
+        let sha256 = digest_of(&identity);
+        let mut tag = sha256.to_string();
         // Half of it tells bodies apart and keeps the header short.
         tag.truncate(32);
         Self {
             content_type,
             vary,
             identity,
+            sha256,
+            location: None,
             tag,
             brotli: OnceLock::new(),
             gzip: OnceLock::new(),
@@ -93,9 +103,31 @@ impl Page {
         Self { brotli: OnceLock::from(Some(encoded.into())), ..self }
     }
 
+    /// The same, with the address where it stays.
+    pub(crate) fn staying_at(self, location: &str) -> Self {
+        Self { location: HeaderValue::from_str(location).ok(), ..self }
+    }
+
+    /// The digest of the body, not encoded.
+    pub(crate) const fn sha256(&self) -> Digest {
+        self.sha256
+    }
+
     /// The response to a request with these headers: the body in the best encoding, or a 304.
     pub(crate) async fn respond(self: Arc<Self>, request: &HeaderMap, policy: CachePolicy) -> Response {
-        let (encoding, body) = self.encoded(encoding(request)).await;
+        self.respond_and_tell(request, policy).await.0
+    }
+
+    /// The same, and the bytes of its body if every such response has the same: not while an encoding is being made.
+    pub(crate) async fn respond_and_tell(
+        self: Arc<Self>,
+        request: &HeaderMap,
+        policy: CachePolicy,
+    ) -> (Response, Option<Bytes>) {
+        let asked = encoding(request);
+        let (encoding, body) = self.encoded(asked).await;
+        let is_being_encoded = self.is_encodable() && self.slot(asked).is_some_and(|made| made.get().is_none());
+        let told = (!is_being_encoded).then(|| body.clone());
         let (mark, name) = match encoding {
             Encoding::Brotli => ("-br", Some("br")),
             Encoding::Gzip => ("-gzip", Some("gzip")),
@@ -120,13 +152,18 @@ impl Page {
         if let Ok(etag) = HeaderValue::from_str(&etag) {
             headers.insert(header::ETAG, etag);
         }
+        headers.extend(self.location.clone().map(|location| (header::CONTENT_LOCATION, location)));
         self.vary.header().map(|names| headers.insert(header::VARY, HeaderValue::from_static(names)));
-        response
+        (response, told)
+    }
+
+    fn is_encodable(&self) -> bool {
+        !matches!(self.vary, Vary::Nothing) && self.identity.len() >= SMALLEST_ENCODED
     }
 
     async fn encoded(self: &Arc<Self>, asked: Encoding) -> (Encoding, Bytes) {
         let identity = || (Encoding::Identity, self.identity.clone());
-        if self.vary == Vary::Nothing || self.identity.len() < SMALLEST_ENCODED {
+        if !self.is_encodable() {
             return identity();
         }
         let Some(made) = self.slot(asked) else { return identity() };

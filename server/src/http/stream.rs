@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
@@ -24,7 +24,11 @@ pub(crate) struct FileHeaders {
     pub(crate) encoding: Option<&'static str>,
     /// What the file was chosen by.
     pub(crate) vary: Vary,
+    /// The value of `Use-As-Dictionary`.
+    pub(crate) dictionary_for: Option<HeaderValue>,
 }
+
+const USE_AS_DICTIONARY: HeaderName = HeaderName::from_static("use-as-dictionary");
 
 impl FileHeaders {
     /// Those of a stored object.
@@ -35,6 +39,7 @@ impl FileHeaders {
             etag: object.etag(),
             encoding: object.content_encoding(),
             vary,
+            dictionary_for: None,
         }
     }
 }
@@ -54,6 +59,7 @@ pub(crate) async fn file(path: &Path, about: FileHeaders, method: &Method, reque
         Err(error) => return error.into_response(),
     };
     let is_not_modified = response.status() == StatusCode::NOT_MODIFIED;
+    let is_whole = response.status() != StatusCode::PARTIAL_CONTENT;
     let headers = response.headers_mut();
     // When a file came to lie on this disk says nothing; the entity tag says all.
     headers.remove(header::LAST_MODIFIED);
@@ -61,6 +67,10 @@ pub(crate) async fn file(path: &Path, about: FileHeaders, method: &Method, reque
     if !is_not_modified {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(about.content_type));
         about.encoding.map(|coding| headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding)));
+    }
+    // A part is no dictionary.
+    if is_whole {
+        headers.extend(about.dictionary_for.map(|value| (USE_AS_DICTIONARY, value)));
     }
     about.vary.header().map(|names| headers.insert(header::VARY, HeaderValue::from_static(names)));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(about.policy.header()));

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use pkgsrv_index::{Abi, WheelFilename};
 
 use super::candidates::Admitted;
+use super::dictionary::Dictionary;
 use super::twins::{MadeTwin, encode_all, objects_of};
 use crate::upload::CheckedUpload;
 use crate::{ServerError, Store, StoredObject};
@@ -29,13 +30,14 @@ impl CompiledTwins {
         filenames.into_iter().all(|filename| self.0.contains_key(&(abi, filename.clone())))
     }
 
-    /// Makes those of a line that are not there yet, of what admission has compiled.
+    /// Makes those of a line that are not there yet, of what admission has compiled; deltas over what `dictionary` tells.
     pub(super) fn make(
         &mut self,
         store: &Store,
         abi: Abi,
         uploads: &[&CheckedUpload<'_>],
         admitted: &Admitted,
+        dictionary: impl Fn(&WheelFilename) -> Option<Dictionary>,
     ) -> Result<(), ServerError> {
         let missing: Vec<_> =
             uploads.iter().filter(|upload| !self.0.contains_key(&(abi, upload.filename.clone()))).collect();
@@ -43,7 +45,7 @@ impl CompiledTwins {
             let Some(bytecode) = admitted.bytecode(abi, upload.filename) else { return Ok(None) };
             MadeTwin::of(upload, |wheel| wheel.compiled_twin(bytecode))
         });
-        let made = encode_all(store, made.collect::<Result<_, _>>()?)?;
+        let made = encode_all(store, made.collect::<Result<_, _>>()?, dictionary)?;
         for (upload, twin) in missing.iter().zip(made) {
             self.0.insert((abi, upload.filename.clone()), twin);
         }

@@ -10,6 +10,7 @@ use std::{iter, thread};
 use pkgsrv_index::{ContentCoding, Digest, Twin, WheelFilename};
 use pkgsrv_wheel::{Entry, Wheel, WheelError};
 
+use super::dictionary::Dictionary;
 use crate::store::digest_of;
 use crate::upload::CheckedUpload;
 use crate::{ServerError, Store, StoredObject, encoding};
@@ -23,6 +24,22 @@ pub(super) struct MadeTwin {
     filename: WheelFilename,
     bytes: Vec<u8>,
     encodings: BTreeMap<ContentCoding, Vec<u8>>,
+    /// What is new in it to who has the file of this digest.
+    delta: Option<(Digest, Vec<u8>)>,
+}
+
+/// One of the things that take long.
+#[derive(Debug, Clone, Copy)]
+enum Work<'a> {
+    Encoding(ContentCoding),
+    /// Over the twin of this file.
+    Delta(&'a Dictionary),
+}
+
+/// What came of it, `None` if it is not worth having.
+enum Made {
+    Encoding(ContentCoding, Option<Vec<u8>>),
+    Delta(Digest, Option<Vec<u8>>),
 }
 
 impl MadeTwin {
@@ -38,13 +55,21 @@ impl MadeTwin {
         let filename = upload.filename.clone();
         let refused = |source| ServerError::Wheel { filename: filename.to_string(), source };
         let twin = make(&upload.wheel).map_err(refused)?;
-        Ok(twin.map(|bytes| Self { sha256: digest_of(&bytes), filename, bytes, encodings: BTreeMap::new() }))
+        Ok(twin.map(|bytes| Self {
+            sha256: digest_of(&bytes),
+            filename,
+            bytes,
+            encodings: BTreeMap::new(),
+            delta: None,
+        }))
     }
 
     /// The objects to store, the twin last: where it is, its encodings are.
     fn into_objects(mut self) -> Vec<(StoredObject, Vec<u8>)> {
         let encodings = std::mem::take(&mut self.encodings);
         let mut objects: Vec<_> = encodings.into_iter().map(|(coding, bytes)| (self.encoded(coding), bytes)).collect();
+        let sha256 = self.sha256;
+        objects.extend(self.delta.map(|(dictionary, bytes)| (StoredObject::Delta { sha256, dictionary }, bytes)));
         objects.push((StoredObject::Twin { sha256: self.sha256, filename: self.filename }, self.bytes));
         objects
     }
@@ -74,6 +99,31 @@ impl MadeTwin {
         let encoded = encoding::encode(coding, &self.bytes);
         Ok(encoded.filter(|encoded| encoded.len() < self.bytes.len()))
     }
+
+    /// The bytes as what is new in them; `None` if the file before is not here, or is of another size.
+    fn delta_over(&self, store: &Store, dictionary: &Dictionary) -> Result<Option<Vec<u8>>, ServerError> {
+        let before = store.read(&dictionary.object())?.filter(|before| digest_of(before) == dictionary.sha256);
+        let Some(before) = before else { return Ok(None) };
+        let digest = dictionary.sha256;
+        let there = store.read(&StoredObject::Delta { sha256: self.sha256, dictionary: digest })?;
+        if there.as_ref().is_some_and(|there| encoding::is_delta_of(there, &before, digest, &self.bytes)) {
+            return Ok(there);
+        }
+        Ok(encoding::delta(&self.bytes, &before, digest))
+    }
+
+    fn make(&self, store: &Store, work: Work<'_>) -> Result<Made, ServerError> {
+        Ok(match work {
+            Work::Encoding(coding) => Made::Encoding(coding, self.encode(store, coding)?),
+            Work::Delta(over) => Made::Delta(over.sha256, self.delta_over(store, over)?),
+        })
+    }
+
+    /// Who takes a delta takes the best of the encodings too.
+    fn drop_large_delta(&mut self) {
+        let smallest = self.encodings.values().map(Vec::len).min().unwrap_or(self.bytes.len());
+        self.delta.take_if(|(_, delta)| delta.len() >= smallest);
+    }
 }
 
 /// The twins of a publish, by the wheel's filename; `None` for a wheel that is better off without.
@@ -96,11 +146,16 @@ impl Twins {
         filenames.into_iter().all(|filename| self.0.contains_key(filename))
     }
 
-    /// Makes those that are not there yet.
-    pub(super) fn make(&mut self, store: &Store, uploads: &[&CheckedUpload<'_>]) -> Result<(), ServerError> {
+    /// Makes those that are not there yet; deltas over the files that `dictionary` tells.
+    pub(super) fn make(
+        &mut self,
+        store: &Store,
+        uploads: &[&CheckedUpload<'_>],
+        dictionary: impl Fn(&WheelFilename) -> Option<Dictionary>,
+    ) -> Result<(), ServerError> {
         let missing: Vec<_> = uploads.iter().filter(|upload| !self.0.contains_key(upload.filename)).collect();
         let made = missing.iter().map(|upload| MadeTwin::of(upload, |wheel| wheel.stored_twin()));
-        let made = encode_all(store, made.collect::<Result<_, _>>()?)?;
+        let made = encode_all(store, made.collect::<Result<_, _>>()?, dictionary)?;
         for (upload, twin) in missing.iter().zip(made) {
             let twin = twin.filter(|twin| twin.saves_bytes_of(upload.bytes.len()));
             self.0.insert(upload.filename.clone(), twin);
@@ -118,21 +173,37 @@ pub(super) fn objects_of(
     twins.into_iter().flat_map(MadeTwin::into_objects)
 }
 
-/// Makes the encodings of twins, on as many threads as the machine has for us.
-pub(super) fn encode_all(store: &Store, mut made: Vec<Option<MadeTwin>>) -> Result<Vec<Option<MadeTwin>>, ServerError> {
+/// Makes the encodings of twins, and deltas over the files that `dictionary` tells, on as many threads as the machine has
+/// for us.
+pub(super) fn encode_all(
+    store: &Store,
+    mut made: Vec<Option<MadeTwin>>,
+    dictionary: impl Fn(&WheelFilename) -> Option<Dictionary>,
+) -> Result<Vec<Option<MadeTwin>>, ServerError> {
+    let dictionaries: Vec<_> =
+        made.iter().map(|twin| twin.as_ref().and_then(|twin| dictionary(&twin.filename))).collect();
     let twins = made.iter().enumerate().filter_map(|(at, twin)| Some((at, twin.as_ref()?)));
-    let mut tasks: Vec<_> = twins.flat_map(|(at, twin)| ContentCoding::ALL.map(|coding| (at, twin, coding))).collect();
+    let mut tasks: Vec<_> = twins
+        .flat_map(|(at, twin)| {
+            let encodings = ContentCoding::ALL.map(Work::Encoding);
+            let works = dictionaries[at].as_ref().map(Work::Delta).into_iter().chain(encodings);
+            works.map(move |work| (at, twin, work))
+        })
+        .collect();
     if !tasks.is_empty() {
         tracing::info!(encodings = tasks.len(), "compressing for browsers");
     }
     // What takes longest is begun first.
     tasks.sort_by_key(|(_, twin, _)| Reverse(twin.bytes.len()));
-    let encoded = side_by_side(&tasks, |(at, twin, coding)| (*at, *coding, twin.encode(store, *coding)));
-    for (at, coding, encoded) in encoded {
-        if let (Some(twin), Some(encoded)) = (&mut made[at], encoded?) {
-            twin.encodings.insert(coding, encoded);
+    for (at, result) in side_by_side(&tasks, |(at, twin, work)| (*at, twin.make(store, *work))) {
+        let Some(twin) = &mut made[at] else { continue };
+        match result? {
+            Made::Encoding(coding, Some(bytes)) => drop(twin.encodings.insert(coding, bytes)),
+            Made::Delta(dictionary, Some(bytes)) => twin.delta = Some((dictionary, bytes)),
+            Made::Encoding(_, None) | Made::Delta(_, None) => {}
         }
     }
+    made.iter_mut().flatten().for_each(MadeTwin::drop_large_delta);
     Ok(made)
 }
 
@@ -164,10 +235,26 @@ mod tests {
             filename: "a-1.0-py3-none-any.whl".parse().unwrap(),
             bytes: vec![0; 100],
             encodings: encodings.iter().map(|(coding, size)| (*coding, vec![0; *size])).collect(),
+            delta: None,
         };
         assert!(!twin(&[]).saves_bytes_of(50));
         assert!(!twin(&[(ContentCoding::Gzip, 60), (ContentCoding::Br, 50)]).saves_bytes_of(50));
         assert!(twin(&[(ContentCoding::Gzip, 60), (ContentCoding::Br, 49)]).saves_bytes_of(50));
+    }
+
+    #[test]
+    fn a_delta_has_to_be_smaller_than_every_encoding() {
+        for (size, is_kept) in [(49, true), (50, false), (70, false)] {
+            let mut twin = MadeTwin {
+                sha256: digest_of(b""),
+                filename: "a-1.0-py3-none-any.whl".parse().unwrap(),
+                bytes: vec![0; 100],
+                encodings: [(ContentCoding::Gzip, vec![0; 60]), (ContentCoding::Br, vec![0; 50])].into(),
+                delta: Some((digest_of(b"before"), vec![0; size])),
+            };
+            twin.drop_large_delta();
+            assert_eq!(twin.delta.is_some(), is_kept, "{size}");
+        }
     }
 
     #[test]

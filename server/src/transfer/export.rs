@@ -151,10 +151,11 @@ impl Export<'_> {
             }
             Err(error) => vec![Err(error)],
         });
-        let locks = lines
-            .iter()
-            .filter(|line| locks.contains(&line.abi()))
-            .flat_map(|line| [pages.lockfile(line), pages.piplite(line)]);
+        let locks =
+            lines.iter().filter(|line| locks.contains(&line.abi())).flat_map(|line| match pages.lockfile(line) {
+                Ok(locks) => locks.map(Ok).into_iter().chain([pages.piplite(line)]).collect(),
+                Err(error) => vec![Err(error)],
+            });
         self.send(target, &task, "pages", puts.chain(locks), all)?;
         for (line, export) in lines.iter().zip(exports).filter(|(_, export)| export.is_changed()) {
             if self.interrupt.check().is_err() {

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pkgsrv_index::{Abi, PackageName, Project, PyodideLock, simple};
+use pkgsrv_index::{Abi, PackageName, Project, simple};
 
 use super::TransferError;
 use super::target::{Put, Serving};
 use crate::channel::Line;
 use crate::http::accept::SimpleFormat;
+use crate::lockfile::LockfileAt;
 use crate::{BaseUrl, CachePolicy, ChannelName};
 
 /// Makes pages of the current state of some lines.
@@ -61,11 +62,14 @@ impl Pages<'_> {
             .chain(slash)
     }
 
-    /// The lockfile of a line.
-    pub(super) fn lockfile(&self, line: &Line) -> Result<Put, TransferError> {
-        let lock = PyodideLock::new(line.abi(), &line.newest()?, self.channel.blobs_from_view());
-        let key = format!("{}pyodide/{}/pyodide-lock.json", self.channel.prefix(), line.abi());
-        Ok(put(key, "application/json", lock.to_bytes()))
+    /// The lockfile of a line: as it stays, then as what is current.
+    pub(super) fn lockfile(&self, line: &Line) -> Result<[Put; 2], TransferError> {
+        let LockfileAt { bytes, name } = LockfileAt::of(line)?;
+        let at = |name: &str| format!("{}pyodide/{}/{name}", self.channel.prefix(), line.abi());
+        let mut staying = put(at(&name), "application/json", bytes.clone());
+        staying.serving.policy = CachePolicy::ImmutableView;
+        staying.keep = true;
+        Ok([staying, put(at("pyodide-lock.json"), "application/json", bytes)])
     }
 
     /// What piplite is told of a line.

@@ -32,6 +32,11 @@ pub(crate) enum AtHand {
 
 impl View {
     const fn shows_all(&self) -> bool {
+        self.follows() || matches!(self, Self::PastLockfile { .. })
+    }
+
+    /// Whether it changes with every publish, so that the one before may be shown meanwhile.
+    const fn follows(&self) -> bool {
         matches!(self, Self::ProjectList { .. } | Self::Lockfile { .. } | Self::Piplite { .. })
     }
 }
@@ -57,7 +62,7 @@ impl LargeViews {
             return Ok(Some(page));
         }
         let page = snapshot.make(view.clone())?;
-        if let Some(page) = &page {
+        if let Some(page) = page.as_ref().filter(|_| view.follows()) {
             locked(&self.last).insert((snapshot.channel.clone(), view), Arc::clone(page));
         }
         Ok(page)

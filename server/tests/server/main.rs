@@ -6,6 +6,7 @@ mod changes;
 mod channels;
 mod closure_nodes;
 mod command_line;
+mod deltas;
 mod docker;
 mod export;
 mod export_faults;

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use pkgsrv::{ChannelName, read_line};
 use pkgsrv_index::{Abi, Status};
 
-use crate::fixture::{Fixture, get, request, send, shown, summary};
+use crate::fixture::{Fixture, body, get, request, send, shown, summary};
 
 const MICROPIP: &str = "Accept: application/vnd.pypi.simple.v1+json, */*;q=0.01";
 
@@ -84,6 +84,51 @@ async fn lockfile_repodata_and_home() {
     // Who read the head before a publish still gets what it named.
     fixture.publish("main", &[crate::wheels::wheel("later-1.0-py3-none-any.whl", "")]).unwrap();
     assert_snapshot!("repodata_of_an_earlier_head", get(&app, &address, &[]).await);
+}
+
+/// The address that the current lockfile has for good: of every head, in every channel, and of no other bytes.
+#[tokio::test]
+async fn lockfiles_stay_under_their_digests() {
+    let fixture = Fixture::published();
+    fixture.publish("next", &[crate::wheels::helper()]).unwrap();
+    let app = fixture.app();
+    let current = async |prefix: &str| {
+        let at = format!("{prefix}/pyodide/2026_0/");
+        let response = send(&app, request("GET", &format!("{at}pyodide-lock.json"), &[])).await;
+        let location = response.headers()["content-location"].to_str().unwrap().to_owned();
+        let bytes = body(response).await;
+        let (_, sha256) = location.strip_suffix(".json").unwrap().split_once('-').unwrap();
+        assert_eq!(sha256, pkgsrv::digest_of(&bytes).to_string());
+        (format!("{at}{location}"), bytes)
+    };
+    let mut known = vec![current("").await, current("/c/next").await];
+    fixture.publish("main", &[crate::wheels::wheel("later-1.0-py3-none-any.whl", "")]).unwrap();
+    known.push(current("").await);
+    for (number, (address, bytes)) in known.iter().enumerate() {
+        let names = ["cache-control", "content-type", "etag"];
+        let etag = &pkgsrv::digest_of(bytes).to_string()[..32];
+        let expected = format!("200 public, max-age=31536000, immutable | application/json | \"{etag}\"");
+        assert_eq!(summary(&app, "GET", address, &[], &names).await, expected);
+        assert!(body(send(&app, request("GET", address, &[])).await).await == *bytes);
+        assert!(known[..number].iter().all(|(_, other)| other != bytes));
+    }
+    let (address, _) = &known[0];
+    let (at, name) = address.rsplit_once('/').unwrap();
+    let sha256 = name.strip_prefix("1-").unwrap();
+    for name in
+        [format!("2-{sha256}"), format!("9-{sha256}"), format!("01-{sha256}"), sha256.to_owned(), "1.json".into()]
+    {
+        assert_eq!(summary(&app, "GET", &format!("{at}/{name}"), &[], &["cache-control"]).await, "404 no-store");
+    }
+    // A long history, and still every one of them.
+    for number in 0..12 {
+        let upload = crate::wheels::wheel(&format!("later-1.{}-py3-none-any.whl", number + 1), "");
+        fixture.publish("main", &[upload]).unwrap();
+        known.push(current("").await);
+    }
+    for (address, bytes) in known.iter().chain(&known) {
+        assert!(body(send(&app, request("GET", address, &[])).await).await == *bytes, "{address}");
+    }
 }
 
 #[tokio::test]
@@ -199,10 +244,10 @@ async fn encodings_have_their_own_tags() {
     assert_snapshot!("not_modified", get(&app, path, &known).await);
     let other = format!("If-None-Match: \"{tag}\"");
     assert_eq!(summary(&app, "GET", path, &[&other, "Accept-Encoding: br"], &[]).await, "200 ");
-    let body = crate::fixture::body(send(&app, request("GET", path, &["Accept-Encoding: br"])).await).await;
+    let encoded = body(send(&app, request("GET", path, &["Accept-Encoding: br"])).await).await;
     let mut decoded = Vec::new();
-    brotli::BrotliDecompress(&mut body.as_slice(), &mut decoded).unwrap();
-    assert_eq!(decoded, crate::fixture::body(send(&app, request("GET", path, &[])).await).await);
+    brotli::BrotliDecompress(&mut encoded.as_slice(), &mut decoded).unwrap();
+    assert_eq!(decoded, body(send(&app, request("GET", path, &[])).await).await);
 }
 
 #[tokio::test]
@@ -214,6 +259,54 @@ async fn head_is_get_without_a_body() {
         let get = summary(&app, "GET", path, &[], &names).await;
         assert_eq!(summary(&app, "HEAD", path, &[], &names).await, get, "{path}");
         let response = send(&app, request("HEAD", path, &[])).await;
-        assert!(crate::fixture::body(response).await.is_empty(), "{path}");
+        assert!(body(response).await.is_empty(), "{path}");
     }
+}
+
+/// Answers are kept whole, and still each request gets its own, and a publish is seen by the next one.
+#[tokio::test]
+async fn kept_answers_are_those_of_the_request() {
+    let fixture = Fixture::published();
+    let app = fixture.app();
+    let path = "/simple/helper/";
+    let asked: [(&str, &[&str]); 8] = [
+        ("GET", &[MICROPIP]),
+        ("GET", &["Accept: text/html"]),
+        ("GET", &[MICROPIP, "Accept-Encoding: gzip"]),
+        ("GET", &[MICROPIP, "Accept-Encoding: br"]),
+        ("HEAD", &[MICROPIP]),
+        ("GET", &[MICROPIP, "Accept-Encoding: br, gzip;q=0.5"]),
+        ("GET", &["Accept: application/json"]),
+        ("GET", &["Accept: text/html", "Origin: https://page.example"]),
+    ];
+    let all = async || {
+        let mut answers = Vec::new();
+        for (method, headers) in asked {
+            answers.push(shown(send(&app, request(method, path, headers)).await).await);
+        }
+        answers
+    };
+    let first = all().await;
+    assert_eq!(all().await, first);
+    let etag = summary(&app, "GET", path, &[MICROPIP], &["etag"]).await;
+    let known = format!("If-None-Match: {}", etag.strip_prefix("200 ").unwrap());
+    assert_eq!(summary(&app, "GET", path, &[MICROPIP, &known], &[]).await, "304 ");
+    // Addresses in pages are those of the request.
+    let mut elsewhere = request("GET", path, &[MICROPIP]);
+    elsewhere.headers_mut().insert("host", "elsewhere.example".parse().unwrap());
+    let elsewhere = shown(send(&app, elsewhere).await).await;
+    assert!(elsewhere.contains("http://elsewhere.example/blobs/"), "{elsewhere}");
+    for number in 0..3 {
+        fixture
+            .publish("main", &[crate::wheels::wheel(&format!("helper-1.{}-py3-none-any.whl", number + 1), "")])
+            .unwrap();
+        let page = get(&app, path, &[MICROPIP]).await;
+        assert!(page.contains(&format!("helper-1.{}-py3-none-any.whl", number + 1)), "{page}");
+        assert_eq!(get(&app, path, &[MICROPIP]).await, page);
+    }
+    // Another channel's page has the same end.
+    assert_eq!(summary(&app, "GET", &format!("/c/next{path}"), &[MICROPIP], &[]).await, "404 ");
+    fixture.publish("next", &[crate::wheels::helper()]).unwrap();
+    let next = get(&app, &format!("/c/next{path}"), &[MICROPIP]).await;
+    assert!(next.contains("helper-1.0") && !next.contains("helper-1.1"), "{next}");
 }
