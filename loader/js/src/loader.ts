@@ -3,7 +3,7 @@ import { call } from "./core.js";
 import { LoaderError } from "./errors.js";
 import { aborted, underSignal, type Fetching } from "./fetching.js";
 import { FileTransaction } from "./files.js";
-import { installedDistributions, type Distribution } from "./installed.js";
+import { installedDistributions, isVersion, type Distribution } from "./installed.js";
 import type { Chosen, Line } from "./line.js";
 import type { HostLinker, LinkPlan } from "./linking.js";
 import { listed } from "./listing.js";
@@ -120,9 +120,12 @@ export class AttachedLoader implements Loader {
       const { module, pyodide } = runtime;
       const abi = runtime.abi ?? this.#line.abi();
       if (abi === undefined) throw new LoaderError("unsupported_runtime", "this interpreter does not say its ABI");
-      const present = new Set(listed(runtime).map(({ name, version }) => `${name} ${version}`));
-      // micropip may have taken out what we have installed.
-      const packages = [...stateOf(module).packages.values()].filter((it) => present.has(label(it)));
+      const present = new Map(listed(runtime).map((distribution) => [distribution.name, distribution]));
+      const packages = [...stateOf(module).packages.values()].filter((selected) => {
+        // micropip may have taken out what we have installed.
+        const there = present.get(selected.name);
+        return there !== undefined && isVersion(there, selected);
+      });
       const python = String(pyodide.runPython('__import__("sys").version.split()[0]'));
       return lockOf(packages, { abi, runtime: { name: "pyodide", version: pyodide.version, python }, repodata: this.repodata });
     });

@@ -11,6 +11,7 @@ const wheels = [
   wheel({ name: "app", depends: ["lib>=1"], files: { "app.py": "import lib\n" } }),
   wheel({ name: "lib", files: { "lib.py": "version = 1\n" } }),
   wheel({ name: "newer-lib", files: { "newer_lib.py": "" } }),
+  wheel({ name: "calendar-days", version: "2024.01.02", files: { "calendar_days.py": "" } }),
 ];
 
 let channel;
@@ -102,4 +103,14 @@ test("locks that cannot be used", async () => {
   assert.equal((await refused(loader.install(changed({ sha256: "0".repeat(64) })))).code, "hash_mismatch");
   assert.equal((await refused(loader.install(changed({ version: "3.0" })))).code, "bad_wheel");
   assert.equal(pyodide.runPython("__import__('importlib.util').util.find_spec('lib')"), undefined);
+});
+
+test("a version that the wheel's name spells otherwise", async () => {
+  const { loader } = await fresh();
+  await loader.install("calendar-days");
+  const days = await loader.freeze();
+  assert.deepEqual(days.packages.map(({ version }) => version), ["2024.1.2"]);
+  assert.deepEqual((await loader.install(days)).installed, []);
+  await loader.uninstall("calendar_days");
+  assert.equal((await loader.install(days)).installed.length, 1);
 });
