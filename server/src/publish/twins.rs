@@ -154,6 +154,7 @@ impl Twins {
         dictionary: impl Fn(&WheelFilename) -> Option<Dictionary>,
     ) -> Result<(), ServerError> {
         let missing: Vec<_> = uploads.iter().filter(|upload| !self.0.contains_key(upload.filename)).collect();
+        #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is of one lifetime, not of any")]
         let made = missing.iter().map(|upload| MadeTwin::of(upload, |wheel| wheel.stored_twin()));
         let made = encode_all(store, made.collect::<Result<_, _>>()?, dictionary)?;
         for (upload, twin) in missing.iter().zip(made) {
