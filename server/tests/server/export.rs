@@ -188,7 +188,7 @@ fn a_bucket_gets_metadata_and_keys_that_end_in_a_slash() {
     assert_eq!(about("simple/helper/index.html".into()), ["text/html; charset=utf-8", page]);
     assert_eq!(about("repodata/2026_0/head.json".into()), ["application/json", page]);
     let uploaded = digest_of(&helper().bytes).to_string();
-    let wheel = to.keys().into_iter().find(|key| key.contains(&uploaded) && key.ends_with(".whl")).unwrap();
+    let wheel = to.keys().into_iter().find(|key| key.contains(&uploaded) && key.ends_with("none-any.whl")).unwrap();
     assert_eq!(
         about(wheel.as_str().into()),
         ["application/octet-stream", "public, max-age=31536000, immutable, no-transform"]

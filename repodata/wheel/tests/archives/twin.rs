@@ -53,7 +53,7 @@ fn files_and_modes_are_kept() {
 fn bytecode_takes_the_place_of_modules() {
     let bytes = recorded(Zip::wheel()).bytes();
     let wheel = Wheel::parse(bytes.as_slice()).unwrap();
-    let source = wheel.entries().map(Entry::path).find(|path| path.ends_with(".py")).unwrap().to_owned();
+    let source = wheel.entries().map(Entry::path).find(|path| path.ends_with("foo.py")).unwrap().to_owned();
     let stem = source.strip_suffix(".py").unwrap().rsplit('/').next().unwrap();
     let cached = source.replace(&format!("{stem}.py"), &format!("__pycache__/{stem}.cpython-314.pyc"));
     let compiled = |source: &str, path: &str| {
