@@ -30,12 +30,12 @@ try {
   const of = (client) => ({ client: client.toString(), argument });
   const size = await bytesOnTheWire(argument);
   const places = {
-    Node: (client) => inNode(client, argument),
-    "Chromium page": (client) => browser.inPage(timed, of(client)),
-    "Chromium worker": (client) => browser.inWorker(timed, of(client)),
-    "Chromium page, warm": (client) => browser.inPage(timed, of(client), { visits: 2 }),
-    "Chromium worker, warm": (client) => browser.inWorker(timed, of(client), { visits: 2 }),
-    "Chromium page, 10 Mbit/s": (client) => browser.inPage(timed, of(client), { bitsPerSecond: SLOW }),
+    "numpy, Node": (client) => inNode(client, argument),
+    "numpy, Chromium page": (client) => browser.inPage(timed, of(client)),
+    "numpy, Chromium worker": (client) => browser.inWorker(timed, of(client)),
+    "numpy, Chromium page, warm": (client) => browser.inPage(timed, of(client), { visits: 2 }),
+    "numpy, Chromium worker, warm": (client) => browser.inWorker(timed, of(client), { visits: 2 }),
+    "numpy, Chromium page, 10 Mbit/s": (client) => browser.inPage(timed, of(client), { bitsPerSecond: SLOW }),
   };
   const results = await compare(places, clients, options.rounds);
   const weight = { name: `numpy, memory of ${size} bytes / ${MOST_BYTES}`, ratio: Number((size / MOST_BYTES).toFixed(3)), bar: 1 };

@@ -43,14 +43,14 @@ export async function compare(places, clients, rounds) {
  * Prints medians and ratios, as a table or as JSON.
  *
  * @param title what the times are of
- * @param results what `compare` returned
+ * @param results what `compare` returned; places begin with the package that they are about
  * @param {[ours: string, peer: string, bar: (place: string) => number | null][]} pairs
  * @param further rows beside those
  */
 export function report(title, results, pairs, { json }, further = []) {
   const rows = results.flatMap(({ place, medians }) =>
     pairs.map(([client, peer, bar]) => ({
-      name: `numpy, ${place}, ${client} / ${peer}`,
+      name: `${place}, ${client} / ${peer}`,
       ratio: Number((medians[client] / medians[peer]).toFixed(3)),
       bar: bar(place),
     })),
@@ -62,9 +62,9 @@ export function report(title, results, pairs, { json }, further = []) {
   }
   const names = Object.keys(results[0].medians);
   console.log(`${title}, ms`);
-  console.log("".padStart(26) + names.map((text) => text.padStart(15)).join(""));
+  console.log("".padStart(32) + names.map((text) => text.padStart(15)).join(""));
   for (const { place, medians } of results) {
-    console.log(place.padEnd(26) + names.map((name) => medians[name].toFixed(0).padStart(15)).join(""));
+    console.log(place.padEnd(32) + names.map((name) => medians[name].toFixed(0).padStart(15)).join(""));
   }
   console.log(`\n${"".padEnd(62)}  ratio     bar`);
   for (const { name, ratio, bar } of rows) {

@@ -50,16 +50,20 @@ async function run(options: BootOptions, settings: Settings, job: Job): Promise<
   const line = new Line(settings);
   const { runtime: given, packages = [] } = options;
   const ofLine = (): Promise<string> => runtimeOf(line, settings, fetching);
-  const [baked, address] = await Promise.all([
-    readEnvironment(options, settings, fetching),
-    given === undefined ? ofLine() : directory("runtime", given, EXAMPLE),
-  ]);
-  checkImportable(address);
-  const bare = async (): Promise<Image> =>
+  // Nothing waits for the other: of an environment the index tells what it consists of, the head where the runtime is.
+  const reading = readEnvironment(options, settings, fetching);
+  const locating = locate(given, ofLine);
+  const importing = locating.then((address) => importRuntime(address, fetching.signal));
+  const bare = async (): Promise<Image> => {
+    const address = await locating;
     // What was unpacked from npm has no image.
-    Image.read(`${address.startsWith("file:") ? await ofLine() : address}image.json`, fetching);
-  const image = usableImage(options, settings, baked === undefined ? bare : () => Promise.resolve(baked), job);
-  const started = start(options, settings, address, image, fetching);
+    return Image.read(`${address.startsWith("file:") ? await ofLine() : address}image.json`, fetching);
+  };
+  const image = usableImage(options, settings, async () => (await reading) ?? bare(), job);
+  // Awaited later, or never if something else fails before.
+  for (const part of [importing, image]) part.catch(() => {});
+  const [baked, address] = await Promise.all([reading, locating]);
+  const started = start(options, settings, { address, importing }, image, fetching);
   const runtime = started.then(({ pyodide, linker, layout }) => {
     const inspected = inspect(pyodide, layout);
     if (linker !== undefined) loader.adopt(inspected, linker, baked?.packages ?? []);
@@ -135,8 +139,10 @@ export async function runtimeOf(line: Line, { repodata }: Settings, fetching: Fe
   );
 }
 
-function checkImportable(address: string): void {
-  if (!isNode() || address.startsWith("file:")) return;
+/** Where the runtime is imported from. */
+async function locate(given: string | URL | undefined, ofLine: () => Promise<string>): Promise<string> {
+  const address = given === undefined ? await ofLine() : directory("runtime", given, EXAMPLE);
+  if (!isNode() || address.startsWith("file:")) return address;
   throw new LoaderError(
     "invalid_argument",
     `Node imports nothing from ${address}; give the directory of the npm package \`pyodide\` as the option \`runtime\`, such as \`new URL(".", import.meta.resolve("pyodide"))\``,
@@ -173,13 +179,13 @@ async function usableImage(
 async function start(
   options: BootOptions,
   settings: Settings,
-  address: string,
+  { address, importing }: { address: string; importing: Promise<RuntimeModules> },
   arriving: Promise<Arriving>,
   fetching: Fetching,
 ): Promise<Started> {
   const { signal } = fetching;
   const lockfile = givesLockfile(options) ? {} : lockfileOptions(settings, fetching);
-  const modules = await importRuntime(address, signal);
+  const modules = await importing;
   // Pyodide writes into the options that it is given.
   const fresh = (): Record<string, unknown> => ({
     ...lockfile,
@@ -245,6 +251,7 @@ async function importRuntime(address: string, signal: AbortSignal): Promise<Runt
       throw asLoaderError(error, "network", `cannot import the runtime's ${url}`);
     }
   };
+  preload(`${address}pyodide.asm.wasm`);
   // The larger one may come later: what is called first begins to fetch the module's code.
   const larger = load("pyodide.asm.mjs");
   larger.catch(() => {});
@@ -252,6 +259,12 @@ async function importRuntime(address: string, signal: AbortSignal): Promise<Runt
   if (signal.aborted) throw aborted(signal);
   const createModule = async (...given: unknown[]): Promise<unknown> => ((await larger)["default"] as (...given: unknown[]) => unknown)(...given);
   return { loadPyodide, createModule } as RuntimeModules;
+}
+
+/** Has a page begin to fetch what the runtime fetches as soon as it runs. */
+function preload(href: string): void {
+  if (typeof document === "undefined") return;
+  document.head.append(Object.assign(document.createElement("link"), { rel: "preload", as: "fetch", crossOrigin: "anonymous", href }));
 }
 
 /** What is known of an interpreter before it runs. */

@@ -26,7 +26,7 @@ pub struct BenchArguments {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Name {
-    /// From page load to `import numpy`: our loader, `loadPackage`, micropip; Node and Chromium.
+    /// From page load to `import numpy` and `import sympy`: our loader, `loadPackage`, micropip; Node and Chromium.
     Load,
     /// From page load to a first result of numpy: restored interpreters against `loadPyodide`; also over a slow line.
     Boot,
