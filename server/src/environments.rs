@@ -162,7 +162,7 @@ impl DataDir {
     }
 
     /// Publishes an environment whose files were made in `files`, in the place of one of the same name. Readers see the
-    /// old one or the new one; who has just read the old one may miss its parts, and starts without it.
+    /// old one or the new one. Parts of the old one stay until the next time, for those who run by it.
     pub fn add_environment(
         &self,
         channel: &ChannelName,
@@ -175,11 +175,15 @@ impl DataDir {
         for part in file.parts() {
             made.push((part.file.clone(), read_part(files, name, part)?));
         }
-        let parts: Vec<String> = made.iter().map(|(file, _)| file.clone()).collect();
+        let mut parts: Vec<String> = made.iter().map(|(file, _)| file.clone()).collect();
         // The index comes last: it names the parts.
         made.push((format!("{name}.json"), index));
         let directory = self.environments(channel, abi);
         let _lock = self.lock()?;
+        // Pages that run may still wait for parts of the one before.
+        if let Ok((_, before)) = read_index(&directory.join(format!("{name}.json"))) {
+            parts.extend(before.parts().iter().map(|part| part.file.clone()));
+        }
         let work = self.work_directory()?;
         fs::create_dir_all(&directory).map_err(|source| ServerError::Write { path: directory.clone(), source })?;
         for (file, bytes) in made {
@@ -262,7 +266,7 @@ mod tests {
         let (data, channel, abi) = (DataDir::new(home.path()), ChannelName::main(), Abi::preferred());
         let names: [EnvironmentName; 2] = ["demo", "demo-two"].map(|name| name.parse().unwrap());
         let mut memories = Vec::new();
-        for (name, contents) in [(0, "one"), (1, "two"), (0, "three")] {
+        for (name, contents) in [(0, "one"), (1, "two"), (0, "three"), (0, "four")] {
             let (files, memory) = made(names[name].as_str(), contents);
             data.add_environment(&channel, abi, &names[name], files.path()).unwrap();
             memories.push(memory);
@@ -273,7 +277,8 @@ mod tests {
         files.sort();
         let shared =
             |name: &str, contents: &str| format!("{name}-{}.bin", &digest_of(contents.as_bytes()).to_string()[..16]);
-        let mut expected = vec![memories[1].clone(), memories[2].clone()];
+        // Of one before the last, nothing is left.
+        let mut expected = memories[1..].to_vec();
         expected.extend(["demo", "demo-two"].iter().flat_map(|name| [shared(name, "modules"), shared(name, "")]));
         expected.extend(["demo-two.json", "demo.json"].map(str::to_owned));
         expected.sort_unstable();
@@ -281,7 +286,7 @@ mod tests {
         fs::write(directory.join("damaged.json"), "{").unwrap();
         let listed = environments(&directory).unwrap();
         assert_eq!(listed.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["demo", "demo-two"]);
-        assert_eq!((listed[0].size, &*listed[0].packages[0].version), (12, "1.0"));
+        assert_eq!((listed[0].size, &*listed[0].packages[0].version), (11, "1.0"));
         assert!(data.remove_environment(&channel, abi, &names[0]).unwrap());
         assert!(!data.remove_environment(&channel, abi, &names[0]).unwrap());
         assert_eq!(environments(&directory).unwrap().len(), 1);

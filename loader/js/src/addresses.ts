@@ -1,5 +1,5 @@
 import { LoaderError } from "./errors.js";
-import { digest, fetchBytes, type Fetching } from "./fetching.js";
+import { digest, fetchNamed, type Fetching } from "./fetching.js";
 import { isVersion, normalised, type Known } from "./installed.js";
 
 /** A wheel that was asked for by its address. */
@@ -57,7 +57,7 @@ async function fetchWheel(url: URL, filename: string, fetching: Fetching): Promi
   }
   url.hash = "";
   const { kept } = fetching.network;
-  const bytes = (expected && (await kept?.bytes(expected))) || (await fetchBytes(url.href, fetching, "default"));
+  const bytes = (expected && (await kept?.bytes(expected))) || (await fetchNamed(url.href, fetching, "default"));
   const sha256 = await digest(bytes);
   if (expected !== undefined && sha256 !== expected) {
     throw new LoaderError("hash_mismatch", `${url.href} has SHA-256 ${sha256}, expected ${expected}; nothing of it is used`);

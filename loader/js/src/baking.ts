@@ -46,8 +46,8 @@ interface BakedFile {
   contents: Uint8Array;
 }
 
-/** What Pyodide reads of each package while it starts. */
-const READ_AT_START = /\.dist-info\/(METADATA|PYODIDE_SOURCE)$/;
+/** What Pyodide reads of each package while it starts, and the loader when it is asked what there is. */
+const READ_AT_START = /\.dist-info\/(INSTALLER|METADATA|PYODIDE_SOURCE|RECORD|REQUESTED)$/;
 
 /** A multiple of this is the first slot of the table that is not the runtime's: engines differ in a few. */
 const TABLE_STEP = 1024;

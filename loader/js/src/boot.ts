@@ -41,8 +41,9 @@ interface Started extends Restored {
   /** Known of an image. */
   layout: Layout | undefined;
   reason: string | undefined;
-  /** When its files are there. */
+  /** When its files are there; without the call, they stop arriving when the boot is over. */
   complete: Promise<void>;
+  detach: () => void;
 }
 
 async function run(options: BootOptions, settings: Settings, job: Job): Promise<BootResult> {
@@ -79,7 +80,7 @@ async function run(options: BootOptions, settings: Settings, job: Job): Promise<
   // What was baked comes before what is asked for beside it, whether it is restored or installed.
   const early = baked === undefined ? install(packages) : undefined;
   early?.catch(() => {});
-  const { pyodide, reason, complete } = await started;
+  const { pyodide, reason, complete, detach } = await started;
   await runtime;
   const restored = reason === undefined;
   provideModule(pyodide, loader, restored);
@@ -88,6 +89,7 @@ async function run(options: BootOptions, settings: Settings, job: Job): Promise<
   host.isStarting = false;
   line.forgetAhead();
   await settings.network.kept?.settled();
+  if (!fetching.signal.aborted) detach();
   return { pyodide, loader, installed, restored, complete, ...(restored ? {} : { reason }) };
 }
 
@@ -197,8 +199,7 @@ async function start(
     const { image, parts, detach } = await arriving;
     const restored = await image.restore(parts, modules, fresh());
     afterRestoring(restored.pyodide, options.pyodide ?? {});
-    if (!signal.aborted) detach();
-    return { ...restored, layout: image.layout, reason: undefined, complete: parts.complete };
+    return { ...restored, layout: image.layout, reason: undefined, complete: parts.complete, detach };
   } catch (error) {
     if (signal.aborted) throw error;
     arriving.then(
@@ -209,7 +210,7 @@ async function start(
     const reason = (error as { message?: string } | undefined)?.message ?? String(error);
     settings.log(`the interpreter starts without its image: ${reason}`);
     const pyodide = await modules.loadPyodide(fresh());
-    return { pyodide, linker: undefined, layout: undefined, reason, complete: Promise.resolve() };
+    return { pyodide, linker: undefined, layout: undefined, reason, complete: Promise.resolve(), detach: () => {} };
   }
 }
 

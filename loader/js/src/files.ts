@@ -1,8 +1,31 @@
 import { asLoaderError } from "./errors.js";
-import type { FileSystem } from "./runtime.js";
+import type { FileNode, FileSystem } from "./runtime.js";
 
 /** The error number of input and output in WASI. */
 const EIO = 29;
+
+/** A file as it was. Its contents are not read: they may not be there yet. */
+export interface SavedFile {
+  path: string;
+  mode: number;
+  size: number;
+  contents: PropertyDescriptor | undefined;
+}
+
+/** Notes what a file is, before it is removed or written anew. */
+export function saved(fs: FileSystem, path: string): SavedFile {
+  const { node } = fs.lookupPath(path, { follow: true });
+  return { path, mode: node.mode, size: node.usedBytes, contents: Object.getOwnPropertyDescriptor(node, "contents") };
+}
+
+/** Makes a file what it was; its directory has to be there. */
+export function putBack(fs: FileSystem, { path, mode, size, contents }: SavedFile): void {
+  fs.writeFile(path, new Uint8Array(0));
+  fs.chmod(path, mode);
+  const { node } = fs.lookupPath(path, { follow: true });
+  if (contents !== undefined) Object.defineProperty(node, "contents", contents);
+  node.usedBytes = size;
+}
 
 /**
  * Files that are written together: `undo` removes what was created and restores what was replaced.
@@ -13,7 +36,7 @@ export class FileTransaction {
   readonly #known = new Map<string, Set<string> | undefined>();
   readonly #created: string[] = [];
   readonly #createdDirectories: string[] = [];
-  readonly #replaced = new Map<string, Uint8Array>();
+  readonly #replaced = new Map<string, SavedFile>();
 
   constructor(fs: FileSystem) {
     this.#fs = fs;
@@ -26,7 +49,7 @@ export class FileTransaction {
       const names = this.#directory(path.slice(0, slash));
       const name = path.slice(slash + 1);
       if (names?.has(name)) {
-        if (!this.#replaced.has(path)) this.#replaced.set(path, this.#fs.readFile(path).slice());
+        if (!this.#replaced.has(path)) this.#replaced.set(path, saved(this.#fs, path));
       } else {
         this.#created.push(path);
       }
@@ -43,20 +66,30 @@ export class FileTransaction {
     try {
       this.#fs.chmod(path, mode);
       const { node } = this.#fs.lookupPath(path);
-      const settle = (value: unknown): void => {
-        Object.defineProperty(node, "contents", { configurable: true, enumerable: true, writable: true, value });
-      };
+      const read = (): Uint8Array => this.#read(contents);
       Object.defineProperty(node, "contents", {
         configurable: true,
         enumerable: true,
-        get: () => {
-          const read = this.#read(contents);
-          settle(read);
-          return read;
+        get(this: FileNode) {
+          return settle(this, read());
         },
-        set: settle,
+        set(this: FileNode, value: unknown) {
+          settle(this, value);
+        },
       });
       node.usedBytes = size;
+      // Emscripten would read what is to be cut off.
+      const operations = node.node_ops;
+      node.node_ops = {
+        ...operations,
+        setattr(changed, attributes) {
+          if (attributes.size === 0) {
+            settle(changed, new Uint8Array(0));
+            changed.usedBytes = 0;
+          }
+          operations.setattr(changed, attributes);
+        },
+      };
     } catch (error) {
       throw asLoaderError(error, "file_system", `cannot write ${path}`);
     }
@@ -74,9 +107,7 @@ export class FileTransaction {
   /** Brings the file system back to what it was. */
   undo(): void {
     for (const path of this.#created) attempt(() => this.#fs.unlink(path));
-    for (const [path, contents] of this.#replaced) {
-      attempt(() => this.#fs.writeFile(path, contents, { canOwn: true }));
-    }
+    for (const file of this.#replaced.values()) attempt(() => putBack(this.#fs, file));
     for (const path of this.#createdDirectories.reverse()) attempt(() => this.#fs.rmdir(path));
   }
 
@@ -98,6 +129,12 @@ export class FileTransaction {
     this.#known.set(path, names);
     return names;
   }
+}
+
+/** From now on the file has these contents. */
+function settle<T>(node: FileNode, value: T): T {
+  Object.defineProperty(node, "contents", { configurable: true, enumerable: true, writable: true, value });
+  return value;
 }
 
 /** While undoing, one file that resists must not keep the others. */

@@ -1,3 +1,4 @@
+import { asLoaderError } from "./errors.js";
 import type { Runtime } from "./runtime.js";
 
 /** What is installed, as its dist-info directory is named. */
@@ -13,6 +14,9 @@ export interface Distribution extends Known {
   /** Its dist-info directory. */
   info: string;
 }
+
+/** The error number of a file that is not there, in WASI. */
+const ENOENT = 44;
 
 const DIST_INFO = /^([^-]+)-([^-]+)\.dist-info$/;
 
@@ -48,8 +52,9 @@ export function isVersion({ version }: Known, { version: known, filename }: { ve
 export function readText(fs: Runtime["module"]["FS"], path: string): string | undefined {
   try {
     return new TextDecoder().decode(fs.readFile(path));
-  } catch {
-    return undefined;
+  } catch (error) {
+    if ((error as { errno?: number }).errno === ENOENT) return undefined;
+    throw asLoaderError(error, "file_system", `cannot read ${path}`);
   }
 }
 

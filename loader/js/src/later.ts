@@ -8,7 +8,7 @@ import { addressesOf } from "./retrying.js";
 export class Later {
   readonly #expected: Expected;
   readonly #network: Network;
-  readonly #controller = new AbortController();
+  #controller = new AbortController();
   #bytes: Uint8Array<ArrayBuffer> | undefined;
   /** Resolves when they are there. */
   readonly arrived: Promise<void>;
@@ -42,7 +42,7 @@ export class Later {
   #fetchNow([address, ...mirrors]: string[]): Uint8Array<ArrayBuffer> {
     const { url, size, sha256: wanted } = this.#expected;
     try {
-      const bytes = fetchNow(address ?? url);
+      const bytes = fetchNow(address ?? url, this.#network.stallTimeout * this.#network.attempts);
       if (bytes.length === size && sha256(bytes) === wanted) return bytes;
       throw new LoaderError("hash_mismatch", `${address} has other bytes than its index says; nothing of it is used`);
     } catch (error) {
@@ -53,12 +53,15 @@ export class Later {
   }
 
   async #arrive(fetching: Fetching): Promise<void> {
-    if (this.#bytes !== undefined) return;
-    try {
-      const { signal } = this.#controller;
-      this.#bytes = await fetchVerified(this.#expected, { ...fetching, signal }, () => {});
-    } catch (error) {
-      if (this.#bytes === undefined) throw error;
+    while (this.#bytes === undefined) {
+      const { signal } = (this.#controller = new AbortController());
+      if (fetching.signal.aborted) this.#controller.abort(fetching.signal.reason);
+      try {
+        this.#bytes = await fetchVerified(this.#expected, { ...fetching, signal }, () => {});
+      } catch (error) {
+        // Who could not wait has ended it, in vain perhaps.
+        if (fetching.signal.aborted || !signal.aborted) throw error;
+      }
     }
   }
 }
@@ -68,9 +71,9 @@ export function canFetchNow(): boolean {
   return isNode() || typeof XMLHttpRequest === "function";
 }
 
-function fetchNow(url: string): Uint8Array<ArrayBuffer> {
+function fetchNow(url: string, patience: number): Uint8Array<ArrayBuffer> {
   try {
-    return isNode() ? fetchInWorker(url) : request(url);
+    return isNode() ? fetchInWorker(url, patience) : request(url);
   } catch (error) {
     throw new LoaderError("network", `cannot fetch ${url}: ${(error as Error).message}`, { cause: error });
   }
@@ -93,7 +96,7 @@ function request(url: string): Uint8Array<ArrayBuffer> {
 }
 
 /** Runs in a thread of Node's, which goes on while this one waits. */
-const WORKER = `const { workerData: { url, port, done } } = require("node:worker_threads");
+const WORKER = `const { url, port, done } = process.getBuiltinModule("node:worker_threads").workerData;
 fetch(url)
   .then(async (response) => {
     if (response.status !== 200) throw new Error("it answered " + response.status + ", expected 200");
@@ -107,13 +110,18 @@ fetch(url)
     port.close();
   });`;
 
-function fetchInWorker(url: string): Uint8Array<ArrayBuffer> {
+function fetchInWorker(url: string, patience: number): Uint8Array<ArrayBuffer> {
   const { MessageChannel, receiveMessageOnPort, Worker } = process.getBuiltinModule("node:worker_threads");
   const { port1, port2 } = new MessageChannel();
   const done = new Int32Array(new SharedArrayBuffer(4));
-  const worker = new Worker(WORKER, { eval: true, workerData: { url, port: port2, done }, transferList: [port2] });
+  // Options of this process may have it run as something else.
+  const options = { eval: true, execArgv: [], workerData: { url, port: port2, done }, transferList: [port2] };
+  const worker = new Worker(WORKER, options);
   worker.unref();
-  Atomics.wait(done, 0, 0);
+  if (Atomics.wait(done, 0, 0, patience) === "timed-out") {
+    void worker.terminate();
+    throw new Error(`no answer came for ${patience / 1000} s`);
+  }
   const { bytes, error } = receiveMessageOnPort(port1)?.message as { bytes?: Uint8Array<ArrayBuffer>; error?: string };
   port1.close();
   if (bytes === undefined) throw new Error(error);

@@ -100,8 +100,10 @@ export class AttachedLoader implements Loader {
   async packagesFor(modules: readonly string[], options: { signal?: AbortSignal } = {}): Promise<readonly string[]> {
     texts(modules, "modules", "yaml");
     const { network } = this.#settings;
-    return underSignal(options.signal, "modules cannot be looked up", async (signal) =>
-      modules.length > 0 ? this.#line.packagesFor(modules, { network, signal }) : [],
+    return this.#inTurn(() =>
+      underSignal(options.signal, "modules cannot be looked up", async (signal) =>
+        modules.length > 0 ? this.#line.packagesFor(modules, { network, signal }) : [],
+      ),
     );
   }
 

@@ -39,14 +39,17 @@ export async function prefetch(options: PrefetchOptions): Promise<PrefetchResult
     const installed = inImage.map(({ name, version }) => ({ name, version }));
     const request = { ...(await fetchWheels(wanted, installed, fetching)), constraints: options.constraints ?? [] };
     const chosen = await line.resolve(request, { abi: undefined, installed }, fetching);
-    const others = chosen.map(({ selected }) => selected);
-    const packages = [...inImage, ...others];
+    const packages = [...inImage, ...chosen.map(({ selected }) => selected)];
     reporter.expect("resolve", packages.length);
     reporter.report("resolve", packages.length);
-    const files: (Expected & { name?: string })[] = [...(image?.files() ?? []), ...others];
-    const bytes = sum(files, ({ size }) => size);
+    const parts = image?.files() ?? [];
+    const bytes = sum([...parts, ...chosen.map(({ selected }) => selected)], ({ size }) => size);
     reporter.expect("download", bytes);
-    const fetched = files.map((file) => fetchVerified(file, fetching, (count) => reporter.advance("download", count, file.name)));
+    const fetch = (file: Expected, by: Fetching, name?: string): Promise<unknown> =>
+      fetchVerified(file, by, (count) => reporter.advance("download", count, name));
+    // What was asked for by its address has come already.
+    const wheels = chosen.map(({ selected, fetching: by = fetching }) => fetch(selected, by, selected.name));
+    const fetched = [...parts.map((file) => fetch(file, fetching)), ...wheels];
     await Promise.all([...fetched, runtime]);
     return { packages, bytes, kept: await network.kept.settled() };
   }).finally(() => reporter.close());

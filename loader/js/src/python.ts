@@ -4,6 +4,7 @@ import type { InstallOptions, Loader, Lock, PyodideInterface } from "./types.js"
 /** The module `pkgsrv` that Python code imports. It holds nothing of JavaScript's in an image. */
 const SOURCE = `"""What the loader of this interpreter offers to Python code."""
 
+import contextvars
 import sys
 from collections import namedtuple
 
@@ -112,12 +113,13 @@ class _Finder:
     """Installs what an \`import\` statement finds nowhere else."""
 
     def __init__(self):
-        self._busy = False
+        # Of a task: while one waits, others may import.
+        self._busy = contextvars.ContextVar("busy", default=False)
 
     def find_spec(self, name, path=None, target=None):
         # What only asks whether there is a module gets its answer from what is there.
         asker = sys._getframe(1).f_back
-        if path is not None or self._busy or not asker or asker.f_code.co_name != "_find_and_load_unlocked":
+        if path is not None or self._busy.get() or not asker or asker.f_code.co_name != "_find_and_load_unlocked":
             return None
         from pyodide.ffi import can_run_sync, run_sync
 
@@ -128,13 +130,13 @@ class _Finder:
                 f"\`import pkgsrv; await pkgsrv.install_from_imports('import {name}')\`",
                 name=name,
             )
-        self._busy = True
+        token = self._busy.set(True)
         try:
             run_sync(_ask("installFromImports", f"import {name}", {}))
         except InstallError as error:
             raise ModuleNotFoundError(f"No module named {name!r}: {error}", name=name) from error
         finally:
-            self._busy = False
+            self._busy.reset(token)
         from importlib.machinery import PathFinder
 
         return PathFinder.find_spec(name)

@@ -17,6 +17,7 @@ export interface FileNode {
   mode: number;
   contents: unknown;
   usedBytes: number;
+  node_ops: { setattr(node: FileNode, attributes: { size?: number }): void };
 }
 
 /** What the loader uses of Emscripten's file system. */

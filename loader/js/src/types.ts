@@ -110,7 +110,7 @@ export interface BootOptions extends ChannelOptions, InstallOptions {
 export interface PrefetchOptions extends ChannelOptions, InstallOptions {
   /** Requirements: what they need is fetched too. */
   packages?: string | readonly string[];
-  /** Name of an environment of the channel: its image and its packages are fetched. */
+  /** Name of an environment of the channel: all that its image consists of is fetched, but not its wheels. */
   environment?: string;
   /**
    * `true` fetches the image of the channel's runtime, from which `boot` starts the interpreter. As with an environment, the
@@ -143,7 +143,8 @@ export interface BootResult {
   readonly reason?: string;
   /**
    * Resolves when all files of an environment have arrived, which it does not need to run. Until then, whoever reads one
-   * waits for it, with the page; a file that cannot be had is an `OSError`. With an own `fetch` all of them are there.
+   * waits for it, with the page; a file that cannot be had is an `OSError`. With an own `fetch`, or `cache`, all
+   * of them are there.
    */
   readonly complete: Promise<void>;
 }

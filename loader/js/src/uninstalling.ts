@@ -1,5 +1,6 @@
 import { call, neededProjects } from "./core.js";
 import { asLoaderError, LoaderError } from "./errors.js";
+import { putBack, saved, type SavedFile } from "./files.js";
 import { installedDistributions, list, normalised, readText, type Distribution } from "./installed.js";
 import type { FileSystem, Runtime } from "./runtime.js";
 import { stateOf } from "./state.js";
@@ -126,7 +127,7 @@ function neededBy(gone: Set<string>, left: Distribution[], { module, abi }: Runt
 /** Files and directories that are removed together: `undo` brings them back. */
 class Removal {
   readonly #fs: FileSystem;
-  readonly #files: [path: string, contents: Uint8Array, mode: number][] = [];
+  readonly #files: SavedFile[] = [];
   readonly #directories: string[] = [];
 
   constructor(fs: FileSystem) {
@@ -138,8 +139,7 @@ class Removal {
     const slash = path.lastIndexOf("/");
     if (!list(this.#fs, path.slice(0, slash) || "/").includes(path.slice(slash + 1))) return;
     try {
-      const { mode } = this.#fs.stat(path);
-      this.#files.push([path, this.#fs.readFile(path), mode]);
+      this.#files.push(saved(this.#fs, path));
       this.#fs.unlink(path);
     } catch (error) {
       throw asLoaderError(error, "file_system", `cannot remove ${path}`);
@@ -166,10 +166,9 @@ class Removal {
 
   undo(): void {
     for (const directory of this.#directories.reverse()) this.#fs.mkdir(directory);
-    for (const [path, contents, mode] of this.#files) {
+    for (const file of this.#files) {
       try {
-        this.#fs.writeFile(path, contents, { canOwn: true });
-        this.#fs.chmod(path, mode);
+        putBack(this.#fs, file);
       } catch {
         // It is still there: its removal is what has failed.
       }
