@@ -4,52 +4,72 @@
 const MODULES = "/lib/pkgsrv";
 
 /**
- * @param {object} config what the server says about itself
- * @param {(progress: {stage: string, done: number, total: number}) => void} report bytes of the runtime
- * @returns the interpreter, the loader attached to it
+ * @param {object} config what the server says about itself, with the environment that is asked for
+ * @param {(progress: {stage: string, done: number, total: number, unit: string}) => void} report
+ * @returns what the loader's `boot` returns
  */
 export async function boot(config, report) {
-  const { address, sizes } = config.runtime;
-  const large = largeFiles(Object.keys(sizes));
-  const total = large.reduce((sum, name) => sum + sizes[name], 0);
-  let done = 0;
-  report({ stage: "fetch", done, total });
-  const restore = countFetches(large.map((name) => `${address}${name}`), (count) => {
-    done = Math.min(done + count, total);
-    report({ stage: done < total ? "fetch" : "start", done, total });
-  });
-  let started;
+  const { address } = config.runtime;
+  let restore = () => {};
+  let total, started;
   try {
-    const { boot: bootRuntime } = await import(config.loader);
+    const [{ boot: bootRuntime }, large] = await Promise.all([import(config.loader), largeFiles(config)]);
+    total = [...large.values()].reduce((sum, size) => sum + size, 0);
+    let done = 0;
+    const fetched = (stage) => report({ stage, done, total, unit: "bytes" });
+    fetched("fetch");
+    restore = countFetches(large, (count) => {
+      done = Math.min(done + count, total);
+      fetched(done < total ? "fetch" : "start");
+    });
     // Python's own colours are for terminals.
     const env = { HOME: "/home/pyodide", NO_COLOR: "1", TERM: "dumb", MPLBACKEND: "module://pkgsrv_figures" };
     const pyodide = { lockFileURL: config.lockfile, env };
-    started = await bootRuntime({ repodata: config.repodata, runtime: address, pyodide, log: console.info });
+    const { environment, repodata } = config;
+    // Packages are installed where an environment cannot be restored; what is about none of them is its image.
+    const onProgress = (progress) => progress.package === undefined || report({ ...progress, stage: "install" });
+    started = await bootRuntime({ repodata, runtime: address, environment, pyodide, onProgress, log: console.info });
   } catch (error) {
     throw new Error(`the interpreter of ${address} does not start: ${error.message}`, { cause: error });
   } finally {
     restore();
   }
-  report({ stage: "prepare", done: total, total });
+  report({ stage: "prepare", done: total, total, unit: "bytes" });
   await addModules(started.pyodide);
   return started;
 }
 
-/** The runtime's files that are most of its bytes: those of its image, else those that it starts from. */
-function largeFiles(names) {
-  const image = names.filter((name) => /^(memory|stdlib)-/.test(name));
-  const others = names.filter((name) => name === "pyodide.asm.wasm" || (name === "python_stdlib.zip" && image.length === 0));
-  return [...others, ...image];
+/** The files that are most of the bytes before Python runs, with their sizes by address. */
+async function largeFiles({ runtime: { address, sizes }, environments, environment }) {
+  const names = Object.keys(sizes);
+  const ofEnvironment = environment === undefined ? [] : await environmentFiles(environments, environment);
+  const image = ofEnvironment.length > 0 ? [] : names.filter((name) => /^(memory|stdlib)-/.test(name));
+  const hasImage = ofEnvironment.length + image.length > 0;
+  const others = names.filter((name) => name === "pyodide.asm.wasm" || (name === "python_stdlib.zip" && !hasImage));
+  return new Map([...[...others, ...image].map((name) => [`${address}${name}`, sizes[name]]), ...ofEnvironment]);
 }
 
-/** Watches what is fetched from these addresses: how many bytes have arrived. Returns what ends it. */
-function countFetches(addresses, onBytes) {
+/** The files of an environment that Python waits for. What is wrong with it, the loader says. */
+async function environmentFiles(environments, name) {
+  const url = `${environments}${encodeURIComponent(name)}.json`;
+  try {
+    const response = await fetch(url, { cache: "no-cache" });
+    if (!response.ok) return [];
+    const { memory, environment } = await response.json();
+    return [memory, environment.first].map(({ file, size }) => [new URL(file, url).href, size]);
+  } catch {
+    return [];
+  }
+}
+
+/** Watches what is fetched of these files: how many bytes have arrived. Returns what ends it. */
+function countFetches(files, onBytes) {
   const original = globalThis.fetch;
   globalThis.fetch = async (...call) => {
     const response = await original(...call);
     const url = String(call[0]?.url ?? call[0]);
     // A copy is read: the runtime compiles from the response itself, which browsers can keep compiled.
-    if (addresses.includes(url) && response.ok) count(response.clone(), onBytes);
+    if (files.has(url) && response.ok) count(response.clone(), onBytes);
     return response;
   };
   return () => {

@@ -41,6 +41,13 @@ export class Channel {
   }
 }
 
+/** The environments at an address, by name; each has at least `name` and `requirements`. */
+export async function readEnvironments(address) {
+  const response = await fetch(address, { cache: "no-cache" });
+  if (!response.ok) throw new Error(`${address} answered ${response.status}, expected 200`);
+  return (await response.json()).environments;
+}
+
 /** Undefined if nothing was published. */
 async function readHead(repodata) {
   const url = new URL("head.json", repodata);

@@ -1,5 +1,6 @@
 // The page: wires the editor, the transcript and the list of packages to a running Python.
 import { Editor } from "./editor.js";
+import { EnvironmentChoice, addressOf, askedFor, startedWith } from "./environments.js";
 import { progress as amount } from "./format.js";
 import { PackageList } from "./packages.js";
 import { Session } from "./session.js";
@@ -18,6 +19,7 @@ const STATES = {
 const BOOT = {
   fetch: "Fetching the interpreter",
   start: "Starting Python",
+  install: "Installing the environment",
   prepare: "Attaching the loader",
 };
 
@@ -53,6 +55,11 @@ const packages = new PackageList(
   },
 );
 
+const environments = new EnvironmentChoice(
+  { form: element("environments"), select: element("environment") },
+  (name) => location.assign(addressOf(name)),
+);
+
 /** Says something to screen readers, and shows it beside the name. */
 function announce(text) {
   element("state").textContent = text;
@@ -73,20 +80,29 @@ function showState(state) {
 function receive(message) {
   switch (message.type) {
     case "boot": {
-      const { stage, done, total } = message;
+      const { stage, done, total, unit } = message;
       const bar = element("boot-bar");
-      if (stage === "fetch" && total > 0) {
+      const isMeasured = (stage === "fetch" || stage === "install") && total > 0;
+      if (isMeasured) {
         bar.max = total;
         bar.value = done;
       } else {
         bar.removeAttribute("value");
       }
-      const text = stage === "fetch" && total > 0 ? ` · ${amount({ done, total, unit: "bytes" })}` : "";
+      const text = isMeasured ? ` · ${amount({ done, total, unit })}` : "";
       element("boot-text").textContent = `${BOOT[stage]}${text}`;
       break;
     }
     case "packages":
       packages.set(message.packages);
+      break;
+    case "environments":
+      environments.set(message.environments, config.environment);
+      break;
+    case "ready":
+      if (message.environment === undefined) break;
+      packages.addInstalled(message.environment.packages);
+      transcript.addOutput().note(startedWith(message.environment));
       break;
     case "failed":
       element("boot-text").textContent = `Python could not be started: ${message.message}`;
@@ -184,15 +200,17 @@ async function start() {
     if (config === undefined) {
       const response = await fetch("config.json");
       if (!response.ok) throw new Error(`config.json answered ${response.status}: ${await response.text()}`);
-      config = await response.json();
+      config = { ...(await response.json()), environment: askedFor() };
     }
   } catch (error) {
     showState("failed");
     element("boot-text").textContent = `The server does not answer: ${error.message}`;
     return;
   }
-  const { python, runtime, channel } = config;
-  element("about").textContent = `Python ${python} · ${runtime.name} ${runtime.version} · channel ${channel}`;
+  const { python, runtime, channel, environment } = config;
+  const about = [`Python ${python}`, `${runtime.name} ${runtime.version}`, `channel ${channel}`];
+  if (environment !== undefined) about.push(`environment ${environment}`);
+  element("about").textContent = about.join(" · ");
   element("more").href = config.packages;
   session ??= new Session(config, { onState: showState, onMessage: receive });
   session.start();

@@ -1,7 +1,7 @@
 // The worker: Python runs here, so that the page answers while it does. What it sends is shown by the page as text and
 // pictures, never as markup: packages' code could send it too.
 import { boot } from "./boot.js";
-import { Channel } from "./channel.js";
+import { Channel, readEnvironments } from "./channel.js";
 import { readLine } from "./input.js";
 import { Output } from "./output.js";
 
@@ -39,13 +39,36 @@ async function start(message) {
   channel = new Channel(config.repodata);
   const reading = channel.refresh().then(listPackages);
   reading.catch(() => {});
-  let { pyodide, loader: attached } = await boot(config, (progress) => send({ type: "boot", ...progress }));
-  loader = attached;
+  const listed = readEnvironments(config.environments);
+  listed.then((environments) => send({ type: "environments", environments })).catch(() => {});
+  const booted = boot(config, (progress) => send({ type: "boot", ...progress }));
+  const started = await booted.catch(async (error) => {
+    throw unknownEnvironment(await listed.catch(() => undefined)) ?? error;
+  });
+  const { pyodide } = started;
+  loader = started.loader;
   python = pyodide.pyimport("pkgsrv_prompt").Prompt(host);
   interruptBuffer = memory?.interrupt ?? new Uint8Array(1);
   if (memory) pyodide.setInterruptBuffer(interruptBuffer);
   await reading;
-  send({ type: "ready", python: pyodide.runPython("__import__('platform').python_version()") });
+  const { environment: name } = config;
+  const { restored, reason } = started;
+  const environment = name && { name, restored, reason, packages: told(started.installed) };
+  send({ type: "ready", python: pyodide.runPython("__import__('platform').python_version()"), environment });
+}
+
+/** What is to be said if the list does not have what is asked for: the loader speaks of addresses. */
+function unknownEnvironment(environments) {
+  const { channel: place, environment: asked } = config;
+  if (asked === undefined || !environments || environments.some(({ name }) => name === asked)) return undefined;
+  const names = environments.map(({ name }) => name).join(", ");
+  const there = names === "" ? "It has none; `pkgsrv bake` makes one." : `It has: ${names}.`;
+  return new Error(`the channel ${place} has no environment “${asked}”. ${there}`);
+}
+
+/** What the page shows of packages. */
+function told(packages) {
+  return packages.map(({ name, version, size, imports }) => ({ name, version, size, imports }));
 }
 
 function listPackages() {
@@ -96,8 +119,7 @@ async function install(requirements) {
     send({ type: "progress", id, progress });
   };
   const { installed } = await loader.install(requirements, { onProgress, signal: controller.signal });
-  const packages = installed.map(({ name, version, size, imports }) => ({ name, version, size, imports }));
-  send({ type: "installed", id, requirements, packages, milliseconds: performance.now() - started });
+  send({ type: "installed", id, requirements, packages: told(installed), milliseconds: performance.now() - started });
   return { status: "ok" };
 }
 

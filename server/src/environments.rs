@@ -22,6 +22,11 @@ impl EnvironmentName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The path and query, from the server's root, that open a prompt which starts with it.
+    pub fn prompt(&self, channel: &ChannelName) -> String {
+        format!("/{}?environment={self}", channel.prefix())
+    }
 }
 
 impl FromStr for EnvironmentName {

@@ -190,7 +190,8 @@ import markupsafe
 with open(markupsafe.__file__, "a") as file:
     file.write("\\n# changed\\n")
 `);
-  const { environment } = await bake("numpy", "pyyaml", "markupsafe", "--name", "three", "--warm", path);
+  const { environment, prompt } = await bake("numpy", "pyyaml", "markupsafe", "--name", "three", "--warm", path);
+  assert.equal(prompt, "/?environment=three");
   assert.deepEqual(environment.packages.map(({ name }) => name).sort(), ["markupsafe", "numpy", "pyyaml"]);
   const listed = await (await fetch(`${server.base}/environments/${abi}/`)).json();
   assert.deepEqual(listed.environments.find(({ name }) => name === "three"), environment);

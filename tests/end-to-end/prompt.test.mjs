@@ -2,17 +2,15 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { createRequire } from "node:module";
 import { after, before, beforeEach, describe, test } from "node:test";
+import { assertAccessible } from "../support/accessible.mjs";
 import { assertNumpy, expectedNumpy, numpyCode } from "../support/numpy.mjs";
-import { start, startServer } from "../support/program.mjs";
+import { builtPackages, run, start, startServer } from "../support/program.mjs";
 import { startChromium, startFirefox } from "../support/prompt.mjs";
-import { data } from "../support/settings.mjs";
+import { abi, data } from "../support/settings.mjs";
 import { temporaryDirectory } from "../support/upstream.mjs";
-
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 /** A picture of two colours, 3 by 2, by the rules of PNG and nothing else. */
 const picture = `
@@ -26,14 +24,18 @@ class Picture:
         return "two colours"
 Picture()`;
 
+/** The environment that `up --bake` makes. */
+const environment = builtPackages.join("-");
+
 let server, chromium;
 before(async () => {
-  server = await startServer();
+  server = await startServer(["up", ...builtPackages, "--bake", "--data", data]);
   chromium = await startChromium();
 });
 after(async () => {
   await chromium?.stop();
   await server?.stop();
+  await run(["bake", "--remove", environment, "--data", data]);
 });
 
 /** What has to work wherever the prompt runs. */
@@ -86,10 +88,26 @@ async function core(prompt) {
 
 test("the core in Chromium", async () => core(await chromium.newPrompt(server.base)));
 
+/** A prompt that the address starts with an environment. */
+async function withEnvironment(prompt) {
+  await prompt.untilState("idle");
+  assert.equal(await prompt.evaluate(() => location.search), `?environment=${environment}`);
+  assert.match(await prompt.text("#about"), new RegExp(` · environment ${environment}$`));
+  const started = `Restored the environment ${environment}: markupsafe 3.0.4, numpy 2.4.6, pyyaml 6.0.3`;
+  assert.deepEqual((await prompt.entry(0)).notes, [started]);
+  const there = await prompt.evaluate(() => [...document.querySelectorAll("#list .installed")].map(({ dataset }) => dataset.name));
+  assert.deepEqual(there, builtPackages);
+  assert.equal((await prompt.run("import sys; 'numpy' in sys.modules")).result, "True\n");
+  const numpy = await prompt.run("import numpy; numpy.arange(3)");
+  assert.deepEqual([numpy.result, numpy.notes], ["array([0, 1, 2])\n", []]);
+  assert.deepEqual(prompt.errors, []);
+}
+
 test("the core in Firefox", async () => {
   const firefox = await startFirefox();
   try {
     await core(await firefox.newPrompt(server.base));
+    await withEnvironment(await firefox.newPrompt(`${server.base}/?environment=${environment}`));
   } finally {
     await firefox.stop();
   }
@@ -365,6 +383,86 @@ test("a start that fails says why, and is tried again", async () => {
   }
 });
 
+test("an environment is chosen by keys, and Restart starts it again", async () => {
+  assert.ok(server.output.stdout.includes(`${server.base}/?environment=${environment} (with ${environment} imported)\n`));
+  const prompt = await chromium.newPrompt(server.base);
+  await prompt.untilState("idle");
+  await prompt.until("there is a choice", () => !document.getElementById("environments").hidden);
+  const texts = () => prompt.evaluate(() => [...document.getElementById("environment").options].map(({ text }) => text));
+  assert.equal((await texts())[0], "Python alone");
+  assert.ok((await texts()).includes(`${environment} (${builtPackages.join(", ")})`), await texts());
+  await assertAccessible(prompt);
+  const choice = prompt.page.getByLabel("Open a prompt with");
+  await choice.focus();
+  await prompt.type(environment);
+  assert.equal(await choice.inputValue(), environment);
+  await prompt.press("Tab");
+  assert.ok(await hasOutline(prompt));
+  await prompt.press("Enter");
+  await prompt.page.waitForURL(`**/?environment=${environment}`);
+  await withEnvironment(prompt);
+  assert.equal(await choice.inputValue(), environment);
+  await assertAccessible(prompt);
+  await prompt.evaluate(() => document.getElementById("restart").click());
+  await prompt.untilState("idle");
+  assert.equal((await prompt.run("import sys; 'numpy' in sys.modules")).result, "True\n");
+  await choice.selectOption("Python alone");
+  await prompt.page.getByRole("button", { name: "Open" }).click();
+  await prompt.page.waitForURL(isBare);
+  await prompt.untilState("idle");
+  assert.equal(await prompt.entries(), 0);
+  assert.equal((await prompt.run("import sys; 'numpy' in sys.modules")).result, "False\n");
+  await prompt.close();
+});
+
+test("of an environment that is not there the page says so, and what there is", async () => {
+  for (const asked of ["nope", "../x", "<img src=x onerror=alert(1)>"]) {
+    const prompt = await chromium.newPrompt(`${server.base}/?environment=${encodeURIComponent(asked)}`);
+    await prompt.untilState("failed");
+    const said = await prompt.text("#boot-text");
+    assert.ok(said.startsWith(`Python could not be started: the channel main has no environment “${asked}”. It has: `), said);
+    assert.ok(said.includes(environment), said);
+    assert.equal(await prompt.evaluate(() => document.images.length), 0);
+    await assertAccessible(prompt);
+    // The choice leads out of it.
+    await prompt.page.getByRole("button", { name: "Open" }).click();
+    await prompt.page.waitForURL(isBare);
+    await prompt.untilState("idle");
+    await prompt.close();
+  }
+});
+
+test("an environment that cannot be restored is installed, and the page says why", async () => {
+  const directory = temporaryDirectory();
+  for (const name of ["store", "runtime", "loader"]) symlinkSync(`${data}/${name}`, `${directory.path}/${name}`);
+  const { child, base } = await serve(["--data", directory.path, "--listen", "127.0.0.1:0"]);
+  try {
+    const prompt = await chromium.newPrompt(`${base}/?environment=${environment}`);
+    await prompt.untilState("failed");
+    assert.match(await prompt.text("#boot-text"), /It has none; `pkgsrv bake` makes one\.$/);
+    await prompt.page.getByRole("button", { name: "Open" }).click();
+    await prompt.page.waitForURL(isBare);
+    await prompt.untilState("idle");
+    assert.equal(await prompt.evaluate(() => document.getElementById("environments").hidden), true);
+
+    const line = `${directory.path}/environments/main/${abi}`;
+    cpSync(`${data}/environments`, `${directory.path}/environments`, { recursive: true });
+    const { memory } = JSON.parse(readFileSync(`${line}/${environment}.json`, "utf8"));
+    const bytes = readFileSync(`${line}/${memory.file}`);
+    bytes[bytes.length >> 1] ^= 1;
+    writeFileSync(`${line}/${memory.file}`, bytes);
+    await prompt.open(`${base}/?environment=${environment}`);
+    await prompt.untilState("idle");
+    const [said] = (await prompt.entry(0)).notes;
+    assert.match(said, /^The environment \S+ could not be restored \(.*has SHA-256.*\), so its packages were installed: markupsafe 3\.0\.4, numpy 2\.4\.6, /s);
+    assert.equal((await prompt.run("numpy = __import__('numpy'); numpy.arange(2)")).result, "array([0, 1])\n");
+    await prompt.close();
+  } finally {
+    child.kill("SIGTERM");
+    directory.remove();
+  }
+});
+
 test("at addresses of its own names by plain HTTP: what the browser does not allow is said, and Restart helps", async () => {
   const [main, own] = await freePorts(2);
   const addresses = ["--base-url", `http://packages.test:${main}`, "--prompt-url", `http://prompt.test:${own}`];
@@ -478,6 +576,9 @@ async function freePorts(count) {
   });
 }
 
+/** Of an address that asks for Python alone. */
+const isBare = (url) => url.search === "";
+
 /** Where the focus is: an id, or the package of a button in the list. */
 function focused(prompt) {
   return prompt.evaluate(() => document.activeElement.id || document.activeElement.dataset.name || document.activeElement.tagName.toLowerCase());
@@ -488,17 +589,4 @@ function hasOutline(prompt) {
     const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
     return outlineStyle !== "none" && outlineWidth !== "0px";
   });
-}
-
-/** By the rules of axe, all of them. */
-async function assertAccessible(prompt) {
-  // In a world of its own: the page's policy lets no other script in.
-  const session = await prompt.page.context().newCDPSession(prompt.page);
-  const { frameTree } = await session.send("Page.getFrameTree");
-  const { executionContextId } = await session.send("Page.createIsolatedWorld", { frameId: frameTree.frame.id });
-  const expression = `${axe}; axe.run().then(({ violations }) => violations.map(({ id, nodes }) => id + ": " + nodes.map(({ html, failureSummary }) => html + " " + failureSummary).join("; ")))`;
-  const { result, exceptionDetails } = await session.send("Runtime.evaluate", { expression, contextId: executionContextId, awaitPromise: true, returnByValue: true });
-  await session.detach();
-  assert.equal(exceptionDetails, undefined, exceptionDetails?.exception?.description);
-  assert.deepEqual(result.value, []);
 }

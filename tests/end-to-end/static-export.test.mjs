@@ -19,6 +19,7 @@ before(async () => {
   await publishBuilt();
   const baked = await run(["bake", "numpy", "--data", data]);
   assert.equal(baked.code, 0, baked.stderr);
+  assert.match(baked.stdout, /^ {2}the server \(`pkgsrv serve`\) opens a prompt with it at \/\?environment=numpy$/m);
   directory = temporaryDirectory();
   browser = await startBrowser();
   clients = numpyClients(browser);

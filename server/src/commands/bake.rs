@@ -51,14 +51,20 @@ impl Bake {
         }
         let (channel, abi, json) = (self.channel.clone(), self.abi.unwrap_or_else(Abi::preferred), self.output.json);
         let made = interruptible(move |interrupt| self.bake(abi, interrupt)).await?;
+        // The prompt has one ABI.
+        let prompt = (abi == Abi::preferred()).then(|| made.name.prompt(&channel));
         if json {
-            return print_json(&json!({ "channel": channel.to_string(), "abi": abi, "environment": made }));
+            let channel = channel.to_string();
+            return print_json(&json!({ "channel": channel, "abi": abi, "environment": made, "prompt": prompt }));
         }
         println!("environment {} of channel {channel}, ABI {abi}", made.name);
         for package in &made.packages {
             println!("  {} {}", package.name, package.version);
         }
         println!("  {} bytes, {} of them memory", made.size, made.memory);
+        if let Some(prompt) = prompt {
+            println!("  the server (`pkgsrv serve`) opens a prompt with it at {prompt}");
+        }
         Ok(())
     }
 

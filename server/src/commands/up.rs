@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail};
-use pkgsrv::{BuildArgs, Candidate, ChannelName, DataArgs, DataDir, ListenArgs, ServeSettings, Server, read_line};
+use pkgsrv::{
+    BuildArgs, Candidate, ChannelName, DataArgs, DataDir, EnvironmentName, ListenArgs, ServeSettings, Server, read_line,
+};
 use pkgsrv_builder::{Builder, Interrupt, WantedPackage};
 use pkgsrv_index::{Abi, PackageName};
 
@@ -44,24 +46,31 @@ impl Up {
         let settings = ServeSettings::new(&self.listen, &data);
         let server = if self.no_serve { None } else { Some(Server::bind(settings).await?) };
         let prepare = move |interrupt: &Interrupt| prepare(&self.build, &self.wanted, &data, self.bake, interrupt);
-        let package = interruptible(prepare).await?;
+        let prepared = interruptible(prepare).await?;
         let Some(server) = server else { return Ok(()) };
         announce(&server, self.output);
         if !self.output.json {
-            print!("{}", what_is_served(&server, abi, &package));
+            print!("{}", what_is_served(&server, abi, &prepared));
         }
         Ok(server.run(asked_to_end).await?)
     }
 }
 
-/// Everything that must be there before the server answers; returns the first package that was asked for.
+/// What there is to show of what was made.
+struct Prepared {
+    /// The first package that was asked for.
+    package: PackageName,
+    environment: Option<EnvironmentName>,
+}
+
+/// Everything that must be there before the server answers.
 fn prepare(
     settings: &BuildArgs,
     wanted: &[WantedPackage],
     data: &DataDir,
     bakes: bool,
     interrupt: &Interrupt,
-) -> Result<PackageName> {
+) -> Result<Prepared> {
     // What is wrong with it should not be told after a build.
     let environment = bakes.then(|| environment_of(wanted, settings.abi())).transpose()?;
     let context = settings.context(interrupt);
@@ -77,15 +86,16 @@ fn prepare(
         .context("the packages are built, but could not be published")?;
     lay_out_runtime(&builder, data)?;
     loader_build::bring(&context, data)?;
-    if let Some(wanted) = environment {
-        bake::bake(&builder, data, &wanted).context("the packages are published, without an environment")?;
+    if let Some(wanted) = &environment {
+        bake::bake(&builder, data, wanted).context("the packages are published, without an environment")?;
     }
     let first = wanted.iter().find_map(|wanted| match wanted {
         WantedPackage::Project(requirement) => Some(requirement.name.clone()),
         WantedPackage::Local(_) => None,
     });
     // A directory's name is known from its recipe, which comes after those that it needs.
-    first.or_else(|| results.last().map(|result| result.name.clone())).context("nothing was built")
+    let package = first.or_else(|| results.last().map(|result| result.name.clone())).context("nothing was built")?;
+    Ok(Prepared { package, environment: environment.map(|wanted| wanted.name) })
 }
 
 /// Lays the runtime with its image where it is served from.
@@ -112,14 +122,18 @@ fn environment_of(wanted: &[WantedPackage], abi: Abi) -> Result<bake::Wanted> {
     })
 }
 
-fn what_is_served(server: &Server, abi: Abi, package: &PackageName) -> String {
-    let base = server.base_url();
+fn what_is_served(server: &Server, abi: Abi, Prepared { package, environment }: &Prepared) -> String {
+    let (base, main) = (server.base_url(), ChannelName::main());
     let at = server.prompt_url().map_or_else(|| "(switched off)".to_owned(), |url| format!("(Python, at {url}/)"));
+    // The prompt has one ABI.
+    let opened = environment.as_ref().filter(|_| server.prompt_url().is_some() && abi == Abi::preferred());
+    let opened = opened.map(|name| format!("             {base}{} (with {name} imported)\n", name.prompt(&main)));
     let mut text = format!(
-        "\n  prompt     {base}/ {at}\n  packages   {base}/packages/\n  simple     {base}/simple/\n  lockfile   {base}/pyodide/{abi}/pyodide-lock.json\n  \
-         repodata   {base}/repodata/{abi}/\n  loader     {base}/loader/index.js\n"
+        "\n  prompt     {base}/ {at}\n{}  packages   {base}/packages/\n  simple     {base}/simple/\n  lockfile   {base}/pyodide/{abi}/pyodide-lock.json\n  \
+         repodata   {base}/repodata/{abi}/\n  loader     {base}/loader/index.js\n",
+        opened.unwrap_or_default()
     );
-    for snippet in pkgsrv::snippets(&base, &ChannelName::main(), abi, package.as_str()) {
+    for snippet in pkgsrv::snippets(&base, &main, abi, package.as_str()) {
         let code = snippet.code.trim_end().replace('\n', "\n    ");
         let _infallible = write!(text, "\n  {}:\n\n    {code}\n", snippet.title);
     }

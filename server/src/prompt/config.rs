@@ -18,6 +18,7 @@ pub(super) fn config(main: &BaseUrl, channel: &ChannelName, runtimes: &Path) -> 
     let config = json!({
         "abi": abi.to_string(),
         "channel": channel.as_str(),
+        "environments": format!("{root}environments/{abi}/"),
         "loader": format!("{main}/loader/index.js"),
         "lockfile": format!("{root}pyodide/{abi}/pyodide-lock.json"),
         "packages": format!("{root}packages/"),

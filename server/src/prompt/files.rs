@@ -26,6 +26,7 @@ const FILES: &[(&str, &str, &[u8])] = files! {
     "channel.js": SCRIPT,
     "completion.js": SCRIPT,
     "editor.js": SCRIPT,
+    "environments.js": SCRIPT,
     "figures.py": TEXT,
     "format.js": SCRIPT,
     "history.js": SCRIPT,

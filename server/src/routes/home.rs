@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
@@ -16,13 +16,19 @@ use crate::object::CachePolicy;
 use crate::views::View;
 
 /// Browsers are sent on to the prompt, who else asks gets the list.
-pub(super) async fn home(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
+pub(super) async fn home(
+    State(app): State<Arc<App>>,
+    asked: Asked,
+    RawQuery(query): RawQuery,
+) -> Result<Response, HttpError> {
     if asks_for_html(&asked.headers)
         && let Some(prompt) = prompt(&app, &asked)
     {
         // So that a channel that is not there is told about here.
         asked.snapshot(&app).await?;
-        let location = format!("{prompt}/{}", asked.channel()?.prefix());
+        // The page reads from it what it starts with. A header has no other letters.
+        let query = query.filter(|query| query.is_ascii()).map(|query| format!("?{query}")).unwrap_or_default();
+        let location = format!("{prompt}/{}{query}", asked.channel()?.prefix());
         let headers = [
             (header::LOCATION, location.as_str()),
             (header::CACHE_CONTROL, CachePolicy::Never.header()),

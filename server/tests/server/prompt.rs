@@ -28,6 +28,11 @@ async fn browsers_are_sent_to_the_prompt() {
     for (path, answer) in [
         ("/", "307 http://packages.example:8418/ | no-store | Accept"),
         ("/c/next/", "307 http://packages.example:8418/c/next/ | no-store | Accept"),
+        ("/?environment=a%0d%0a", "307 http://packages.example:8418/?environment=a%0d%0a | no-store | Accept"),
+        (
+            "/c/next/?environment=numpy",
+            "307 http://packages.example:8418/c/next/?environment=numpy | no-store | Accept",
+        ),
     ] {
         assert_eq!(summary(&app, "GET", path, &[BROWSER], &names).await, answer, "{path}");
         assert!(summary(&app, "GET", path, &["Accept: */*"], &[]).await.starts_with("200"), "{path}");
