@@ -67,8 +67,8 @@ impl FileList {
         for path in paths {
             let name = path.file_name().and_then(|name| name.to_str()).filter(|name| is_file_name(name));
             let Some(name) = name else { continue };
-            let read = |source| ServerError::Read { path: path.clone(), source };
-            let there = fs::metadata(&path).map_err(read)?;
+            // What is replaced meanwhile may be gone.
+            let Ok(there) = fs::metadata(&path) else { continue };
             if there.is_file() && listed.has(directory, name) {
                 files.push(ListedFile { name: name.to_owned(), sha256: digest(&path)?, size: there.len() });
             }
