@@ -67,6 +67,12 @@ impl DataDir {
         self.copy_anew(files, &place)
     }
 
+    /// Puts a runtime's files in the place of those that are there.
+    pub(crate) fn replace_runtime(&self, name: &str, version: &str, files: &Path) -> Result<(), ServerError> {
+        let _lock = self.lock()?;
+        self.copy_anew(&[files], &self.runtimes().join(name).join(version))
+    }
+
     /// Copies, and takes away what is there in part; what is being read of that stays readable.
     fn copy_anew(&self, files: &[&Path], place: &Path) -> Result<(), ServerError> {
         let (copies, aside) = (self.copies(files)?, self.work_directory()?);
@@ -83,23 +89,44 @@ impl DataDir {
         let is_there = |(name, bytes): &(&str, &[u8])| {
             fs::metadata(self.loader().join(name)).is_ok_and(|there| there.len() == bytes.len() as u64)
         };
-        fs::read_link(self.loader()).is_ok_and(|current| current.ends_with(build)) && served.clone().all(is_there)
+        self.loader_build().is_some_and(|current| current == build) && served.clone().all(is_there)
+    }
+
+    /// What the npm build that is served is called; `None` if there is none.
+    pub(crate) fn loader_build(&self) -> Option<String> {
+        let build = fs::canonicalize(self.loader()).ok()?;
+        Some(build.file_name()?.to_string_lossy().into_owned())
     }
 
     /// Makes the npm build at `files`, which is called `build`, the one that is served. Readers see the old one or the
     /// new one.
     pub fn set_loader(&self, build: &str, files: &Path) -> Result<(), ServerError> {
-        let builds = self.0.join("loader-builds");
         let _lock = self.lock()?;
-        let place = builds.join(build);
+        let place = self.loader_builds().join(build);
         let is_copied = place.is_dir() && same_sizes(&[files], &place)?;
-        if is_copied && fs::read_link(self.loader()).is_ok_and(|current| current.ends_with(build)) {
-            return Ok(());
-        }
         if !is_copied {
             self.copy_anew(&[files], &place)?;
         }
-        let work = self.work_directory()?;
+        self.serve_loader(build)
+    }
+
+    /// The same where what is there of that name may be damaged.
+    pub(crate) fn replace_loader(&self, build: &str, files: &Path) -> Result<(), ServerError> {
+        let _lock = self.lock()?;
+        self.copy_anew(&[files], &self.loader_builds().join(build))?;
+        self.serve_loader(build)
+    }
+
+    fn loader_builds(&self) -> PathBuf {
+        self.0.join("loader-builds")
+    }
+
+    /// Under the lock.
+    fn serve_loader(&self, build: &str) -> Result<(), ServerError> {
+        if self.loader_build().is_some_and(|current| current == build) {
+            return Ok(());
+        }
+        let (work, builds) = (self.work_directory()?, self.loader_builds());
         let link = work.path().join("loader");
         let swap =
             symlink(Path::new("loader-builds").join(build), &link).and_then(|()| fs::rename(&link, self.loader()));

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use pkgsrv_index::{Abi, Digest};
 use serde::{Deserialize, Serialize};
 
+use crate::file_list::ListedFile;
 use crate::store::digest_of;
 use crate::{ChannelName, DataDir, ServerError};
 
@@ -94,6 +95,25 @@ struct Contents {
     later: Part,
 }
 
+/// The parts that an index names; the error says why it cannot be one of this name.
+pub(crate) fn parts_of(name: &EnvironmentName, index: &[u8]) -> Result<Vec<ListedFile>, String> {
+    let index: EnvironmentFile = serde_json::from_slice(index).map_err(|error| error.to_string())?;
+    let checked = |part: &Part| {
+        let Part { file, sha256, size } = part;
+        if !part.is_named_of(name) {
+            return Err(format!("{file:?} is not the name of a part of {name} with SHA-256 {sha256}"));
+        }
+        Ok(ListedFile { name: file.clone(), sha256: *sha256, size: *size })
+    };
+    index.parts().into_iter().map(checked).collect()
+}
+
+impl Part {
+    fn is_named_of(&self, name: &EnvironmentName) -> bool {
+        self.file == format!("{name}-{}.bin", &self.sha256.to_string()[..16])
+    }
+}
+
 impl EnvironmentFile {
     fn parts(&self) -> [&Part; 3] {
         [&self.memory, &self.environment.first, &self.environment.later]
@@ -145,7 +165,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, ServerError> {
 /// A part of an environment that was made in `files`, checked against what its index says.
 fn read_part(files: &Path, name: &EnvironmentName, part: &Part) -> Result<Vec<u8>, ServerError> {
     let path = files.join(&part.file);
-    if part.file != format!("{name}-{}.bin", &part.sha256.to_string()[..16]) {
+    if !part.is_named_of(name) {
         return Err(bad(&path, "its name is not that of its contents".to_owned()));
     }
     let contents = read_file(&path)?;

@@ -16,6 +16,7 @@ mod data_dir;
 mod encoding;
 mod environments;
 mod error;
+mod file_list;
 mod home;
 mod html;
 mod http;
@@ -62,6 +63,7 @@ pub use settings::{
 pub use signing::{DEFAULT_EXPIRY_DAYS, PublicKey};
 pub use store::{DiskOperation, DiskWatch, PublishLock, Store, digest_of};
 pub use transfer::{
-    Export, ExportedLine, Mirror, MirroredLine, Place, Source, Target, TargetWatch, TransferError, export, mirror,
+    Export, ExportedLine, Mirror, Mirrored, MirroredLine, Place, Source, Target, TargetWatch, TransferError, export,
+    mirror,
 };
 pub use upload::Upload;

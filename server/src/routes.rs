@@ -37,7 +37,9 @@ pub(crate) fn router() -> Router<Arc<App>> {
         .route("/blobs/{sha256}/{filename}", get(blobs::blob))
         .route("/admissions/{object}", get(packages::report_object))
         .route("/documents/{object}", get(packages::document_object))
+        .route("/runtime/{runtime}/{version}/file_list.json", get(files::runtime_list))
         .route("/runtime/{runtime}/{version}/{*path}", get(files::runtime))
+        .route("/loader/file_list.json", get(files::loader_list))
         .route("/loader/{*path}", get(files::loader))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz));
@@ -71,6 +73,7 @@ fn channel(prefix: &str) -> Router<Arc<App>> {
         .route(&at("/pyodide/{abi}/{object}"), get(lockfile::past))
         .route(&at("/{abi}/all.json"), get(lockfile::piplite))
         .route(&at("/environments/{abi}/"), get(environments::list))
+        .route(&at("/environments/{abi}/file_list.json"), get(environments::file_list))
         .route(&at("/environments/{abi}/{file}"), get(environments::file))
         .route(&at("/index/{abi}/{object}"), get(repodata::index))
         .route(&at("/repodata/{abi}/{object}"), get(repodata::object))

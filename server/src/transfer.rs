@@ -12,7 +12,7 @@ mod target;
 
 pub use error::TransferError;
 pub use export::{Export, ExportedLine, export};
-pub use mirror::{Mirror, MirroredLine, mirror};
+pub use mirror::{Mirror, Mirrored, MirroredLine, mirror};
 pub use place::Place;
 pub use source::Source;
 pub use target::{Target, TargetWatch};

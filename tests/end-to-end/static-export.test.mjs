@@ -87,6 +87,7 @@ describe("a directory behind nginx", () => {
     assert.deepEqual((await get(`/runtime/pyodide/${runtimeVersion}/pyodide.asm.wasm`, "*/*")).slice(0, 3), [200, "application/wasm", immutable]);
     const short = "public, max-age=10, stale-while-revalidate=60, stale-if-error=86400";
     assert.deepEqual((await get(`/runtime/pyodide/${runtimeVersion}/image.json`, "*/*")).slice(0, 3), [200, "application/json", short]);
+    assert.deepEqual((await get(`/runtime/pyodide/${runtimeVersion}/file_list.json`, "*/*")).slice(0, 3), [200, "application/json", short]);
     assert.deepEqual((await get(`/environments/${abi}/numpy.json`, "*/*")).slice(0, 3), [200, "application/json", short]);
     const environment = new URL(`${base}/environments/${abi}/numpy.json`);
     const { memory } = await (await fetch(environment)).json();
@@ -102,12 +103,14 @@ describe("a directory behind nginx", () => {
     const mirror = async (...names) => {
       const { code, stdout, stderr } = await run(["mirror", base, ...names, "--data", copy, "--json"]);
       assert.equal(code, 0, stderr);
-      return JSON.parse(stdout).lines;
+      return JSON.parse(stdout);
     };
-    assert.ok((await mirror()).every((line) => line.added.length > 0));
+    const { lines, files } = await mirror();
+    assert.ok(files > 20 && lines.every((line) => line.added.length > 0), JSON.stringify({ lines, files }));
     const head = (store) => readFileSync(join(store, "repodata", abi, "head.json"), "utf8");
     assert.equal(head(join(copy, "store")), head(join(data, "store")));
-    assert.ok((await mirror()).every((line) => line.fetched === 0));
+    const again = await mirror();
+    assert.ok(again.files === 0 && again.lines.every((line) => line.fetched === 0), JSON.stringify(again));
   });
 });
 

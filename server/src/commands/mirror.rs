@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use pkgsrv::{ChannelName, DataArgs, Mirror, MirroredLine, Place, Source};
+use pkgsrv::{ChannelName, DataArgs, Mirror, Mirrored, MirroredLine, Place, Source};
 use pkgsrv_builder::{Interrupt, Progress};
 use pkgsrv_index::{Abi, Requirement};
 use serde_json::json;
@@ -31,7 +31,10 @@ pub(crate) struct MirrorCommand {
     /// ABI to copy; may be repeated [default: all that are there; of named packages the newest with a released runtime]
     #[arg(long = "abi", value_name = "ABI")]
     abis: Vec<Abi>,
-    /// Copy also where that takes the channel here back
+    /// Copy packages only: no runtime, no loader, no environments
+    #[arg(long)]
+    packages_only: bool,
+    /// Copy also where that takes the channel here back, or replaces another runtime or loader
     #[arg(long)]
     force: bool,
     /// How long the server may send nothing before it is given up
@@ -44,18 +47,21 @@ pub(crate) struct MirrorCommand {
 impl MirrorCommand {
     pub(crate) async fn run(self) -> Result<()> {
         let (json, channel) = (self.output.json, self.channel.clone());
-        let lines = interruptible(move |interrupt| self.mirror(interrupt)).await?;
+        let Mirrored { lines, files } = interruptible(move |interrupt| self.mirror(interrupt)).await?;
         if json {
             let lines: Vec<_> = lines.iter().map(as_json).collect();
-            return print_json(&json!({ "channel": channel.to_string(), "lines": lines }));
+            return print_json(&json!({ "channel": channel.to_string(), "files": files, "lines": lines }));
         }
         for line in lines {
             print!("{}", described(&channel, &line));
         }
+        if files > 0 {
+            println!("runtimes, loader and environments: {files} files fetched");
+        }
         Ok(())
     }
 
-    fn mirror(self, interrupt: &Interrupt) -> Result<Vec<MirroredLine>> {
+    fn mirror(self, interrupt: &Interrupt) -> Result<Mirrored> {
         let source = Source::open(&self.from, Duration::from_secs(self.timeout), Handle::current())?;
         let (data, progress) = (self.data.data_dir(), Progress::stderr());
         let mirror = Mirror {
@@ -63,6 +69,7 @@ impl MirrorCommand {
             channel: &self.channel,
             abis: &self.abis,
             names: &self.names,
+            packages_only: self.packages_only,
             force: self.force,
             interrupt,
             progress: &progress,

@@ -9,12 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
+use pkgsrv_index::Digest;
 
 use super::blocking;
 use super::error::HttpError;
 use super::page::{Effort, Page, Vary};
 use super::stream::{self, FileHeaders};
 use crate::ServerError;
+use crate::file_list::{FileList, Listed, digest_at};
 use crate::object::CachePolicy;
 
 /// Larger files are sent from disk. The runtime's largest is 10 MB.
@@ -96,6 +98,8 @@ type Stamp = (u64, u64, i64, i64);
 #[derive(Debug, Default)]
 pub(crate) struct Assets {
     kept: Mutex<HashMap<PathBuf, (Stamp, Arc<Page>)>>,
+    /// Digests of files that are listed.
+    digests: Mutex<HashMap<PathBuf, (Stamp, Digest)>>,
 }
 
 impl Assets {
@@ -126,12 +130,30 @@ impl Assets {
         }
     }
 
+    /// The files of a directory now; `None` if there is no such directory. Each is hashed once.
+    pub(crate) fn list(&self, directory: &Path, listed: Listed) -> Result<Option<FileList>, ServerError> {
+        let digests = || self.digests.lock().unwrap_or_else(PoisonError::into_inner);
+        digests().retain(|path, _| path.exists());
+        FileList::of(directory, listed, |path| {
+            let there = fs::metadata(path).map_err(|source| ServerError::Read { path: path.to_owned(), source })?;
+            let stamp = stamp(&there);
+            if let Some((known, digest)) = digests().get(path)
+                && *known == stamp
+            {
+                return Ok(*digest);
+            }
+            let digest = digest_at(path)?;
+            digests().insert(path.to_owned(), (stamp, digest));
+            Ok(digest)
+        })
+    }
+
     fn load(&self, file: &Path) -> Result<Option<Asset>, ServerError> {
         let Ok(there) = fs::metadata(file) else { return Ok(None) };
         if !there.is_file() {
             return Ok(None);
         }
-        let stamp = (there.ino(), there.len(), there.mtime(), there.mtime_nsec());
+        let stamp = stamp(&there);
         if there.len() > LARGEST_KEPT {
             return Ok(Some(Asset::OnDisk(stamp)));
         }
@@ -156,6 +178,10 @@ impl Assets {
         kept.insert(file.to_owned(), (stamp, Arc::clone(&page)));
         Ok(Some(Asset::Kept(page)))
     }
+}
+
+fn stamp(there: &fs::Metadata) -> Stamp {
+    (there.ino(), there.len(), there.mtime(), there.mtime_nsec())
 }
 
 enum Asset {

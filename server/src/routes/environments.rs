@@ -6,8 +6,9 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::json;
 
-use super::Asked;
+use super::{Asked, files};
 use crate::environments::{environments, environments_of};
+use crate::file_list::Listed;
 use crate::http::App;
 use crate::http::assets::{AssetPath, environment_policy};
 use crate::http::blocking;
@@ -22,6 +23,12 @@ pub(super) async fn list(State(app): State<Arc<App>>, asked: Asked) -> Result<Re
     let bytes = json!({ "environments": found }).to_string().into_bytes();
     let page = Arc::new(Page::new("application/json", Vary::Encoding, bytes));
     Ok(page.respond(&asked.headers, CachePolicy::Page).await)
+}
+
+pub(super) async fn file_list(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
+    let (channel, abi) = (asked.channel()?, asked.parse("abi")?);
+    let directory = environments_of(&app.settings.environments, &channel, abi);
+    files::list(&app, directory, Listed::Environments, &asked).await
 }
 
 pub(super) async fn file(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {

@@ -167,6 +167,30 @@ pub enum TransferError {
         /// What a head of this channel names.
         expected: String,
     },
+    /// A list of files, or a file that names others, which cannot be followed.
+    #[error(
+        "cannot mirror {object} of {place}: {reason}; nothing of it was kept; with --packages-only, runtimes, loader and \
+         environments are left out"
+    )]
+    BadFiles {
+        /// The place.
+        place: String,
+        /// The key of what was read.
+        object: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A runtime of the same version, made of other bytes.
+    #[error(
+        "{file} is not the same file in {place}: one of the two is damaged or not what its version says; use --force to \
+         take the one from {place}, or --packages-only to leave runtimes out"
+    )]
+    OtherRuntime {
+        /// The place.
+        place: String,
+        /// The file here.
+        file: String,
+    },
     /// Names that do not go together, or are not there.
     #[error("cannot choose packages for ABI {abi}")]
     Closure {

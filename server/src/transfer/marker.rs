@@ -25,6 +25,9 @@ pub(super) struct Marker {
     /// Environments whose files are all there, as what their addresses begin with, `@` and a digest over their indexes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) environments: Vec<String>,
+    /// Whether a list of them lies beside these files.
+    #[serde(default)]
+    pub(super) has_lists: bool,
 }
 
 impl Marker {
@@ -36,6 +39,7 @@ impl Marker {
             loader: files.loader.clone(),
             runtimes: files.runtime_states(),
             environments: files.environment_states(),
+            has_lists: true,
         }
     }
 

@@ -1,6 +1,8 @@
 //! Mirroring: a channel, or some of its packages, from another place into this data directory.
 
+mod incoming;
 mod nodes;
+mod served;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
@@ -13,6 +15,7 @@ use pkgsrv_index::{
 };
 
 use self::nodes::Nodes;
+use self::served::Served;
 use super::TransferError;
 use super::history::{self, State, against};
 use super::source::{Source, Wanted};
@@ -35,12 +38,23 @@ pub struct Mirror<'a> {
     pub abis: &'a [Abi],
     /// Packages, which come with what they need, and join what is here; none means the whole channel.
     pub names: &'a [Requirement],
-    /// Also where that takes the channel here back.
+    /// No runtimes, loader and environments.
+    pub packages_only: bool,
+    /// Also where that takes the channel here back, or a runtime or a loader of this machine's own is given up.
     pub force: bool,
     /// Ends it.
     pub interrupt: &'a Interrupt,
     /// Shows how far it is.
     pub progress: &'a Progress,
+}
+
+/// What mirroring did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mirrored {
+    /// The lines that the source has, of those asked for.
+    pub lines: Vec<MirroredLine>,
+    /// Files of runtimes, the loader and environments that were fetched; what was here by digest is not among them.
+    pub files: u64,
 }
 
 /// What mirroring did to one line.
@@ -62,29 +76,43 @@ struct TheirHead {
     head: Head,
 }
 
-/// Copies lines. Every object is checked by its digest before it is kept; readers here see a line before or after.
-pub fn mirror(mirror: &Mirror<'_>, source: &Source) -> Result<Vec<MirroredLine>, TransferError> {
+/// Copies lines, with the loader, and each with its runtime; whole lines also with their environments. Every object is
+/// checked by its digest before it is kept; readers here see a line before or after.
+pub fn mirror(mirror: &Mirror<'_>, source: &Source) -> Result<Mirrored, TransferError> {
     let abis: Vec<Abi> = match (mirror.abis, mirror.names) {
         ([], []) => Abi::known().collect(),
         ([], _) => vec![Abi::preferred()],
         (named, _) => named.to_vec(),
     };
-    let mut lines = Vec::new();
+    let mut heads = Vec::new();
     for abi in abis {
-        if let Some(head) = mirror.head(source, abi)? {
-            lines.push(if mirror.names.is_empty() {
-                mirror.whole(source, abi, &head)?
-            } else {
-                mirror.some(source, abi, &head)?
-            });
-        }
+        heads.extend(mirror.head(source, abi)?.map(|head| (abi, head)));
     }
-    if lines.is_empty() {
+    if heads.is_empty() {
         let named: Vec<&str> = mirror.abis.iter().map(|abi| abi.as_str()).collect();
         let abis = (!named.is_empty()).then(|| named.join(", "));
         return Err(TransferError::NoChannel { place: source.place(), channel: mirror.channel.clone(), abis });
     }
-    Ok(lines)
+    let mut served = (!mirror.packages_only).then(|| Served::open(mirror, source)).transpose()?;
+    // A newer head may need a newer loader, and a page starts the runtime that a head names.
+    if let Some(served) = &mut served {
+        served.loader()?;
+        heads.iter().try_for_each(|(abi, _)| served.runtime(*abi))?;
+    }
+    let mut lines = Vec::new();
+    for (abi, head) in heads {
+        if !mirror.names.is_empty() {
+            lines.push(mirror.some(source, abi, &head)?);
+            continue;
+        }
+        lines.push(mirror.whole(source, abi, &head)?);
+        // Where one cannot be used, pages install its packages, which are here by now.
+        if let Some(served) = &mut served {
+            served.environments(abi)?;
+        }
+    }
+    let files = served.map_or(Ok(0), Served::done)?;
+    Ok(Mirrored { lines, files })
 }
 
 impl Mirror<'_> {

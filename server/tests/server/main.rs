@@ -16,6 +16,7 @@ mod kills;
 mod large;
 mod migration;
 mod mirror;
+mod mirror_files;
 mod packages;
 mod pages;
 mod prompt;

@@ -12,7 +12,7 @@ use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use pkgsrv::{ChannelName, DataDir, Mirror, MirroredLine, Place, Source, Target, TransferError, mirror};
+use pkgsrv::{ChannelName, DataDir, Mirror, Mirrored, MirroredLine, Place, Source, Target, TransferError, mirror};
 use pkgsrv_builder::{Interrupt, Progress};
 use pkgsrv_index::{Abi, Requirement};
 use tokio::runtime::Runtime;
@@ -23,13 +23,13 @@ use crate::wheels::{documented, helper, native, wheel};
 use crate::write_sequence::{reported, whole};
 
 /// A server on a port of its own; it ends with the runtime.
-struct Served {
+pub struct Served {
     runtime: Runtime,
     place: Place,
 }
 
 impl Served {
-    fn new(app: Router) -> Self {
+    pub fn new(app: Router) -> Self {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let place = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
@@ -37,12 +37,18 @@ impl Served {
         Self { runtime, place }
     }
 
-    fn mirror(&self, fixture: &Fixture, names: &[&str], force: bool) -> Result<Vec<MirroredLine>, TransferError> {
+    pub fn mirror(&self, fixture: &Fixture, names: &[&str], force: bool) -> Result<Vec<MirroredLine>, TransferError> {
         let source = Source::open(&self.place, Duration::from_secs(1), self.runtime.handle().clone())?;
         run(&source, fixture, "main", names, force)
     }
 
-    fn shown(&self, error: &TransferError, fixture: &Fixture) -> String {
+    /// The channel main, with what pages start with.
+    pub fn mirror_all(&self, fixture: &Fixture, names: &[&str], force: bool) -> Result<Mirrored, TransferError> {
+        let source = Source::open(&self.place, Duration::from_secs(1), self.runtime.handle().clone())?;
+        run_all(&source, fixture, "main", names, (false, force))
+    }
+
+    pub fn shown(&self, error: &TransferError, fixture: &Fixture) -> String {
         let text = error.to_string().replace(&self.place.to_string(), "[SERVER]/");
         text.replace(fixture.path().to_str().unwrap(), "[DATA]")
     }
@@ -55,6 +61,17 @@ pub fn run(
     names: &[&str],
     force: bool,
 ) -> Result<Vec<MirroredLine>, TransferError> {
+    run_all(source, fixture, channel, names, (true, force)).map(|mirrored| mirrored.lines)
+}
+
+/// The switches are `--packages-only` and `--force`.
+pub fn run_all(
+    source: &Source,
+    fixture: &Fixture,
+    channel: &str,
+    names: &[&str],
+    (packages_only, force): (bool, bool),
+) -> Result<Mirrored, TransferError> {
     let channel: ChannelName = channel.parse().unwrap();
     let names: Vec<Requirement> = names.iter().map(|name| name.parse().unwrap()).collect();
     let asked = Mirror {
@@ -62,6 +79,7 @@ pub fn run(
         channel: &channel,
         abis: &[],
         names: &names,
+        packages_only,
         force,
         interrupt: &Interrupt::default(),
         progress: &Progress::silent(),

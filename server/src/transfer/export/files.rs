@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use pkgsrv_index::Abi;
 
 use super::serving;
+use crate::file_list::{FILE_LIST, FileList, Listed, digest_at};
 use crate::http::assets::{AssetPath, IMAGE, content_type, environment_policy, runtime_policy};
 use crate::named::Named;
 use crate::store::digest_of;
@@ -35,6 +36,7 @@ struct Kept {
     /// What the addresses of the files begin with.
     prefix: String,
     policy: fn(&str) -> CachePolicy,
+    listed: Listed,
     /// For the marker.
     state: String,
 }
@@ -46,7 +48,7 @@ impl Kept {
         let image = fs::read(directory.join(IMAGE)).map(|index| format!("@{}", digest_of(&index)));
         let state = format!("{name}{}", image.unwrap_or_default());
         let prefix = format!("runtime/{name}/");
-        directory.is_dir().then_some(Self { directory, prefix, policy: runtime_policy, state })
+        directory.is_dir().then_some(Self { directory, prefix, policy: runtime_policy, listed: Listed::Served, state })
     }
 
     /// The environments of a line; `None` if there are none. What names the others tells their state.
@@ -58,7 +60,7 @@ impl Kept {
         indexes.sort();
         let digests = indexes.iter().map(|path| digest_of(&fs::read(path).unwrap_or_default()).to_string());
         let state = format!("{prefix}@{}", digest_of(digests.collect::<String>().as_bytes()));
-        Some(Self { directory, prefix, policy: environment_policy, state })
+        Some(Self { directory, prefix, policy: environment_policy, listed: Listed::Environments, state })
     }
 }
 
@@ -105,18 +107,22 @@ impl Files {
 
     /// Their objects, without those that the target had when `before` was written.
     pub(super) fn puts(&self, before: Option<&Marker>) -> impl Iterator<Item = Result<Put, TransferError>> + use<> {
+        // An older export wrote no lists.
+        let before = before.filter(|before| before.has_lists);
         let has = |state: &String| {
             before.is_some_and(|before| before.runtimes.contains(state) || before.environments.contains(state))
         };
         let mut puts = Vec::new();
         for kept in self.runtimes.iter().chain(&self.environments).filter(|kept| !has(&kept.state)) {
             puts.extend(below(&kept.directory, &kept.prefix, kept.policy));
+            puts.push(list(&kept.directory, &kept.prefix, kept.listed));
         }
         if self.loader.is_some() && before.is_none_or(|before| before.loader != self.loader) {
             let version = concat!("loader/", env!("CARGO_PKG_VERSION"), "/");
             for prefix in [version, "loader/"] {
                 puts.extend(below(&self.loader_directory, prefix, |_| CachePolicy::Page));
             }
+            puts.push(list(&self.loader_directory, "loader/", Listed::Served));
         }
         puts.into_iter()
     }
@@ -146,6 +152,15 @@ fn below(directory: &Path, prefix: &str, policy: fn(&str) -> CachePolicy) -> Vec
     let policy_of = |path: &Path| policy(&path.file_name().unwrap_or_default().to_string_lossy());
     files.sort_by_cached_key(|path| (policy_of(path) == CachePolicy::Page, path.clone()));
     files.iter().filter_map(|path| asset(path, prefix, policy_of(path))).collect()
+}
+
+/// What tells a mirror of the files of a directory.
+fn list(directory: &Path, prefix: &str, listed: Listed) -> Result<Put, TransferError> {
+    let gone = || unreadable(directory)(std::io::ErrorKind::NotFound.into());
+    let bytes = FileList::of(directory, listed, digest_at)?.ok_or_else(gone)?.to_bytes();
+    let serving = Serving { content_type: "application/json", policy: CachePolicy::Page };
+    let (key, size) = (format!("{prefix}{FILE_LIST}"), bytes.len() as u64);
+    Ok(Put { key, serving, size, keep: false, read: Box::new(move || Ok(bytes)) })
 }
 
 /// `None` for a name that no address has.
