@@ -348,7 +348,7 @@ test("progress is seen in stages and bytes: at the start, and at an installation
   const seen = await prompt.evaluate(() => [...globalThis.seen]);
   for (const pattern of [
     /^Fetching the interpreter · [\d.]+( kB)? of 2\d\.\d MB$/,
-    /^numpy: downloading · [\d.]+( kB)? of 12\.4 MB$/,
+    /^numpy: downloading · [\d.]+( kB)? of 12\.7 MB$/,
     /^numpy: unpacking · [\d.]+( kB)? of [\d.]+ MB$/,
     /^numpy: compiling · \d+ of 13 modules$/,
   ]) {
