@@ -141,6 +141,8 @@ fn an_export_has_them_too() {
     export(&theirs, "main", &target, &base(), false).unwrap();
     run_all(&source, &ours, "main", &[], (false, false)).unwrap();
     assert!(has_all(&ours, &theirs));
+    // What only the environment before had is gone when it is baked again.
+    bake(&theirs, "demo", "another memory");
 
     // One that a pkgsrv without lists has written is no error, and gets them with the next export.
     for list in [RUNTIME, "loader", "environments/2026_0"] {
