@@ -24,9 +24,10 @@ impl EnvironmentName {
         &self.0
     }
 
-    /// The path and query, from the server's root, that open a prompt which starts with it.
-    pub fn prompt(&self, channel: &ChannelName) -> String {
-        format!("/{}?environment={self}", channel.prefix())
+    /// The path and query, from the server's root, that open a prompt which starts with it. The prompt has one ABI; `None`
+    /// for an environment of another.
+    pub fn prompt(&self, channel: &ChannelName, abi: Abi) -> Option<String> {
+        (abi == Abi::preferred()).then(|| format!("/{}?environment={self}", channel.prefix()))
     }
 }
 

@@ -1,19 +1,17 @@
 //! Publishing: all checks first, then blobs, then indexes, and the head as the last write.
 
 mod candidates;
-mod compiled;
 mod dictionary;
 mod twins;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
-use pkgsrv_index::{Abi, FileEntry, Inserted, PackageName, Project, Release, Twin, UploadTime, WheelFilename};
+use pkgsrv_index::{Abi, FileEntry, Inserted, PackageName, Project, Release, UploadTime, WheelFilename};
 
 use self::candidates::Admitted;
-use self::compiled::CompiledTwins;
 use self::dictionary::Dictionary;
-use self::twins::Twins;
+use self::twins::{Kind, Twins};
 use crate::changes::{Plan, refuse_closed, time_of};
 use crate::channel::{Line, read_line};
 use crate::store::{PublishLock, digest_of};
@@ -78,7 +76,7 @@ impl<'a> Publication<'a> {
         let time = time_of(now);
         let names: BTreeSet<&PackageName> = checked.iter().map(|upload| upload.filename.name()).collect();
         let next = |abi: &Abi| NextLine::read(store, channel, *abi, &checked, &time);
-        let (mut admitted, mut twins, mut compiled) = (Admitted::default(), Twins::default(), CompiledTwins::default());
+        let (mut admitted, mut twins) = (Admitted::default(), Twins::default());
         loop {
             refuse_closed(store, channel, &names)?;
             for abi in &abis {
@@ -88,25 +86,22 @@ impl<'a> Publication<'a> {
             for abi in &abis {
                 let line = next(abi)?;
                 let added = line.added(&checked);
-                twins.make(store, &added, |filename| line.dictionary(filename, |entry| entry.twin.as_ref()))?;
-                let dictionary = |filename: &_| line.dictionary(filename, |entry| entry.compiled.as_ref());
-                compiled.make(store, *abi, &added, &admitted, dictionary)?;
+                for kind in Kind::of(*abi) {
+                    twins.make(store, kind, &added, &admitted, |filename| line.dictionary(filename, kind))?;
+                }
             }
             let lock = store.lock()?;
             refuse_closed(store, channel, &names)?;
             let mut lines: Vec<NextLine> = abis.iter().map(next).collect::<Result<_, _>>()?;
-            let are_made = |line: &NextLine| {
-                let added = &line.result.added;
-                twins.cover(added) && compiled.cover(line.line.abi(), added)
-            };
+            let are_made = |line: &NextLine| twins.cover(line.line.abi(), &line.result.added);
             if !lines.iter().all(are_made) || !all_covered(&admitted, &lines, &checked)? {
                 continue;
             }
             let mut plan = Plan::default();
             for line in &mut lines {
-                plan_line(&mut plan, line, &checked, (&admitted, &twins, &compiled), now)?;
+                plan_line(&mut plan, line, &checked, (&admitted, &twins), now)?;
             }
-            for (object, bytes) in twins.into_objects().chain(compiled.into_objects()) {
+            for (object, bytes) in twins.into_objects() {
                 plan.add_blob(object, bytes);
             }
             return Ok(Self { store, lock, plan, lines: lines.into_iter().map(|line| line.result).collect() });
@@ -207,8 +202,8 @@ impl NextLine {
     }
 
     /// What a twin of a new file is told as a delta over: the one of its kind of the release before.
-    fn dictionary(&self, filename: &WheelFilename, twin: impl Fn(&FileEntry) -> Option<&Twin>) -> Option<Dictionary> {
-        Dictionary::of(filename, self.projects.get(filename.name())?, twin)
+    fn dictionary(&self, filename: &WheelFilename, kind: Kind) -> Option<Dictionary> {
+        Dictionary::of(filename, self.projects.get(filename.name())?, kind)
     }
 
     /// Those of these that are new to the line.
@@ -221,7 +216,7 @@ fn plan_line<'a>(
     plan: &mut Plan<'a>,
     line: &mut NextLine,
     uploads: &[CheckedUpload<'a>],
-    (admitted, twins, compiled): (&Admitted, &Twins, &CompiledTwins),
+    (admitted, twins): (&Admitted, &Twins),
     now: SystemTime,
 ) -> Result<(), ServerError> {
     let NextLine { line, projects, result } = line;
@@ -237,10 +232,10 @@ fn plan_line<'a>(
     }
     for filename in &result.added {
         let Some(project) = projects.get_mut(filename.name()) else { continue };
-        if let Some(twin) = twins.of(filename) {
+        if let Some(twin) = twins.of(Kind::Stored, filename) {
             project.set_twin(filename.as_str(), twin.entry());
         }
-        if let Some(twin) = compiled.of(line.abi(), filename) {
+        if let Some(twin) = twins.of(Kind::Compiled(line.abi()), filename) {
             project.set_compiled(filename.as_str(), twin.entry());
         }
     }

@@ -51,8 +51,7 @@ impl Bake {
         }
         let (channel, abi, json) = (self.channel.clone(), self.abi.unwrap_or_else(Abi::preferred), self.output.json);
         let made = interruptible(move |interrupt| self.bake(abi, interrupt)).await?;
-        // The prompt has one ABI.
-        let prompt = (abi == Abi::preferred()).then(|| made.name.prompt(&channel));
+        let prompt = made.name.prompt(&channel, abi);
         if json {
             let channel = channel.to_string();
             return print_json(&json!({ "channel": channel, "abi": abi, "environment": made, "prompt": prompt }));

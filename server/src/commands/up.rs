@@ -125,9 +125,9 @@ fn environment_of(wanted: &[WantedPackage], abi: Abi) -> Result<bake::Wanted> {
 fn what_is_served(server: &Server, abi: Abi, Prepared { package, environment }: &Prepared) -> String {
     let (base, main) = (server.base_url(), ChannelName::main());
     let at = server.prompt_url().map_or_else(|| "(switched off)".to_owned(), |url| format!("(Python, at {url}/)"));
-    // The prompt has one ABI.
-    let opened = environment.as_ref().filter(|_| server.prompt_url().is_some() && abi == Abi::preferred());
-    let opened = opened.map(|name| format!("             {base}{} (with {name} imported)\n", name.prompt(&main)));
+    let shown = environment.as_ref().filter(|_| server.prompt_url().is_some());
+    let opened = shown.and_then(|name| Some((name, name.prompt(&main, abi)?)));
+    let opened = opened.map(|(name, prompt)| format!("             {base}{prompt} (with {name} imported)\n"));
     let mut text = format!(
         "\n  prompt     {base}/ {at}\n{}  packages   {base}/packages/\n  simple     {base}/simple/\n  lockfile   {base}/pyodide/{abi}/pyodide-lock.json\n  \
          repodata   {base}/repodata/{abi}/\n  loader     {base}/loader/index.js\n",

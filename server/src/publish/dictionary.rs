@@ -1,7 +1,8 @@
 //! What a new release is told as a delta over: the release that most of those have who will fetch it.
 
-use pkgsrv_index::{Digest, FileEntry, Project, Twin, WheelFilename, newest};
+use pkgsrv_index::{Digest, Project, WheelFilename, newest};
 
+use super::twins::Kind;
 use crate::StoredObject;
 
 /// A stored twin that deltas are made over.
@@ -12,18 +13,14 @@ pub(super) struct Dictionary {
 }
 
 impl Dictionary {
-    /// The twin of the newest earlier release that clients take for a file of this name: of the same family, so that
-    /// browsers offer it. `twin` tells which of its twins is meant.
-    pub(super) fn of(
-        filename: &WheelFilename,
-        project: &Project,
-        twin: impl Fn(&FileEntry) -> Option<&Twin>,
-    ) -> Option<Self> {
+    /// The twin of this kind of the newest earlier release that clients take for a file of this name: of the same family, so that
+    /// browsers offer it.
+    pub(super) fn of(filename: &WheelFilename, project: &Project, kind: Kind) -> Option<Self> {
         let order = |filename: &WheelFilename| (filename.version().clone(), filename.build().cloned());
         let mut earlier: Vec<_> = project
             .offered()
             .filter(|entry| entry.filename.family() == filename.family() && order(&entry.filename) < order(filename))
-            .filter_map(|entry| Some((entry, twin(entry)?)))
+            .filter_map(|entry| Some((entry, kind.of_entry(entry)?)))
             .collect();
         earlier.sort_by_cached_key(|(entry, _)| std::cmp::Reverse(order(&entry.filename)));
         let releases = earlier.iter().map(|(entry, twin)| ((entry, twin), &entry.version, entry.yanked.is_some()));

@@ -7,9 +7,10 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{iter, thread};
 
-use pkgsrv_index::{ContentCoding, Digest, Twin, WheelFilename};
-use pkgsrv_wheel::{Entry, Wheel, WheelError};
+use pkgsrv_index::{Abi, ContentCoding, Digest, FileEntry, Twin, WheelFilename};
+use pkgsrv_wheel::Entry;
 
+use super::candidates::Admitted;
 use super::dictionary::Dictionary;
 use crate::store::digest_of;
 use crate::upload::CheckedUpload;
@@ -43,18 +44,21 @@ enum Made {
 }
 
 impl MadeTwin {
-    /// Of a checked wheel, as `make` makes it, still without encodings; `None` if it is too large.
-    pub(super) fn of(
-        upload: &CheckedUpload<'_>,
-        make: impl FnOnce(&Wheel<'_>) -> Result<Option<Vec<u8>>, WheelError>,
-    ) -> Result<Option<Self>, ServerError> {
+    /// Of a checked wheel, still without encodings; `None` if it is too large, or has none of this kind.
+    fn of(upload: &CheckedUpload<'_>, kind: Kind, admitted: &Admitted) -> Result<Option<Self>, ServerError> {
         let size: u64 = upload.wheel.entries().map(Entry::size).sum();
         if size > LARGEST {
             return Ok(None);
         }
+        let made = match kind {
+            Kind::Stored => upload.wheel.stored_twin(),
+            Kind::Compiled(abi) => {
+                let Some(bytecode) = admitted.bytecode(abi, upload.filename) else { return Ok(None) };
+                upload.wheel.compiled_twin(bytecode)
+            }
+        };
         let filename = upload.filename.clone();
-        let refused = |source| ServerError::Wheel { filename: filename.to_string(), source };
-        let twin = make(&upload.wheel).map_err(refused)?;
+        let twin = made.map_err(|source| ServerError::Wheel { filename: filename.to_string(), source })?;
         Ok(twin.map(|bytes| Self {
             sha256: digest_of(&bytes),
             filename,
@@ -126,57 +130,85 @@ impl MadeTwin {
     }
 }
 
-/// The twins of a publish, by the wheel's filename; `None` for a wheel that is better off without.
+/// What of a wheel a twin has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    /// The same files.
+    Stored,
+    /// Bytecode of an ABI's Python in the place of modules.
+    Compiled(Abi),
+}
+
+impl Kind {
+    /// Those that a line has.
+    pub(super) const fn of(abi: Abi) -> [Self; 2] {
+        [Self::Stored, Self::Compiled(abi)]
+    }
+
+    /// The twin of this kind that an entry of a line names.
+    pub(super) const fn of_entry(self, entry: &FileEntry) -> Option<&Twin> {
+        match self {
+            Self::Stored => entry.twin.as_ref(),
+            Self::Compiled(_) => entry.compiled.as_ref(),
+        }
+    }
+
+    /// Whether one with these encodings is worth having.
+    fn is_worth_having(self, twin: &MadeTwin, uploaded: usize) -> bool {
+        // Nobody else has bytecode.
+        matches!(self, Self::Compiled(_)) || twin.saves_bytes_of(uploaded)
+    }
+}
+
+/// The twins of a publish, by kind and the wheel's filename; `None` for a wheel that is better off without.
 #[derive(Debug, Default)]
-pub(super) struct Twins(HashMap<WheelFilename, Option<MadeTwin>>);
+pub(super) struct Twins(HashMap<(Kind, WheelFilename), Option<MadeTwin>>);
 
 impl Twins {
     /// The twin of a wheel, if it was made and is worth having.
-    pub(super) fn of(&self, filename: &WheelFilename) -> Option<&MadeTwin> {
-        self.0.get(filename)?.as_ref()
+    pub(super) fn of(&self, kind: Kind, filename: &WheelFilename) -> Option<&MadeTwin> {
+        self.0.get(&(kind, filename.clone()))?.as_ref()
     }
 
-    /// All objects to store.
+    /// All objects to store. The same publish makes the same writes in the same order.
     pub(super) fn into_objects(self) -> impl Iterator<Item = (StoredObject, Vec<u8>)> {
-        objects_of(self.0.into_values())
+        let mut twins: Vec<MadeTwin> = self.0.into_values().flatten().collect();
+        twins.sort_by(|one, other| (one.filename.as_str(), one.sha256).cmp(&(other.filename.as_str(), other.sha256)));
+        twins.into_iter().flat_map(MadeTwin::into_objects)
     }
 
-    /// Whether nothing is left to be made for these.
-    pub(super) fn cover<'a>(&self, filenames: impl IntoIterator<Item = &'a WheelFilename>) -> bool {
-        filenames.into_iter().all(|filename| self.0.contains_key(filename))
+    /// Whether nothing is left to be made for these files of a line.
+    pub(super) fn cover(&self, abi: Abi, filenames: &[WheelFilename]) -> bool {
+        Kind::of(abi).iter().all(|&kind| filenames.iter().all(|filename| self.has(kind, filename)))
     }
 
-    /// Makes those that are not there yet; deltas over the files that `dictionary` tells.
+    fn has(&self, kind: Kind, filename: &WheelFilename) -> bool {
+        self.0.contains_key(&(kind, filename.clone()))
+    }
+
+    /// Makes those of a kind that are not there yet, of what admission has compiled; deltas over the files that
+    /// `dictionary` tells.
     pub(super) fn make(
         &mut self,
         store: &Store,
+        kind: Kind,
         uploads: &[&CheckedUpload<'_>],
+        admitted: &Admitted,
         dictionary: impl Fn(&WheelFilename) -> Option<Dictionary>,
     ) -> Result<(), ServerError> {
-        let missing: Vec<_> = uploads.iter().filter(|upload| !self.0.contains_key(upload.filename)).collect();
-        #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is of one lifetime, not of any")]
-        let made = missing.iter().map(|upload| MadeTwin::of(upload, |wheel| wheel.stored_twin()));
-        let made = encode_all(store, made.collect::<Result<_, _>>()?, dictionary)?;
-        for (upload, twin) in missing.iter().zip(made) {
-            let twin = twin.filter(|twin| twin.saves_bytes_of(upload.bytes.len()));
-            self.0.insert(upload.filename.clone(), twin);
+        let missing: Vec<_> = uploads.iter().filter(|upload| !self.has(kind, upload.filename)).collect();
+        let made = missing.iter().map(|upload| MadeTwin::of(upload, kind, admitted)).collect::<Result<_, _>>()?;
+        for (upload, twin) in missing.iter().zip(encode_all(store, made, dictionary)?) {
+            let twin = twin.filter(|twin| kind.is_worth_having(twin, upload.bytes.len()));
+            self.0.insert((kind, upload.filename.clone()), twin);
         }
         Ok(())
     }
 }
 
-/// The objects of twins to store. The same publish makes the same writes in the same order.
-pub(super) fn objects_of(
-    twins: impl Iterator<Item = Option<MadeTwin>>,
-) -> impl Iterator<Item = (StoredObject, Vec<u8>)> {
-    let mut twins: Vec<MadeTwin> = twins.flatten().collect();
-    twins.sort_by(|one, other| (one.filename.as_str(), one.sha256).cmp(&(other.filename.as_str(), other.sha256)));
-    twins.into_iter().flat_map(MadeTwin::into_objects)
-}
-
 /// Makes the encodings of twins, and deltas over the files that `dictionary` tells, on as many threads as the machine has
 /// for us.
-pub(super) fn encode_all(
+fn encode_all(
     store: &Store,
     mut made: Vec<Option<MadeTwin>>,
     dictionary: impl Fn(&WheelFilename) -> Option<Dictionary>,
