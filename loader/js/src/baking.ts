@@ -10,12 +10,10 @@ import { digest } from "./fetching.js";
 import { Line } from "./line.js";
 import { HostLinker, SYNCHRONOUS_LIMIT, type Linked } from "./linking.js";
 import { AttachedLoader, runningHost } from "./loader.js";
-import { Reporter } from "./progress.js";
 import { makeModule } from "./python.js";
-import { globalSymbols, inspect, type EmscriptenModule, type Layout } from "./runtime.js";
-import { settingsOf, type Settings } from "./settings.js";
+import { globalSymbols, inspect, type EmscriptenModule } from "./runtime.js";
+import { settingsOf } from "./settings.js";
 import type { InstalledPackage, PyodideInterface } from "./types.js";
-import { obtain } from "./unpacking.js";
 
 /** What is to be baked. */
 export interface Recipe {
@@ -72,10 +70,15 @@ async function run(pyodide: PyodideInterface, recipe: Recipe): Promise<Baked> {
   const before = await tree(module);
   const linked: Linked[] = [];
   const data: Baked["data"] = [];
-  const linker = new HostLinker(module, (library) => {
-    const { plan, memoryBase } = library;
-    linked.push(library);
-    data.push([memoryBase, module.HEAPU8.slice(memoryBase, memoryBase + plan.memorySize)]);
+  const modules = new Map<string, Uint8Array>();
+  const linker = new HostLinker(module, {
+    // It leaves an empty file in its place.
+    added: (path, contents) => void modules.set(path, contents),
+    instantiated(library) {
+      const { plan, memoryBase } = library;
+      linked.push(library);
+      data.push([memoryBase, module.HEAPU8.slice(memoryBase, memoryBase + plan.memorySize)]);
+    },
   });
   const line = new Line(settings);
   const loader = new AttachedLoader(runningHost(runtime), line, settings);
@@ -90,7 +93,7 @@ async function run(pyodide: PyodideInterface, recipe: Recipe): Promise<Baked> {
   if (problem !== "") throw refused(problem);
   if (module.FS.cwd() !== directory) throw refused(`the working directory is ${module.FS.cwd()}, at the start it was ${directory}`);
   const { directories, files } = changedFiles(module, before, await tree(module));
-  await fillModules(files, installed, runtime.layout, settings.network);
+  for (const file of files) file.contents = modules.get(file.path) ?? file.contents;
   const isFirst = firstOf(linker, linked, files);
   const environment = {
     requirements: recipe.requirements,
@@ -108,19 +111,6 @@ async function run(pyodide: PyodideInterface, recipe: Recipe): Promise<Baked> {
   // Python holds this object, which has to be as it is in an interpreter that has just started.
   for (const name of Object.keys(pyodide.loadedPackages)) delete pyodide.loadedPackages[name];
   return { environment, first: files.filter(isFirst), later: files.filter((file) => !isFirst(file)), data };
-}
-
-/** The linker has left empty files in the places of side modules. */
-async function fillModules(
-  files: BakedFile[],
-  packages: readonly InstalledPackage[],
-  layout: Layout,
-  network: Settings["network"],
-): Promise<void> {
-  const context = { fetching: { network, signal: new AbortController().signal }, reporter: new Reporter(undefined), late: false };
-  const unpacked = await Promise.all(packages.map((selected) => obtain({ selected }, Promise.resolve(layout), context)));
-  const modules = new Map(unpacked.flat().map(({ file, contents, compiled }) => [file.path, compiled && contents]));
-  for (const file of files) file.contents = modules.get(file.path) ?? file.contents;
 }
 
 /**

@@ -58,6 +58,14 @@ interface Library {
 /** Chromium refuses to instantiate more than this at once where a page could freeze. */
 export const SYNCHRONOUS_LIMIT = 8 * 1024 * 1024;
 
+/** Is told of libraries on their way. */
+export interface LinkingObserver {
+  /** One has become known. */
+  added(path: string, contents: Uint8Array): void;
+  /** One has its own data in memory, and nothing of it has run. */
+  instantiated(linked: Linked): void;
+}
+
 /**
  * Links libraries when they are first opened. The file system holds empty files in their places;
  * `dlopen` asks `preloadedWasm` before it reads a file, and there a getter links.
@@ -68,12 +76,17 @@ export class HostLinker {
   readonly core = new Linker();
   /** Libraries that came with their plans, which the core has not heard of. */
   #unheard: string[] = [];
-  readonly #onInstance: ((linked: Linked) => void) | undefined;
+  readonly #observer: LinkingObserver | undefined;
 
-  /** @param onInstance called when a library has its own data in memory, before anything of it runs */
-  constructor(module: EmscriptenModule, onInstance?: (linked: Linked) => void) {
+  constructor(module: EmscriptenModule, observer?: LinkingObserver) {
     this.#module = module;
-    this.#onInstance = onInstance;
+    this.#observer = observer;
+  }
+
+  /** Makes a library known, so that it and what needs it can be planned. */
+  add(path: string, contents: Uint8Array): void {
+    call(() => this.core.add(path, contents));
+    this.#observer?.added(path, contents);
   }
 
   /** What was linked so far, by path. */
@@ -326,7 +339,7 @@ export class HostLinker {
       this.#module.updateTableMap(tableBase, plan.tableSize);
       const exports = relocated(instance.exports, memoryBase);
       own.exports = exports;
-      this.#onInstance?.({ plan, memoryBase, tableBase });
+      this.#observer?.instantiated({ plan, memoryBase, tableBase });
       this.#setPending(prepared, exports);
       // A library that the runtime's own loader links against is looked up in its table.
       if (plan.shared) this.#module.updateGOT(exports);

@@ -1,5 +1,4 @@
 import { fetchWheels } from "./addresses.js";
-import { call } from "./core.js";
 import { LoaderError } from "./errors.js";
 import { aborted, underSignal, type Fetching } from "./fetching.js";
 import { FileTransaction } from "./files.js";
@@ -224,9 +223,7 @@ export class AttachedLoader implements Loader {
   #planLinks(linker: HostLinker, libraries: Unpacked[]): Map<string, LinkPlan> {
     if (libraries.length === 0) return new Map();
     linker.refreshRuntime();
-    for (const { file, contents } of libraries) {
-      call(() => linker.core.add(file.path, contents));
-    }
+    for (const { file, contents } of libraries) linker.add(file.path, contents);
     return new Map(libraries.map(({ file }) => [file.path, linker.plan(file.path)]));
   }
 

@@ -5,6 +5,7 @@ import { after, before, beforeEach, test } from "node:test";
 import { serveChannel, sha256 } from "./support/channel.mjs";
 import { refused } from "./support/refused.mjs";
 import { attach, startPyodide } from "./support/runtime.mjs";
+import { uninstallAll } from "./support/uninstall.mjs";
 import { wheel } from "./support/wheel.mjs";
 
 const module = (name, version, more = {}) => wheel({ name, version, files: { [`${name}.py`]: `version = "${version}"\n` }, ...more });
@@ -32,10 +33,7 @@ before(async () => {
   loader = await attach(pyodide, { repodata: channel.repodata });
 });
 
-beforeEach(async () => {
-  const there = (await loader.list()).map(({ name }) => name);
-  if (there.length > 0) await loader.uninstall(there);
-});
+beforeEach(() => uninstallAll(loader));
 
 after(() => channel.close());
 

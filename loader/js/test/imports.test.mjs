@@ -5,6 +5,7 @@ import { after, before, beforeEach, test } from "node:test";
 import { serveChannel, sha256 } from "./support/channel.mjs";
 import { refused } from "./support/refused.mjs";
 import { attach, startPyodide } from "./support/runtime.mjs";
+import { uninstallAll } from "./support/uninstall.mjs";
 import { wheel } from "./support/wheel.mjs";
 
 const module = (name, imports, more = {}) =>
@@ -24,8 +25,7 @@ before(async () => {
 });
 
 beforeEach(async () => {
-  const there = (await loader.list()).map(({ name }) => name);
-  if (there.length > 0) await loader.uninstall(there);
+  await uninstallAll(loader);
   pyodide.runPython("import sys\nfor name in ('yaml', 'other', 'shared', 'needing'): sys.modules.pop(name, None)");
 });
 

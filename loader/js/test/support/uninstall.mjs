@@ -18,3 +18,9 @@ def uninstall(names):
   pyodide.globals.delete("uninstall");
   for (const name of names) delete pyodide.loadedPackages[name];
 }
+
+/** Takes everything out that the interpreter has, by its loader. */
+export async function uninstallAll(loader) {
+  const there = (await loader.list()).map(({ name }) => name);
+  if (there.length > 0) await loader.uninstall(there);
+}
