@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { generateKeyPairSync, sign } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, test } from "node:test";
@@ -38,7 +38,7 @@ afterEach(() => {
 });
 
 const options = (more = {}) => ({ repodata: channel.repodata, cache: { directory }, log: (line) => log.push(line), ...more });
-const kept = (bytes) => join(directory, sha256(bytes));
+const kept = (bytes, within = directory) => join(within, sha256(bytes));
 const files = () => readdirSync(directory).filter((name) => !name.startsWith("name-")).sort();
 
 /** Installs foo with a loader of its own, uses it, and takes it out again. */
@@ -160,7 +160,9 @@ test("where nothing can be kept, one line says it, and packages are installed", 
   // A directory that goes away meanwhile.
   const gone = join(directory, "gone");
   const loader = await attach(pyodide, options({ cache: { directory: gone } }));
-  mkdirSync(gone, { recursive: true });
+  await loader.install("bar");
+  uninstall(pyodide, "bar");
+  assert.ok(existsSync(kept(bar.bytes, gone)));
   rmSync(gone, { recursive: true });
   log = [];
   await loader.install("foo");
