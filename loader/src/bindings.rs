@@ -72,11 +72,6 @@ impl JsRepodata {
         self.0.blobs(line).map(str::to_owned)
     }
 
-    /// Address of the directory with the runtime's files, relative to the first head, if that says it.
-    pub fn runtime(&self) -> Option<String> {
-        self.0.runtime()
-    }
-
     /// The digest of a line's root, where its repodata is more than one node.
     #[wasm_bindgen(js_name = branchingRoot)]
     pub fn branching_root(&self, line: usize) -> Option<String> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pkgsrv_index::tree::{Found, LeafLimits, Node, NodeRef, find};
 use pkgsrv_index::{
     Abi, Closure, ClosureError, Digest, PackageName, ProjectError, Release, Releases, RepodataNode, Requirement,
-    RuntimeInfo, StoredHead, Version, closure, evaluate, nearest, read_repodata,
+    StoredHead, Version, closure, evaluate, nearest, read_repodata,
 };
 use serde::{Deserialize, Serialize};
 
@@ -108,13 +108,6 @@ impl Repodata {
     /// [`Resolution`].
     pub fn blobs(&self, line: usize) -> Option<&str> {
         self.lines.get(line)?.blobs.as_deref()
-    }
-
-    /// Address of the directory with the runtime's files, relative to the first head; heads of format 1 do not say.
-    pub fn runtime(&self) -> Option<String> {
-        let StoredHead::Trees(head) = &self.lines[0].head else { return None };
-        let RuntimeInfo { name, version, .. } = &head.runtime;
-        Some(format!("{}../runtime/{name}/{version}/", head.blobs))
     }
 
     /// The root of a repodata that is more than one node: then a server can send all nodes for a request at once.

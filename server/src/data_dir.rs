@@ -7,10 +7,21 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::encoding::Search;
+use crate::http::assets::encodings_beside;
 use crate::{ServerError, Store};
 
 /// How the names of directories begin that are being filled.
 const WORK: &str = ".work-";
+
+/// Names what [`runtime_encodings`] makes; another number stands for other encoders.
+pub const RUNTIME_ENCODINGS: &str = "encodings-1";
+
+/// The encodings of a runtime's file that pages fetch, each by the name that it has beside the file, as small as is bearable:
+/// some seconds per MB.
+pub fn runtime_encodings(name: &str, bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+    encodings_beside(name, bytes, Search::Long)
+}
 
 /// The data directory: the store of all channels, and the files that are served as they are.
 #[derive(Debug, Clone)]

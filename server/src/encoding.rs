@@ -24,10 +24,19 @@ const DELTA_LARGEST_WINDOW: u32 = 27;
 /// A skippable frame of 32 bytes: the dictionary's SHA-256 follows.
 const DELTA_MAGIC: [u8; 8] = [0x5E, 0x2A, 0x4D, 0x18, 0x20, 0, 0, 0];
 
-/// The bytes in an encoding, as small as is bearable; `None` if its encoder fails.
-pub(crate) fn encode(coding: ContentCoding, bytes: &[u8]) -> Option<Vec<u8>> {
+/// How long brotli searches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Search {
+    /// As long as is bearable.
+    Long,
+    /// For what is made anew often.
+    Short,
+}
+
+/// The bytes in an encoding; `None` if its encoder fails.
+pub(crate) fn encode(coding: ContentCoding, bytes: &[u8], search: Search) -> Option<Vec<u8>> {
     let encoded = match coding {
-        ContentCoding::Br => brotli(bytes),
+        ContentCoding::Br => brotli(bytes, search),
         ContentCoding::Gzip => gzip(bytes),
         ContentCoding::Zstd => zstd(bytes),
     };
@@ -52,11 +61,17 @@ pub(crate) fn decode(coding: ContentCoding, encoded: &[u8], size: u64) -> io::Re
     Ok(decoded)
 }
 
-fn brotli(bytes: &[u8]) -> io::Result<Vec<u8>> {
+/// Whether encodings save more than a tenth, as they do not of what is compressed already.
+pub(crate) fn is_worth_it(bytes: &[u8]) -> bool {
+    zstd::bulk::compress(bytes, 1).is_ok_and(|encoded| encoded.len() < bytes.len() / 10 * 9)
+}
+
+fn brotli(bytes: &[u8], search: Search) -> io::Result<Vec<u8>> {
+    let is_searched = search == Search::Long && bytes.len() <= LARGEST_SEARCHED;
     // A window that is no larger than what fills it saves the client memory.
     let window = bits(bytes.len()).clamp(*BROTLI_WINDOW.start(), *BROTLI_WINDOW.end());
     let parameters = brotli::enc::BrotliEncoderParams {
-        quality: if bytes.len() <= LARGEST_SEARCHED { BROTLI_SEARCHED } else { BROTLI_LARGE },
+        quality: if is_searched { BROTLI_SEARCHED } else { BROTLI_LARGE },
         lgwin: i32::try_from(window).unwrap_or(i32::MAX),
         size_hint: bytes.len(),
         ..Default::default()
@@ -132,9 +147,9 @@ mod tests {
         for length in [0, 1, 1000, 200_000] {
             let bytes = sample(length);
             for coding in ContentCoding::ALL {
-                let encoded = encode(coding, &bytes).unwrap();
+                let encoded = encode(coding, &bytes, Search::Long).unwrap();
                 assert!(is_of(coding, &encoded, &bytes), "{coding:?} of {length}");
-                assert_eq!(encode(coding, &bytes).unwrap(), encoded, "the same bytes each time");
+                assert_eq!(encode(coding, &bytes, Search::Long).unwrap(), encoded, "the same bytes each time");
                 assert!(length < 1000 || encoded.len() < length, "{coding:?} of {length}");
                 let cut = &encoded[..encoded.len() - 1];
                 assert!(!is_of(coding, cut, &bytes), "{coding:?} of {length}, cut short");

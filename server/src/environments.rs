@@ -9,7 +9,9 @@ use std::str::FromStr;
 use pkgsrv_index::{Abi, Digest};
 use serde::{Deserialize, Serialize};
 
+use crate::encoding::Search;
 use crate::file_list::ListedFile;
+use crate::http::assets::{encodings_beside, without_encoding};
 use crate::store::digest_of;
 use crate::{ChannelName, DataDir, ServerError};
 
@@ -199,9 +201,11 @@ impl DataDir {
         let (index, file) = read_index(&files.join(format!("{name}.json")))?;
         let mut made = Vec::new();
         for part in file.parts() {
-            made.push((part.file.clone(), read_part(files, name, part)?));
+            let bytes = read_part(files, name, part)?;
+            made.extend(encodings_beside(&part.file, &bytes, Search::Short));
+            made.push((part.file.clone(), bytes));
         }
-        let mut parts: Vec<String> = made.iter().map(|(file, _)| file.clone()).collect();
+        let mut parts: Vec<String> = file.parts().iter().map(|part| part.file.clone()).collect();
         // The index comes last: it names the parts.
         made.push((format!("{name}.json"), index));
         let directory = self.environments(channel, abi);
@@ -217,7 +221,8 @@ impl DataDir {
             let put = fs::write(&copy, bytes).and_then(|()| fs::rename(&copy, &place));
             put.map_err(|source| ServerError::Write { path: place, source })?;
         }
-        for old in parts_in(&directory, name)?.into_iter().filter(|old| !parts.contains(old)) {
+        let is_old = |file: &String| !parts.iter().any(|part| part == without_encoding(file));
+        for old in parts_in(&directory, name)?.into_iter().filter(is_old) {
             let _kept_then = fs::remove_file(directory.join(old));
         }
         Ok(())
@@ -250,11 +255,12 @@ pub(crate) fn environments_of(all: &Path, channel: &ChannelName, abi: Abi) -> Pa
     all.join(channel.as_str()).join(abi.to_string())
 }
 
-/// The files `{name}-{16 hexadecimal digits}.bin` of a directory.
+/// The files `{name}-{16 hexadecimal digits}.bin` of a directory, and their encodings.
 fn parts_in(directory: &Path, name: &EnvironmentName) -> Result<Vec<String>, ServerError> {
     let entries = fs::read_dir(directory).map_err(|source| ServerError::Read { path: directory.to_owned(), source })?;
     let is_part = |file: &String| {
-        let digest = file.strip_prefix(&format!("{name}-")).and_then(|rest| rest.strip_suffix(".bin"));
+        let digest =
+            file.strip_prefix(&format!("{name}-")).and_then(|rest| without_encoding(rest).strip_suffix(".bin"));
         digest.is_some_and(|digest| digest.len() == 16 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()))
     };
     let mut found: Vec<String> =

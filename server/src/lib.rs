@@ -46,7 +46,7 @@ pub use changes::{
     rollback, rotate_key, set_status, yank,
 };
 pub use channel::{Line, read_line};
-pub use data_dir::DataDir;
+pub use data_dir::{DataDir, RUNTIME_ENCODINGS, runtime_encodings};
 pub use environments::{EnvironmentName, EnvironmentOverview, EnvironmentPackage, environment, environments};
 pub use error::{AdmissionError, ServerError};
 pub use home::{Snippet, snippets};

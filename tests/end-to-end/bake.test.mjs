@@ -267,7 +267,7 @@ test("without an image the same versions are installed, before what is asked for
 
 test("an index that cannot be read is an error of its own", async () => {
   for (const [bytes, message] of [
-    [altered((it) => (it.format = 1)), /has the format 1, expected 2: .*; update the loader, or bake numpy again$/],
+    [altered((it) => (it.format = 1)), /has the format 1, expected 3: .*; update the loader, or bake numpy again$/],
     [altered((it) => delete it.memory.before), /is no index of an image/],
     ["{", /is no JSON/],
   ]) {

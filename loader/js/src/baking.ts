@@ -29,7 +29,7 @@ export interface Recipe {
 
 /** An environment without the files that hold its parts. */
 export interface Baked {
-  environment: Omit<Environment, "first" | "later">;
+  environment: Omit<Environment, "first" | "later" | "runtime">;
   first: BakedFile[];
   later: BakedFile[];
   /** The data that side modules bring, by address. */

@@ -53,7 +53,7 @@ async function run(options: BootOptions, settings: Settings, job: Job): Promise<
   const ofLine = (): Promise<string> => runtimeOf(line, settings, fetching);
   // Nothing waits for the other: of an environment the index tells what it consists of, the head where the runtime is.
   const reading = readEnvironment(options, settings, fetching);
-  const locating = locate(given, ofLine);
+  const locating = locate(given, async () => (await reading)?.runtime ?? ofLine());
   const importing = locating.then((address) => importRuntime(address, fetching.signal));
   const bare = async (): Promise<Image> => {
     const address = await locating;
@@ -133,7 +133,7 @@ const EXAMPLE = "https://packages.example/runtime/pyodide/314.0.7/";
 
 /** Where the runtime of a line is, by its head. */
 export async function runtimeOf(line: Line, { repodata }: Settings, fetching: Fetching): Promise<string> {
-  const relative = (await line.readAhead(fetching)).runtime();
+  const relative = await line.runtime(fetching);
   if (relative !== undefined) return new URL(relative, repodata).href;
   throw new LoaderError(
     "bad_repodata",

@@ -14,8 +14,9 @@ export interface Environment {
   code: string;
   /** The wheels, dependencies first. */
   packages: Omit<InstalledPackage, "url">[];
-  /** Address of the blobs, relative to the environment. */
+  /** Addresses of the blobs and of the runtime's files, relative to the environment. */
   blobs: string;
+  runtime: string;
   /** One behind the other: side modules that are linked or that others may need, and what is read at the start. */
   first: FilePart;
   /** All other files that packages and code have written. */
@@ -142,9 +143,15 @@ function setAddresses({ GOT }: EmscriptenModule, addresses: Record<string, numbe
   }
 }
 
-/** Emscripten chooses a free slot and knows then where the function is: the one slot is free that it had. */
 function placeFunction(module: EmscriptenModule, index: number, name: string, symbol: Symbol_ | undefined): void {
   if (typeof symbol !== "function") throw new UnusableImage(`the image needs a function ${name}, which is not there`);
+  try {
+    module.wasmTable.set(index, symbol);
+    module.updateTableMap(index, 1);
+    return;
+  } catch {
+    // A table takes no functions of JavaScript. Emscripten chooses a free slot for it: the one slot is free that it had.
+  }
   module.freeTableIndexes.push(index);
   const found = module.addFunction(symbol, (symbol as { sig?: string }).sig);
   if (found !== index) throw new UnusableImage(`the function ${name} is at ${found} of the table, in the image at ${index}`);

@@ -1,6 +1,7 @@
 import { startCore } from "./core.js";
 import { linkAgain, makeFiles, openFirst, type Environment, type First } from "./environment.js";
 import { UnusableImage } from "./errors.js";
+import { placeFunctions, type RuntimeFunctions } from "./functions.js";
 import { digest, fetchNamed, fetchVerified, type Expected, type Fetching } from "./fetching.js";
 import { FileTransaction } from "./files.js";
 import { Later } from "./later.js";
@@ -11,7 +12,7 @@ import type { EmscriptenModule, Layout } from "./runtime.js";
 import type { InstalledPackage, PyodideInterface } from "./types.js";
 
 /** The formats that this version reads: of a runtime's image, and of an environment. */
-const [BARE, WITH_PACKAGES] = [1, 2];
+const [BARE, WITH_PACKAGES] = [2, 3];
 
 /** A file beside `image.json`. */
 export interface ImageFile {
@@ -34,6 +35,7 @@ interface ImageIndex {
     /** The memory before anything ran: behind `size` there are zeros. */
     before: { sha256: string; size: number };
   };
+  functions: RuntimeFunctions;
   /** The standard library that the image was made with. */
   stdlib: ImageFile;
   /** Only where packages are in it. */
@@ -89,6 +91,8 @@ export class Image {
   readonly environment: Environment | undefined;
   /** The wheels of the environment. */
   readonly packages: readonly InstalledPackage[];
+  /** Where the runtime of an environment is. */
+  readonly runtime: string | undefined;
   readonly #index: ImageIndex;
   readonly #url: string;
 
@@ -97,6 +101,7 @@ export class Image {
     this.#index = index;
     this.layout = layout;
     this.environment = environment;
+    this.runtime = environment && new URL(environment.runtime, url).href;
     this.#url = url;
     this.packages = (environment?.packages ?? []).map((selected) => ({
       ...selected,
@@ -184,14 +189,17 @@ export class Image {
     settings: ModuleSettings,
   ): Promise<{ module: StartedModule; linker: HostLinker | undefined }> {
     let before: Uint8Array<ArrayBuffer> | undefined;
-    const module = await createModule({
+    const given = {
       ...settings,
       instantiateWasm: (imports, done) =>
         settings.instantiateWasm(imports, (instance, compiled) => {
           before = this.#prepareMemory(instance.exports["memory"]);
+          // Emscripten makes the module of what it is given.
+          placeFunctions(given as unknown as EmscriptenModule, imports, instance.exports, this.#index.functions);
           done(instance, compiled);
         }),
-    });
+    } satisfies ModuleSettings;
+    const module = await createModule(given);
     if (before === undefined) throw new UnusableImage("the runtime's module has no memory of the image's size");
     const [contents, opened] = await Promise.all([memory, first, readable, this.#checkBefore(before)]);
     const [major, minor] = module.API.pyVersionTuple;
@@ -255,7 +263,7 @@ function parsed(url: string, bytes: Uint8Array): ImageIndex {
   } catch {
     throw new UnusableImage(`${url} is no JSON`);
   }
-  const { format, header, layout, memory, stdlib, environment } = index ?? {};
+  const { format, header, layout, memory, functions, stdlib, environment } = index ?? {};
   const expected = environment === undefined ? BARE : WITH_PACKAGES;
   if (format !== expected) {
     throw new UnusableImage(`${url} has the format ${String(format)}, expected ${expected}: another version made it`);
@@ -267,11 +275,15 @@ function parsed(url: string, bytes: Uint8Array): ImageIndex {
     typeof layout?.site === "string" &&
     isFile(memory) &&
     isFile(stdlib) &&
+    Array.isArray(functions?.exported) &&
+    isSize(functions.start) &&
+    isSize(functions.length) &&
+    typeof functions.others === "object" &&
     isSize(memory?.runs) &&
     isSize(memory?.length) &&
     isSize(memory?.before?.size) &&
     (environment === undefined ||
-      (Array.isArray(environment.packages) && isFile(environment.first) && isFile(environment.later)));
+      (Array.isArray(environment.packages) && typeof environment.runtime === "string" && isFile(environment.first) && isFile(environment.later)));
   if (!isWhole) throw new UnusableImage(`${url} is no index of an image: something is missing or of another kind`);
   return index as ImageIndex;
 }

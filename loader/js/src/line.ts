@@ -37,7 +37,8 @@ export class Line {
   /** The first one that has a project or a module is asked for it. */
   readonly #lines: { settings: Settings; modules: Modules; root?: NodeReference | undefined }[];
   #known: Repodata | undefined;
-  /** Heads that were read ahead. */
+  /** Heads that were fetched ahead, and what the core knows by them. */
+  #headsAhead: Promise<Uint8Array[]> | undefined;
   #ahead: Promise<Repodata> | undefined;
   /** Whether the server may have nodes for a request at once. */
   #bringsAtOnce = true;
@@ -52,8 +53,24 @@ export class Line {
     return (this.#ahead ??= this.#readHead(fetching));
   }
 
+  /** Address of the directory with the runtime's files, relative to the first head; heads of format 1 do not say. */
+  async runtime(fetching: Fetching): Promise<string | undefined> {
+    const [head] = await this.#fetchAhead(fetching);
+    let known: { blobs?: string; runtime?: { name?: string; version?: string } | null } | null;
+    try {
+      known = JSON.parse(new TextDecoder().decode(head)) as typeof known;
+    } catch {
+      // The core names what is wrong.
+      await this.readAhead(fetching);
+      return undefined;
+    }
+    const { name, version } = known?.runtime ?? {};
+    return name === undefined || version === undefined ? undefined : `${known?.blobs ?? ""}../runtime/${name}/${version}/`;
+  }
+
   /** A head that was read ahead and not used: the next resolution reads it anew. */
   forgetAhead(): void {
+    this.#headsAhead = undefined;
     this.#ahead = undefined;
   }
 
@@ -162,9 +179,13 @@ export class Line {
     }
   }
 
+  #fetchAhead(fetching: Fetching): Promise<Uint8Array[]> {
+    const fetch = () => this.#lines.map(({ settings }, line) => readHead(settings, this.#fetchingOf(line, fetching)));
+    return (this.#headsAhead ??= Promise.all(fetch()));
+  }
+
   async #readHead(fetching: Fetching): Promise<Repodata> {
-    const reading = this.#lines.map(({ settings }, line) => readHead(settings, this.#fetchingOf(line, fetching)));
-    const [heads] = await Promise.all([Promise.all(reading), startCore()]);
+    const [heads] = await Promise.all([this.#fetchAhead(fetching), startCore()]);
     for (const [line, head] of heads.entries()) {
       const known = (this.#known ??= call(() => Repodata.read(head)));
       call(() => known.setHead(line, head));

@@ -24,6 +24,8 @@ export interface Linked {
   plan: LinkPlan;
   memoryBase: number;
   tableBase: number;
+  /** Addresses that it has imported, in the order of the plan's imports, but for those that all libraries share. */
+  addresses: number[];
 }
 
 /** Bindings that are not a place in the scope. */
@@ -43,7 +45,8 @@ interface Prepared {
   tableBase: number;
   /** Becomes the exports; functions that are called before they are there look into it. */
   own: { exports?: Exports };
-  /** Address globals that wait for the module's own exports. */
+  /** Address globals that are the library's own, and those of them that wait for the module's own exports. */
+  addresses: WebAssembly.Global[];
   pending: [name: string, global: WebAssembly.Global][];
 }
 
@@ -105,17 +108,16 @@ export class HostLinker {
    *
    * @param place called with the exports, to put functions into the table where they were
    */
-  async relink({ plan, memoryBase, tableBase }: Linked, place: (exports: Exports) => void): Promise<void> {
+  async relink({ plan, memoryBase, tableBase, addresses }: Linked, place: (exports: Exports) => void): Promise<void> {
     const library = this.#libraries.get(plan.path);
     if (library === undefined) throw new LoaderError("internal", `${plan.path} is not registered`);
     const { loadedLibsByName } = this.#module.LDSO;
-    const prepared: Prepared = { plan, imports: {}, memoryBase, allocation: 0, tableBase, own: {}, pending: [] };
-    this.#bind(prepared, this.#scopeOf(plan));
+    const prepared = prepare(plan, { memoryBase, allocation: 0, tableBase });
+    this.#bind(prepared, this.#scopeOf(plan), addresses);
     const instance = await WebAssembly.instantiate(library.compiled(), prepared.imports);
     this.#module.updateTableMap(tableBase, plan.tableSize);
     const exports = (library.exports = prepared.own.exports = relocated(instance.exports, memoryBase));
     place(exports);
-    this.#setPending(prepared, exports);
     loadedLibsByName[plan.path] = { name: plan.path, global: false, refcount: Infinity, exports };
   }
 
@@ -232,7 +234,7 @@ export class HostLinker {
       tableBase = align(wasmTable.length, plan.tableAlignment);
       wasmTable.grow(tableBase + plan.tableSize - wasmTable.length);
     }
-    const prepared: Prepared = { plan, imports: {}, memoryBase, allocation, tableBase, own: {}, pending: [] };
+    const prepared = prepare(plan, { memoryBase, allocation, tableBase });
     try {
       this.#bind(prepared, scope);
     } catch (error) {
@@ -270,12 +272,13 @@ export class HostLinker {
     return address;
   }
 
-  #bind(prepared: Prepared, scope: Exports[]): void {
+  /** @param known addresses that are not to be looked for */
+  #bind(prepared: Prepared, scope: Exports[], known?: number[]): void {
     const symbols = globalSymbols(this.#module);
     for (const [from, name, kind, binding] of prepared.plan.imports) {
       const namespace = (prepared.imports[from] ??= {});
       if (from === "GOT.mem" || from === "GOT.func") {
-        namespace[name] = this.#address(prepared, name, binding, scope);
+        namespace[name] = this.#address(prepared, name, binding, scope, known);
       } else if (binding === RUNTIME) {
         namespace[name] = symbols[name] ?? this.#missing(prepared.plan, name);
       } else if (binding > RUNTIME) {
@@ -302,9 +305,11 @@ export class HostLinker {
   }
 
   /** The global that holds a symbol's address. */
-  #address(prepared: Prepared, name: string, binding: number, scope: Exports[]): WebAssembly.Global {
+  #address(prepared: Prepared, name: string, binding: number, scope: Exports[], known?: number[]): WebAssembly.Global {
     if (binding === RUNTIME) return this.#sharedAddress(prepared.plan, name);
-    const global = new WebAssembly.Global({ value: "i32", mutable: true }, 0);
+    const global = new WebAssembly.Global({ value: "i32", mutable: true }, known?.[prepared.addresses.length] ?? 0);
+    prepared.addresses.push(global);
+    if (known !== undefined) return global;
     if (binding > RUNTIME) {
       global.value = this.#addressOf(prepared.plan, name, scope[binding - 1]?.[name]);
     } else if (binding === OWN) {
@@ -334,13 +339,14 @@ export class HostLinker {
 
   /** Relocates exports, sets addresses, runs relocations and constructors. */
   #finish(library: Library, prepared: Prepared, instance: WebAssembly.Instance): Exports {
-    const { plan, memoryBase, tableBase, own } = prepared;
+    const { plan, memoryBase, tableBase, own, pending } = prepared;
     try {
       this.#module.updateTableMap(tableBase, plan.tableSize);
       const exports = relocated(instance.exports, memoryBase);
       own.exports = exports;
-      this.#observer?.instantiated({ plan, memoryBase, tableBase });
-      this.#setPending(prepared, exports);
+      for (const [name, global] of pending) global.value = this.#addressOf(plan, name, exports[name]);
+      const addresses = prepared.addresses.map(({ value }) => value as number);
+      this.#observer?.instantiated({ plan, memoryBase, tableBase, addresses });
       // A library that the runtime's own loader links against is looked up in its table.
       if (plan.shared) this.#module.updateGOT(exports);
       callable(exports["__wasm_apply_data_relocs"])?.();
@@ -350,10 +356,6 @@ export class HostLinker {
     } catch (error) {
       throw asLoaderError(error, "link_failed", `cannot initialise ${plan.path}`);
     }
-  }
-
-  #setPending({ plan, pending }: Prepared, exports: Exports): void {
-    for (const [name, global] of pending) global.value = this.#addressOf(plan, name, exports[name]);
   }
 
   /** Gives memory back; table slots stay, as a table cannot shrink. */
@@ -383,6 +385,10 @@ export class HostLinker {
     this.core.addLinked(path, Object.keys(exports).join("\n"), "");
     this.core.setFound(by, name, path);
   }
+}
+
+function prepare(plan: LinkPlan, at: Pick<Prepared, "memoryBase" | "allocation" | "tableBase">): Prepared {
+  return { plan, ...at, imports: {}, own: {}, addresses: [], pending: [] };
 }
 
 function align(address: number, alignment: number): number {

@@ -14,7 +14,7 @@ use crate::error::BuildError;
 use crate::execute::{self, Workshop};
 use crate::job_tokens::JobTokens;
 use crate::loaded_recipe::LoadedRecipes;
-use crate::runtime::{EnvironmentRecipe, Runtime};
+use crate::runtime::{Derive, EnvironmentRecipe, Runtime};
 use crate::testing::{self, PYTEST, PackageTest, TestOptions, Tested};
 use crate::toolchain::Toolchain;
 use crate::verification::{self, Verification};
@@ -90,6 +90,12 @@ impl<'a> Builder<'a> {
     /// The directory with the image of the runtime that the loader's `boot` starts from: `image.json`, and what it names.
     pub fn runtime_image(&self) -> Result<PathBuf, BuildError> {
         self.runtime.image(self.context, &self.toolchain)
+    }
+
+    /// The directory with files that `derive` makes of the runtime's and its image's, by their names and bytes: names and
+    /// bytes again. They are made once for each `what`, a word that says what they are.
+    pub fn runtime_derived(&self, what: &str, derive: Derive<'_>) -> Result<PathBuf, BuildError> {
+        self.runtime.derived(self.context, &self.toolchain, what, derive)
     }
 
     /// Makes the image of an environment. The directory has `{name}.json`, and the memory that it names.

@@ -83,7 +83,7 @@ pub use recipe_check::{CheckedRecipes, RecipeChecker, RecipeProblem, Unchecked};
 pub use recipe_tree::RecipeTree;
 pub use recipe_update::{NewRelease, RecipeUpdate, UpdateOutcome};
 pub use repack::with_build_number;
-pub use runtime::{EnvironmentRecipe, Runtime};
+pub use runtime::{Derive, EnvironmentRecipe, Runtime};
 pub use rust::CargoSettings;
 pub use space::{Bytes, Space};
 pub use testing::{PYTEST, PackageTest, TestKind, TestOptions, TestOutcome, TestStep};

@@ -24,6 +24,7 @@ use crate::toolchain::Toolchain;
 use crate::work_directory::WorkDirectory;
 
 pub use environment::EnvironmentRecipe;
+pub use image::Derive;
 pub(crate) use symbols::{RuntimeSymbol, RuntimeSymbols};
 
 /// npm archives by package and version, with the SHA-256 that they must have.

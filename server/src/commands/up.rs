@@ -98,10 +98,12 @@ fn prepare(
     Ok(Prepared { package, environment: environment.map(|wanted| wanted.name) })
 }
 
-/// Lays the runtime with its image where it is served from.
+/// Lays the runtime with its image where it is served from, with the encodings that pages fetch.
 pub(super) fn lay_out_runtime(builder: &Builder<'_>, data: &DataDir) -> Result<()> {
     let runtime = builder.runtime();
-    Ok(data.add_runtime(runtime.name, runtime.version, &[&runtime.directory, &builder.runtime_image()?])?)
+    let image = builder.runtime_image()?;
+    let encodings = builder.runtime_derived(pkgsrv::RUNTIME_ENCODINGS, &pkgsrv::runtime_encodings)?;
+    Ok(data.add_runtime(runtime.name, runtime.version, &[&runtime.directory, &image, &encodings])?)
 }
 
 /// The environment of what `up` was asked for.

@@ -84,17 +84,22 @@ pub(crate) fn asks_for_json(headers: &HeaderMap) -> bool {
 /// Encodings that a body can be sent in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encoding {
+    Zstd,
     Brotli,
     Gzip,
     Identity,
 }
 
-/// The best encoding for these request headers.
-pub(crate) fn encoding(headers: &HeaderMap) -> Encoding {
+/// The best encoding for these request headers: of those that the client wants alike zstd, if there is one. It may be a
+/// few percent larger than brotli, and is decoded in half the time.
+pub(crate) fn encoding(headers: &HeaderMap, has_zstd: bool) -> Encoding {
     let accepted = weighted(headers, &header::ACCEPT_ENCODING);
     let weight = |coding: ContentCoding| weight_of(&accepted, coding.name()).unwrap_or(0);
     let (brotli, gzip) = (weight(ContentCoding::Br), weight(ContentCoding::Gzip));
-    if brotli > 0 && brotli >= gzip {
+    let zstd = if has_zstd { weight(ContentCoding::Zstd) } else { 0 };
+    if zstd > 0 && zstd >= brotli && zstd >= gzip {
+        Encoding::Zstd
+    } else if brotli > 0 && brotli >= gzip {
         Encoding::Brotli
     } else if gzip > 0 {
         Encoding::Gzip
@@ -253,16 +258,18 @@ mod tests {
 
     #[test]
     fn encodings() {
-        for (values, expected) in [
-            (&[][..], Encoding::Identity),
-            (&["gzip, deflate, br, zstd"], Encoding::Brotli),
-            (&["gzip", "br;q=0.5"], Encoding::Gzip),
-            (&["br;q=0, *"], Encoding::Gzip),
-            (&["*"], Encoding::Brotli),
-            (&["identity"], Encoding::Identity),
-            (&["gzip;q=0"], Encoding::Identity),
+        for (values, expected, with_zstd) in [
+            (&[][..], Encoding::Identity, Encoding::Identity),
+            (&["gzip, deflate, br, zstd"], Encoding::Brotli, Encoding::Zstd),
+            (&["gzip, br, zstd;q=0.5"], Encoding::Brotli, Encoding::Brotli),
+            (&["gzip", "br;q=0.5"], Encoding::Gzip, Encoding::Gzip),
+            (&["br;q=0, *"], Encoding::Gzip, Encoding::Zstd),
+            (&["*"], Encoding::Brotli, Encoding::Zstd),
+            (&["identity"], Encoding::Identity, Encoding::Identity),
+            (&["gzip;q=0"], Encoding::Identity, Encoding::Identity),
         ] {
-            assert_eq!(encoding(&headers(&header::ACCEPT_ENCODING, values)), expected, "{values:?}");
+            let headers = headers(&header::ACCEPT_ENCODING, values);
+            assert_eq!((encoding(&headers, false), encoding(&headers, true)), (expected, with_zstd), "{values:?}");
         }
     }
     #[test]

@@ -9,13 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
-use pkgsrv_index::Digest;
+use pkgsrv_index::{ContentCoding, Digest};
 
 use super::blocking;
 use super::error::HttpError;
 use super::page::{Effort, Page, Vary};
 use super::stream::{self, FileHeaders};
 use crate::ServerError;
+use crate::encoding::{self, Search};
 use crate::file_list::{FileList, Listed, digest_at};
 use crate::object::CachePolicy;
 
@@ -47,6 +48,12 @@ impl AssetPath {
     }
 }
 
+/// The name of the file that an encoding lies beside, or the name itself.
+pub(crate) fn without_encoding(name: &str) -> &str {
+    let encoded = BESIDE.iter().find_map(|(_, extension)| name.strip_suffix(extension)?.strip_suffix('.'));
+    encoded.unwrap_or(name)
+}
+
 /// Content types by extension, and what encoding such files is worth. The archive of a runtime's bytecode is stored.
 const TYPES: &[(&str, &str, Effort)] = &[
     ("bin", "application/octet-stream", Effort::Thorough),
@@ -56,11 +63,11 @@ const TYPES: &[(&str, &str, Effort)] = &[
     ("json", "application/json", Effort::Quick),
     ("map", "application/json", Effort::Quick),
     ("md", "text/plain; charset=utf-8", Effort::Quick),
-    ("mjs", "text/javascript; charset=utf-8", Effort::Quick),
+    ("mjs", "text/javascript; charset=utf-8", Effort::Thorough),
     ("py", "text/plain; charset=utf-8", Effort::Quick),
     ("ts", "text/plain; charset=utf-8", Effort::Quick),
     ("txt", "text/plain; charset=utf-8", Effort::Quick),
-    ("wasm", "application/wasm", Effort::Quick),
+    ("wasm", "application/wasm", Effort::Thorough),
     ("zip", "application/zip", Effort::Thorough),
 ];
 
@@ -83,11 +90,22 @@ pub(crate) fn environment_policy(name: &str) -> CachePolicy {
     if name.strip_suffix(".json").is_some() { CachePolicy::Page } else { CachePolicy::ImmutableView }
 }
 
-/// Where a file's encoding in brotli lies if it was made before.
-fn encoded(file: &Path) -> PathBuf {
-    let mut path = file.as_os_str().to_owned();
-    path.push(".br");
-    path.into()
+/// Encodings that were made before lie beside a file, under its name and these extensions.
+const BESIDE: &[(ContentCoding, &str)] = &[(ContentCoding::Br, "br"), (ContentCoding::Zstd, "zst")];
+
+/// Makes the encodings that lie beside a file of this name, each with its own name; none where they are worth little.
+pub(crate) fn encodings_beside(name: &str, bytes: &[u8], search: Search) -> Vec<(String, Vec<u8>)> {
+    if content_type(Path::new(name)).1 != Effort::Thorough || !encoding::is_worth_it(bytes) {
+        return Vec::new();
+    }
+    std::thread::scope(|scope| {
+        let make = |&(coding, extension): &'static (ContentCoding, &str)| {
+            let encode = move || Some((format!("{name}.{extension}"), encoding::encode(coding, bytes, search)?));
+            scope.spawn(encode)
+        };
+        let threads: Vec<_> = BESIDE.iter().map(make).collect();
+        threads.into_iter().filter_map(|thread| thread.join().ok().flatten()).collect()
+    })
 }
 
 /// Changes when a file is replaced or rewritten.
@@ -167,11 +185,13 @@ impl Assets {
         let (content_type, effort) = content_type(file);
         let vary = if effort == Effort::Never { Vary::Nothing } else { Vary::Encoding };
         let page = Page::new(content_type, vary, bytes).encoded_with(effort);
-        // Builds bring the best encoding of what every page fetches, so that nobody waits for it.
-        let page = Arc::new(match fs::read(encoded(file)) {
-            Ok(encoded) => page.with_brotli(encoded),
-            Err(_) => page,
-        });
+        // What every page fetches comes with its encodings, so that nobody waits for them.
+        let page = Arc::new(BESIDE.iter().fold(page, |page, &(coding, extension)| {
+            match fs::read(format!("{}.{extension}", file.display())) {
+                Ok(encoded) => page.with(coding, encoded),
+                Err(_) => page,
+            }
+        }));
         let mut kept = kept();
         // An image that is made anew has another name.
         kept.retain(|path, _| path.exists());
@@ -191,7 +211,10 @@ enum Asset {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header;
+
     use super::*;
+    use crate::store::digest_of;
 
     #[test]
     fn only_plain_paths() {
@@ -209,5 +232,37 @@ mod tests {
         ] {
             assert_eq!(path.parse::<AssetPath>().is_ok(), fits, "{path:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn encodings_beside_a_file_are_sent() {
+        let place = tempfile::tempdir().unwrap();
+        let bytes = vec![b'a'; 100_000];
+        let made = encodings_beside("module.wasm", &bytes, Search::Short);
+        assert_eq!(
+            made.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+            ["module.wasm.br", "module.wasm.zst"]
+        );
+        fs::write(place.path().join("module.wasm"), &bytes).unwrap();
+        for (name, encoded) in &made {
+            assert_eq!(without_encoding(name), "module.wasm");
+            fs::write(place.path().join(name), encoded).unwrap();
+        }
+        let (assets, path) = (Arc::new(Assets::default()), "module.wasm".parse().unwrap());
+        for (accepted, coding) in [("gzip, br, zstd", ContentCoding::Zstd), ("gzip, br", ContentCoding::Br)] {
+            let request = HeaderMap::from_iter([(header::ACCEPT_ENCODING, accepted.parse().unwrap())]);
+            let asked = (&Method::GET, &request);
+            let response = assets.respond(place.path(), &path, CachePolicy::Page, asked).await.ok().unwrap();
+            assert_eq!(response.headers()[header::CONTENT_ENCODING], coding.name());
+            let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+            assert!(encoding::is_of(coding, &body, &bytes), "{coding:?}");
+        }
+    }
+
+    #[test]
+    fn what_gains_little_has_no_encodings() {
+        let compressed: Vec<u8> = (0..3000_u32).flat_map(|seed| *digest_of(&seed.to_le_bytes()).as_bytes()).collect();
+        assert_eq!(encodings_beside("module.wasm", &compressed, Search::Short), []);
+        assert_eq!(encodings_beside("page.html", &vec![b'a'; 100_000], Search::Short), []);
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
-use pkgsrv_index::Digest;
+use pkgsrv_index::{ContentCoding, Digest};
 
 use super::accept::{Encoding, encoding};
 use super::blocking;
@@ -30,6 +30,8 @@ pub(crate) struct Page {
     location: Option<HeaderValue>,
     /// The entity tag without quotes; encodings add their own mark to it.
     tag: String,
+    /// Only what was made before.
+    zstd: Option<Bytes>,
     brotli: OnceLock<Option<Bytes>>,
     gzip: OnceLock<Option<Bytes>>,
     is_encoding: AtomicBool,
@@ -86,6 +88,7 @@ impl Page {
             sha256,
             location: None,
             tag,
+            zstd: None,
             brotli: OnceLock::new(),
             gzip: OnceLock::new(),
             is_encoding: AtomicBool::new(false),
@@ -98,9 +101,14 @@ impl Page {
         Self { effort, ..self }
     }
 
-    /// The same, with its encoding in brotli, which was made before.
-    pub(crate) fn with_brotli(self, encoded: Vec<u8>) -> Self {
-        Self { brotli: OnceLock::from(Some(encoded.into())), ..self }
+    /// The same, with an encoding that was made before.
+    pub(crate) fn with(self, coding: ContentCoding, encoded: Vec<u8>) -> Self {
+        let encoded = Some(encoded.into());
+        match coding {
+            ContentCoding::Br => Self { brotli: OnceLock::from(encoded), ..self },
+            ContentCoding::Gzip => Self { gzip: OnceLock::from(encoded), ..self },
+            ContentCoding::Zstd => Self { zstd: encoded, ..self },
+        }
     }
 
     /// The same, with the address where it stays.
@@ -124,11 +132,12 @@ impl Page {
         request: &HeaderMap,
         policy: CachePolicy,
     ) -> (Response, Option<Bytes>) {
-        let asked = encoding(request);
+        let asked = encoding(request, self.zstd.is_some());
         let (encoding, body) = self.encoded(asked).await;
         let is_being_encoded = self.is_encodable() && self.slot(asked).is_some_and(|made| made.get().is_none());
         let told = (!is_being_encoded).then(|| body.clone());
         let (mark, name) = match encoding {
+            Encoding::Zstd => ("-zstd", Some("zstd")),
             Encoding::Brotli => ("-br", Some("br")),
             Encoding::Gzip => ("-gzip", Some("gzip")),
             Encoding::Identity => ("", None),
@@ -166,6 +175,9 @@ impl Page {
         if !self.is_encodable() {
             return identity();
         }
+        if let (Encoding::Zstd, Some(bytes)) = (asked, &self.zstd) {
+            return (asked, bytes.clone());
+        }
         let Some(made) = self.slot(asked) else { return identity() };
         if made.get().is_none() {
             let page = Arc::clone(self);
@@ -188,7 +200,7 @@ impl Page {
         match encoding {
             Encoding::Brotli => Some(&self.brotli),
             Encoding::Gzip => Some(&self.gzip),
-            Encoding::Identity => None,
+            Encoding::Zstd | Encoding::Identity => None,
         }
     }
 
@@ -199,7 +211,7 @@ impl Page {
             let encoded = match encoding {
                 Encoding::Brotli => brotli(&self.identity, self.effort),
                 Encoding::Gzip => gzip(&self.identity),
-                Encoding::Identity => None,
+                Encoding::Zstd | Encoding::Identity => None,
             };
             encoded.filter(|bytes| bytes.len() < self.identity.len()).map(Bytes::from)
         });

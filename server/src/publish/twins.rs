@@ -12,9 +12,10 @@ use pkgsrv_wheel::Entry;
 
 use super::candidates::Admitted;
 use super::dictionary::Dictionary;
+use crate::encoding::{self, Search};
 use crate::store::digest_of;
 use crate::upload::CheckedUpload;
-use crate::{ServerError, Store, StoredObject, encoding};
+use crate::{ServerError, Store, StoredObject};
 
 /// Wheels whose files are larger than this together get no twin: clients hold twin and files in memory.
 const LARGEST: u64 = 256 << 20;
@@ -100,7 +101,7 @@ impl MadeTwin {
         if there.as_ref().is_some_and(|there| encoding::is_of(coding, there, &self.bytes)) {
             return Ok(there);
         }
-        let encoded = encoding::encode(coding, &self.bytes);
+        let encoded = encoding::encode(coding, &self.bytes, Search::Long);
         Ok(encoded.filter(|encoded| encoded.len() < self.bytes.len()))
     }
 

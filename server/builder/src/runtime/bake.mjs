@@ -32,7 +32,7 @@ const pyodide = await loadPyodide({
 });
 const recipe = { repodata: `${CHANNEL}${repodata}`, fetch, requirements, code };
 const { environment, first, later, data } = await bake(pyodide, recipe);
-const taken = await writeMemory("/out", name, pyodide, watched.before, data);
+const taken = await writeMemory("/out", name, pyodide, watched, data);
 // They are stored one behind the other, as they are encoded on their way.
 const joined = async (files) => ({
   ...(await write("/out", name, "bin", Buffer.concat(files.map(({ contents }) => contents)))),
@@ -40,6 +40,7 @@ const joined = async (files) => ({
 });
 environment.first = await joined(first);
 environment.later = await joined(later);
+environment.runtime = `${environment.blobs}../runtime/${runtime}/`;
 // It lies with the runtime's own image, which pages may have already.
-const shared = { ...stdlib, file: `${environment.blobs}../runtime/${runtime}/${stdlib.file}` };
-await writeFile(`/out/${name}.json`, JSON.stringify({ format: 2, layout, ...taken, stdlib: shared, environment }));
+const shared = { ...stdlib, file: `${environment.runtime}${stdlib.file}` };
+await writeFile(`/out/${name}.json`, JSON.stringify({ format: 3, layout, ...taken, stdlib: shared, environment }));

@@ -50,11 +50,11 @@ async function started(stdLibURL) {
     del gc, json, site, sys
     globals().pop("layout")
   `);
-  const taken = await writeMemory("/image", "memory", pyodide, watched.before);
+  const taken = await writeMemory("/image", "memory", pyodide, watched);
   return { layout: JSON.parse(layout), ...taken };
 }
 
 const { magic, bytes } = await bytecode();
 const stdlib = await write("/image", "stdlib", "zip", bytes);
-const image = { format: 1, magic, ...(await started(`/image/${stdlib.file}`)), stdlib };
+const image = { format: 2, magic, ...(await started(`/image/${stdlib.file}`)), stdlib };
 await writeFile("/image/image.json", JSON.stringify(image));

@@ -26,32 +26,57 @@ export async function write(directory, name, extension, bytes) {
   return { file, sha256: digest, size: bytes.length };
 }
 
-/** An option of `loadPyodide`, and the memory before anything ran, once the interpreter is there. */
+/**
+ * An option of `loadPyodide`; once the interpreter is there, the memory before anything ran, and where the runtime's
+ * functions were then.
+ */
 export function watchMemory() {
   const watched = {
     before: undefined,
-    createPyodideModule: (settings) =>
-      createModule({
+    functions: undefined,
+    async createPyodideModule(settings) {
+      let start, given, own;
+      const module = await createModule({
         ...settings,
         instantiateWasm(imports, done) {
           return settings.instantiateWasm(imports, (instance, module) => {
             watched.before = new Uint8Array(instance.exports.memory.buffer).slice();
+            [given, own] = [imports.env, { ...instance.exports }];
+            start = own.__indirect_function_table.length;
             done(instance, module);
           });
         },
-      }),
+      });
+      watched.functions = functions(module, start, given, own);
+      return module;
+    },
   };
   return watched;
+}
+
+/** Where the runtime's functions are in its table: the module's own, and those of JavaScript that have an address. */
+function functions({ GOT, wasmTable }, start, given, own) {
+  let next = start;
+  const names = Object.keys(own).filter((name) => typeof own[name] === "function");
+  const exported = names.map((name) => {
+    const slot = GOT[name]?.value ?? -1;
+    if (slot !== next) return slot;
+    next += 1;
+    return 0;
+  });
+  const addresses = Object.entries(GOT).map(([name, { value }]) => [name, value]);
+  const others = addresses.filter(([name, slot]) => slot >= next && own[name] === undefined && typeof given[name] === "function");
+  return { start, length: wasmTable.length, exported, others: Object.fromEntries(others) };
 }
 
 /**
  * Takes the memory of a Pyodide that was started with `_makeSnapshot`.
  *
- * @param before the memory before anything ran
+ * @param watched what {@link watchMemory} has seen
  * @param data what side modules bring, by address
- * @returns the header that Pyodide writes, and how an index names the memory
+ * @returns the header that Pyodide writes, where functions are, and how an index names the memory
  */
-export async function writeMemory(directory, name, pyodide, before, data = []) {
+export async function writeMemory(directory, name, pyodide, { before, functions }, data = []) {
   clearUnused(pyodide._module);
   const snapshot = snapshotOf(pyodide);
   const [length] = new Uint32Array(snapshot.buffer, snapshot.byteOffset + 4, 1);
@@ -67,7 +92,7 @@ export async function writeMemory(directory, name, pyodide, before, data = []) {
     length: after.length,
     before: { sha256: sha256(before.subarray(0, used)), size: used },
   };
-  return { header: Buffer.from(snapshot.subarray(0, length)).toString("base64"), memory };
+  return { header: Buffer.from(snapshot.subarray(0, length)).toString("base64"), functions, memory };
 }
 
 /** Sizes that free memory is asked for in, bytes. */
