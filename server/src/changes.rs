@@ -92,7 +92,11 @@ pub(crate) fn published_lines(
 }
 
 /// The same, of a channel that may have none.
-fn lines_with_heads(store: &Store, channel: &ChannelName, abi: Option<Abi>) -> Result<Vec<Line>, ServerError> {
+pub(crate) fn lines_with_heads(
+    store: &Store,
+    channel: &ChannelName,
+    abi: Option<Abi>,
+) -> Result<Vec<Line>, ServerError> {
     let asked = Abi::known().filter(|known| abi.is_none_or(|abi| abi == *known));
     let mut lines: Vec<Line> = asked.map(|abi| read_line(store, channel, abi)).collect::<Result<_, _>>()?;
     lines.retain(|line| line.head_bytes().is_some());

@@ -53,11 +53,6 @@ impl DataDir {
         self.0.join("runtime")
     }
 
-    /// The environments of all channels.
-    pub(crate) fn all_environments(&self) -> PathBuf {
-        self.0.join("environments")
-    }
-
     /// The loader's npm build to be served: a link to one of `loader-builds`.
     pub fn loader(&self) -> PathBuf {
         self.0.join("loader")
@@ -174,6 +169,16 @@ impl DataDir {
             }
         }
         Ok(file)
+    }
+
+    /// Puts a file into a directory, which is made if need be, in one step; under the lock only.
+    pub(crate) fn put(&self, directory: &Path, name: &str, bytes: &[u8]) -> Result<(), ServerError> {
+        let (work, place) = (self.work_directory()?, directory.join(name));
+        let copy = work.path().join(name);
+        let put = fs::create_dir_all(directory)
+            .and_then(|()| fs::write(&copy, bytes))
+            .and_then(|()| fs::rename(&copy, &place));
+        put.map_err(|source| ServerError::Write { path: place, source })
     }
 
     /// Made under the lock only.

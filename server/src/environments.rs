@@ -186,7 +186,7 @@ fn bad(path: &Path, reason: String) -> ServerError {
 impl DataDir {
     /// The environments of a line, each `{name}.json` with the parts that it names.
     pub fn environments(&self, channel: &ChannelName, abi: Abi) -> PathBuf {
-        environments_of(&self.all_environments(), channel, abi)
+        self.path().join("environments").join(channel.as_str()).join(abi.to_string())
     }
 
     /// Publishes an environment whose files were made in `files`, in the place of one of the same name. Readers see the
@@ -214,12 +214,8 @@ impl DataDir {
         if let Ok((_, before)) = read_index(&directory.join(format!("{name}.json"))) {
             parts.extend(before.parts().iter().map(|part| part.file.clone()));
         }
-        let work = self.work_directory()?;
-        fs::create_dir_all(&directory).map_err(|source| ServerError::Write { path: directory.clone(), source })?;
         for (file, bytes) in made {
-            let (copy, place) = (work.path().join(&file), directory.join(&file));
-            let put = fs::write(&copy, bytes).and_then(|()| fs::rename(&copy, &place));
-            put.map_err(|source| ServerError::Write { path: place, source })?;
+            self.put(&directory, &file, &bytes)?;
         }
         let is_old = |file: &String| !parts.iter().any(|part| part == without_encoding(file));
         for old in parts_in(&directory, name)?.into_iter().filter(is_old) {
@@ -248,11 +244,6 @@ impl DataDir {
         }
         Ok(true)
     }
-}
-
-/// The directory of one line in that of all environments.
-pub(crate) fn environments_of(all: &Path, channel: &ChannelName, abi: Abi) -> PathBuf {
-    all.join(channel.as_str()).join(abi.to_string())
 }
 
 /// The files `{name}-{16 hexadecimal digits}.bin` of a directory, and their encodings.

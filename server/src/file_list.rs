@@ -112,6 +112,10 @@ impl FileList {
         &self.files
     }
 
+    pub(crate) fn into_files(self) -> Vec<ListedFile> {
+        self.files
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&ListedFile> {
         self.files.iter().find(|file| file.name == name)
     }

@@ -31,7 +31,7 @@ use tower_http::trace::TraceLayer;
 use crate::http::assets::Assets;
 use crate::http::ready::Answering;
 use crate::views::{Channels, LargeViews};
-use crate::{BaseUrl, PromptListen, ServeSettings, ServerError, Store, prompt_app, refresh_due, routes};
+use crate::{BaseUrl, DataDir, PromptListen, ServeSettings, ServerError, prompt_app, refresh_due, routes, sign_files};
 
 /// How long downloads may go on after the server was told to stop.
 const LAST_DOWNLOADS: Duration = Duration::from_secs(5);
@@ -145,7 +145,7 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), ServerError> {
         let (tell, told) = watch::channel(false);
         let prompt = self.prompt.map(|socket| socket.serve(prompt_app(self.settings.clone()), told.clone()));
-        let renewing = renew_signatures(self.settings.store.clone());
+        let renewing = renew_signatures(self.settings.data.clone());
         let main = self.main.serve(app(self.settings), told);
         let serving = async {
             match prompt {
@@ -167,18 +167,23 @@ impl Server {
 }
 
 /// Renews what will expire, as long as the server runs: nobody may publish for months.
-async fn renew_signatures(store: Store) -> Infallible {
+async fn renew_signatures(data: DataDir) -> Infallible {
     let mut hours = tokio::time::interval(BETWEEN_RENEWALS);
     loop {
         hours.tick().await;
-        let store = store.clone();
-        match blocking(move || refresh_due(&store, SystemTime::now())).await {
+        let data = data.clone();
+        let renew = move || {
+            let renewed = refresh_due(&data.store(), SystemTime::now())?;
+            sign_files(&data, SystemTime::now())?;
+            Ok::<_, ServerError>(renewed)
+        };
+        match blocking(renew).await {
             Ok(renewed) => {
                 for channel in renewed {
                     tracing::info!(channel = channel.channel, "renewed the signatures of the heads");
                 }
             }
-            Err(error) => tracing::error!(error = &error as &dyn Error, "cannot renew the signatures of heads"),
+            Err(error) => tracing::error!(error = &error as &dyn Error, "cannot renew signatures"),
         }
     }
 }

@@ -30,6 +30,7 @@ mod publish;
 mod resolution;
 mod routes;
 mod settings;
+mod signed_files;
 mod signing;
 mod store;
 mod transfer;
@@ -60,6 +61,7 @@ pub use settings::{
     BaseUrl, BuildArgs, DataArgs, FetchArgs, InterpreterArgs, LimitArgs, ListenArgs, PromptArgs, PromptListen,
     PromptSettings, PromptUrl, ProviderArgs, ServeSettings, ToolchainArgs, log_filter, terminal_kind, wants_colour,
 };
+pub use signed_files::{sign_files, sign_files_anew};
 pub use signing::{DEFAULT_EXPIRY_DAYS, PublicKey};
 pub use store::{DiskOperation, DiskWatch, PublishLock, Store, digest_of};
 pub use transfer::{

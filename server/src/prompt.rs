@@ -61,7 +61,7 @@ async fn file(State(prompt): State<Arc<Prompt>>, asked: Asked) -> Result<Respons
 async fn configuration(State(prompt): State<Arc<Prompt>>, asked: Asked) -> Result<Response, HttpError> {
     let main = prompt.main(&asked)?;
     let channel = asked.channel()?;
-    let runtimes = prompt.settings.runtimes.clone();
+    let runtimes = prompt.settings.data.runtimes();
     let bytes = blocking(move || config::config(&main, &channel, &runtimes)).await;
     let page = Arc::new(Page::new("application/json", Vary::Encoding, bytes));
     Ok(page.respond(&asked.headers, CachePolicy::Checked).await)

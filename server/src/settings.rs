@@ -74,12 +74,8 @@ pub struct ServeSettings {
     pub prompt: PromptSettings,
     /// The store of all channels.
     pub store: Store,
-    /// Runtimes, each in `{name}/{version}`.
-    pub runtimes: PathBuf,
-    /// The loader's npm build.
-    pub loader: PathBuf,
-    /// Environments, each in `{channel}/{abi}`.
-    pub environments: PathBuf,
+    /// What is served beside them: runtimes, the loader, environments.
+    pub data: DataDir,
 }
 
 impl ServeSettings {
@@ -90,9 +86,7 @@ impl ServeSettings {
             base_url: listen.base_url.clone(),
             prompt: PromptSettings::from(&listen.prompt),
             store: data.store(),
-            runtimes: data.runtimes(),
-            loader: data.loader(),
-            environments: data.all_environments(),
+            data: data.clone(),
         }
     }
 }

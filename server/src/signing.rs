@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use pkgsrv_index::{HeadSignature, HeadSignatures, SIGNATURE_DOMAIN, UploadTime};
+use pkgsrv_index::{HeadSignature, UploadTime};
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde::{Deserialize, Serialize};
@@ -90,14 +90,19 @@ impl ChannelKeys {
         time_of(now + self.expiry())
     }
 
-    /// Signatures of a head, one of each key.
-    pub(crate) fn sign(&self, head: &[u8]) -> HeadSignatures {
-        let message = [SIGNATURE_DOMAIN, head].concat();
+    /// What signatures call its keys, the newest first.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.pairs.iter().map(|pair| pair.name.as_str())
+    }
+
+    /// Signatures, one of each key, of bytes behind what tells what they are: a signature of anything else is none of them.
+    pub(crate) fn sign(&self, domain: &[u8], bytes: &[u8]) -> Vec<HeadSignature> {
+        let message = [domain, bytes].concat();
         let sign = |SigningKey { name, pair }: &SigningKey| HeadSignature {
             key: name.clone(),
             signature: STANDARD.encode(pair.sign(&message)),
         };
-        HeadSignatures::new(self.pairs.iter().map(sign).collect())
+        self.pairs.iter().map(sign).collect()
     }
 }
 

@@ -273,9 +273,6 @@ test("an index that cannot be read is an error of its own", async () => {
   ]) {
     await assert.rejects(bootWith(INDEX, bytes).booted, (error) => error.code === "bad_environment" && message.test(error.message));
   }
-  const publicKeys = [Buffer.alloc(32, 1).toString("base64")];
-  const refused = /^environments are not signed/;
-  await assert.rejects(inThisNode({ environment: "numpy", publicKeys }), ({ code, message }) => code === "invalid_argument" && refused.test(message));
 });
 
 test("an environment that is not there is an error of its own", async () => {

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { cpSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { withLoader, withLoadPackage, withMicropip } from "../support/clients.mjs";
+import { withEnvironment, withLoader, withLoadPackage, withMicropip } from "../support/clients.mjs";
+import { startBrowser } from "../support/browser.mjs";
 import { inNode } from "../support/node-clients.mjs";
 import { run, startServer } from "../support/program.mjs";
 import { abi, data, root } from "../support/settings.mjs";
@@ -19,11 +20,13 @@ int count_next(void);
 typedef int (*count_function)(void);
 count_function count_pointer(void);
 const char *count_linked(void);
+void count_jump(void *back, int value);
 #ifdef __cplusplus
 }
 #endif
 `,
   "count.c": unique(`#include "count.h"
+#include <setjmp.h>
 #ifndef LINKED
 #define LINKED "shared"
 #endif
@@ -31,7 +34,8 @@ int count_start = 100;
 static int counted;
 int count_next(void) { return count_start + counted++; }
 count_function count_pointer(void) { return count_next; }
-const char *count_linked(void) { return LINKED; }`),
+const char *count_linked(void) { return LINKED; }
+void count_jump(void *back, int value) { longjmp(*(jmp_buf *) back, value); }`),
 };
 
 /** A C++ library that needs it, and throws. */
@@ -86,10 +90,18 @@ setup(ext_modules=[Extension("counter", ["counter.c"], libraries=["count"])], py
 `,
   "counter.c": `#include <Python.h>
 #include <count.h>
+#include <setjmp.h>
 static PyObject *next(PyObject *self, PyObject *none) { return PyLong_FromLong(count_next()); }
 static PyObject *start(PyObject *self, PyObject *at) { count_start = (int) PyLong_AsLong(at); Py_RETURN_NONE; }
+static PyObject *jumped(PyObject *self, PyObject *value) {
+  jmp_buf back;
+  int came = setjmp(back);
+  if (came == 0) count_jump(&back, (int) PyLong_AsLong(value));
+  return PyLong_FromLong(came);
+}
 static PyObject *linked(PyObject *self, PyObject *none) { return PyUnicode_FromString(count_linked()); }
-static PyMethodDef methods[] = {{"next", next, METH_NOARGS}, {"start", start, METH_O}, {"linked", linked, METH_NOARGS}, {0}};
+static PyMethodDef methods[] = {{"next", next, METH_NOARGS}, {"start", start, METH_O}, {"linked", linked, METH_NOARGS},
+  {"jumped", jumped, METH_O}, {0}};
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "counter", NULL, -1, methods};
 PyMODINIT_FUNC PyInit_counter(void) { return PyModule_Create(&module); }
 `,
@@ -148,6 +160,7 @@ except ValueError as error:
 else:
     raise AssertionError("nothing was thrown")
 assert counter.linked() == "shared", counter.linked()
+assert [counter.jumped(7), counter.jumped(8)] == [7, 8]
 `;
 
 /** Each has its own copy of the C library. */
@@ -179,7 +192,7 @@ before(async () => {
   const published = await run(["publish", join(blobs, found), "--data", own]);
   assert.equal(published.code, 0, published.stderr);
   const from = ["--recipes", recipes, "--upstream", upstream.url];
-  server = await startServer(["up", "writer", "counter", ...from, "--data", own]);
+  server = await startServer(["up", "writer", "counter", ...from, "--bake", "--data", own]);
 });
 after(async () => {
   await server?.stop();
@@ -215,6 +228,20 @@ test("each wheel has all libraries that it needs, where its modules' runtime pat
 
 test("our loader keeps the two copies of a library apart", async () => {
   await inNode(withLoader, { base: server.base, abi, packages: ["counter", "writer"], code: apart });
+});
+
+test("in an environment they are what they were: their state, exceptions and jumps between them", async () => {
+  const argument = { base: server.base, abi, environment: "writer-counter", packages: [], code: `${apart}\n"done"` };
+  await inNode(withEnvironment, argument);
+  for (const engine of ["chromium", "firefox"]) {
+    const browser = await startBrowser(engine);
+    try {
+      assert.equal(await browser.inPage(withEnvironment, argument), "done", engine);
+      assert.equal(await browser.inWorker(withEnvironment, argument), "done", engine);
+    } finally {
+      await browser.stop();
+    }
+  }
 });
 
 // The runtime's own loader gives one address to all that export the same name; see recipes/README.md.

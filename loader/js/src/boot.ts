@@ -10,7 +10,8 @@ import { Reporter } from "./progress.js";
 import { provideModule } from "./python.js";
 import { afterRestoring, reasonAgainstImage } from "./restored.js";
 import { inspect, type Layout, type Runtime } from "./runtime.js";
-import { directory, settingsOf, type Settings } from "./settings.js";
+import { abiOf, directory, settingsOf, type Settings } from "./settings.js";
+import { importSigned, SignedFiles } from "./signed.js";
 import type { BootOptions, BootResult, InstalledPackage, Lock, PyodideInterface } from "./types.js";
 
 /**
@@ -52,13 +53,19 @@ async function run(options: BootOptions, settings: Settings, job: Job): Promise<
   const { runtime: given, packages = [] } = options;
   const ofLine = (): Promise<string> => runtimeOf(line, settings, fetching);
   // Nothing waits for the other: of an environment the index tells what it consists of, the head where the runtime is.
-  const reading = readEnvironment(options, settings, fetching);
+  const signed = SignedFiles.of(settings, fetching);
+  const reading = readEnvironment(options.environment, settings, fetching, signed);
   const locating = locate(given, async () => (await reading)?.runtime ?? ofLine());
-  const importing = locating.then((address) => importRuntime(address, fetching.signal));
+  // For a runtime of its own choice a page answers itself.
+  const isOwn = given !== undefined || isNode();
+  const importing = locating.then((address) =>
+    signed === undefined || isOwn ? importRuntime(address, fetching.signal) : importSigned(address, signed, fetching),
+  );
   const bare = async (): Promise<Image> => {
     const address = await locating;
     // What was unpacked from npm has no image.
-    return Image.read(`${address.startsWith("file:") ? await ofLine() : address}image.json`, fetching);
+    const url = `${address.startsWith("file:") ? await ofLine() : address}image.json`;
+    return Image.read(url, fetching, signed?.check("runtime", "image.json"));
   };
   const image = usableImage(options, settings, async () => (await reading) ?? bare(), job);
   // Awaited later, or never if something else fails before.
@@ -107,18 +114,15 @@ async function installEnvironment(
 
 /** The image of the environment that is asked for, if one is. */
 export async function readEnvironment(
-  { environment: name, publicKeys }: Pick<BootOptions, "environment" | "publicKeys">,
+  name: string | undefined,
   { repodata }: Settings,
   fetching: Fetching,
+  signed: SignedFiles | undefined,
 ): Promise<Image | undefined> {
   if (name === undefined) return undefined;
-  if (publicKeys !== undefined) {
-    const message = "environments are not signed: leave out the option `environment`, or `publicKeys`";
-    throw new LoaderError("invalid_argument", message);
-  }
   const url = new URL(`../../environments/${abiOf(repodata)}/${encodeURIComponent(name)}.json`, repodata).href;
   try {
-    return await Image.read(url, fetching);
+    return await Image.read(url, fetching, signed?.check("environments", `${name}.json`));
   } catch (error) {
     if (error instanceof UnusableImage) {
       throw new LoaderError("bad_environment", `${error.message}; update the loader, or bake ${name} again`, { cause: error });
@@ -186,7 +190,7 @@ async function start(
   fetching: Fetching,
 ): Promise<Started> {
   const { signal } = fetching;
-  const lockfile = givesLockfile(options) ? {} : lockfileOptions(settings, fetching);
+  const lockfile = givesLockfile(options) || settings.verifier ? {} : lockfileOptions(settings, fetching);
   const modules = await importing;
   // Pyodide writes into the options that it is given.
   const fresh = (): Record<string, unknown> => ({
@@ -235,11 +239,6 @@ function givesLockfile({ pyodide = {} }: BootOptions): boolean {
 /** The directory of it. */
 function lockfiles(repodata: string): string {
   return new URL(`../../pyodide/${abiOf(repodata)}/`, repodata).href;
-}
-
-/** The ABI that an address of repodata names. */
-function abiOf(repodata: string): string {
-  return new URL(repodata).pathname.split("/").at(-2) ?? "";
 }
 
 /** Bundlers leave these alone: they are addresses of what is there already. */

@@ -8,13 +8,13 @@ export type LoaderErrorCode =
   | "network"
   /** The server answered with another status than 200. */
   | "http_status"
-  /** Bytes have another SHA-256 or size than the repodata or head states. */
+  /** Bytes have another SHA-256 or size than the repodata, the head or a signed list states. */
   | "hash_mismatch"
-  /** The head is not signed by a key that the page trusts. */
+  /** The head, or the list of what interpreters start from, is not signed by a key that the page trusts, or does not name a file. */
   | "bad_signature"
-  /** The head is signed, and its time is over. */
+  /** One of them is signed, and its time is over. */
   | "expired_head"
-  /** The head is older than one that was there before. */
+  /** One of them is older than one that was there before. */
   | "older_head"
   /** Signatures cannot be checked here: no secure context, or no Ed25519. */
   | "signature_unsupported"

@@ -38,7 +38,7 @@ export interface Expected {
 }
 
 /** Refuses bytes of unknown contents, by throwing; is told the address that they are from. */
-type Check = (bytes: Uint8Array<ArrayBuffer>, from: string) => Promise<void> | undefined;
+export type Check = (bytes: Uint8Array<ArrayBuffer>, from: string) => Promise<void> | undefined;
 
 /** How many times it is looked whether a byte has come, within the time that a request may have none. */
 const LOOKS = 10;

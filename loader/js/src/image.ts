@@ -2,7 +2,7 @@ import { startCore } from "./core.js";
 import { linkAgain, makeFiles, openFirst, type Environment, type First } from "./environment.js";
 import { UnusableImage } from "./errors.js";
 import { placeFunctions, type RuntimeFunctions } from "./functions.js";
-import { digest, fetchNamed, fetchVerified, type Expected, type Fetching } from "./fetching.js";
+import { digest, fetchNamed, fetchVerified, type Check, type Expected, type Fetching } from "./fetching.js";
 import { FileTransaction } from "./files.js";
 import { Later } from "./later.js";
 import { HostLinker } from "./linking.js";
@@ -112,10 +112,11 @@ export class Image {
   /**
    * Reads the index of an image.
    *
+   * @param check refuses bytes that are not signed
    * @throws {UnusableImage} if it is not of a format that this version knows
    */
-  static async read(url: string, fetching: Fetching): Promise<Image> {
-    return new Image(parsed(url, await fetchNamed(url, fetching, "default")), url);
+  static async read(url: string, fetching: Fetching, check?: Check): Promise<Image> {
+    return new Image(parsed(url, await fetchNamed(url, fetching, "default", check)), url);
   }
 
   /** The files that the index names. */

@@ -7,6 +7,7 @@ import { Line } from "./line.js";
 import { isNode } from "./node.js";
 import { Reporter } from "./progress.js";
 import { settingsOf, type Settings } from "./settings.js";
+import { fetchSigned, SignedFiles } from "./signed.js";
 import type { PrefetchOptions, PrefetchResult } from "./types.js";
 import { sum } from "./unpacking.js";
 
@@ -30,9 +31,11 @@ export async function prefetch(options: PrefetchOptions): Promise<PrefetchResult
     const fetching = { network, signal };
     const line = new Line(settings);
     // `boot` wants the head in any case, since it names the runtime.
-    const [baked] = await Promise.all([readEnvironment(options, settings, fetching), line.readAhead(fetching)]);
-    const image = baked ?? (await bareImage(options, line, settings, fetching));
-    const runtime = image && !isNode() ? fetchRuntime(line, settings, fetching) : undefined;
+    const signed = SignedFiles.of(settings, fetching);
+    const reading = readEnvironment(options.environment, settings, fetching, signed);
+    const [baked] = await Promise.all([reading, line.readAhead(fetching)]);
+    const image = baked ?? (await bareImage(options, line, settings, fetching, signed));
+    const runtime = image && !isNode() ? fetchRuntime(line, settings, fetching, signed) : undefined;
     // Awaited later, or never if something else fails before.
     runtime?.catch(() => {});
     const inImage = image?.packages ?? [];
@@ -56,8 +59,12 @@ export async function prefetch(options: PrefetchOptions): Promise<PrefetchResult
 }
 
 /** What Pyodide fetches while it starts. The browser imports the modules itself, from its HTTP cache. */
-async function fetchRuntime(line: Line, settings: Settings, fetching: Fetching): Promise<void> {
+async function fetchRuntime(line: Line, settings: Settings, fetching: Fetching, signed: SignedFiles | undefined): Promise<void> {
   const address = await runtimeOf(line, settings, fetching);
+  if (signed !== undefined) {
+    await fetchSigned(address, signed, fetching);
+    return;
+  }
   const modules = ["pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm"];
   const fetched = modules.map((name) => fetchBytes(`${address}${name}`, fetching, "default"));
   await Promise.all([fetchLockfile(settings, fetching), ...fetched]);
@@ -65,15 +72,16 @@ async function fetchRuntime(line: Line, settings: Settings, fetching: Fetching):
 
 /** The image of the bare runtime, if it is asked for and would be used. */
 async function bareImage(
-  { image, publicKeys }: PrefetchOptions,
+  { image }: PrefetchOptions,
   line: Line,
   settings: Settings,
   fetching: Fetching,
+  signed: SignedFiles | undefined,
 ): Promise<Image | undefined> {
-  // With keys, `boot` uses none.
-  if (image !== true || publicKeys !== undefined) return undefined;
+  if (image !== true) return undefined;
   try {
-    return await Image.read(`${await runtimeOf(line, settings, fetching)}image.json`, fetching);
+    const url = `${await runtimeOf(line, settings, fetching)}image.json`;
+    return await Image.read(url, fetching, signed?.check("runtime", "image.json"));
   } catch (error) {
     if (!(error instanceof UnusableImage) && (error as LoaderError).status !== 404) throw error;
     settings.log(`no image of the runtime is fetched: ${(error as Error).message}`);

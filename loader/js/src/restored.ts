@@ -8,9 +8,8 @@ const SETTLED = ["args", "stdLibURL", "_makeSnapshot", "_loadSnapshot", "createP
 const STARTING = /^(PYTHON.*|LC_ALL|LC_CTYPE|LANG)$/;
 
 /** Why an image should not be used with these options, in words; `undefined` if it may. */
-export function reasonAgainstImage({ image, publicKeys, pyodide = {} }: BootOptions): string | undefined {
+export function reasonAgainstImage({ image, pyodide = {} }: BootOptions): string | undefined {
   if (image === false) return "the option `image` is false";
-  if (publicKeys !== undefined) return "images are not signed, and the option `publicKeys` asks for signatures";
   const settled = SETTLED.find((name) => {
     const value = pyodide[name];
     return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false;

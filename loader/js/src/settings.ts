@@ -2,7 +2,7 @@ import { LoaderError } from "./errors.js";
 import type { Network } from "./fetching.js";
 import { Kept } from "./kept.js";
 import { canFetchNow } from "./later.js";
-import { HeadVerifier } from "./signature.js";
+import { Verifier } from "./signature.js";
 import type { ChannelOptions } from "./types.js";
 
 /** Settings of a loader, complete. */
@@ -15,7 +15,7 @@ export interface Settings {
   network: Network;
   log: (message: string) => void;
   /** Only where the page has keys. */
-  verifier: HeadVerifier | undefined;
+  verifier: Verifier | undefined;
 }
 
 /** The settings that options say. */
@@ -37,8 +37,8 @@ export async function settingsOf(options: ChannelOptions): Promise<Settings> {
   };
   // What a page fetches in its own way, it cannot fetch while everything waits; what is kept is kept whole.
   const late = options.fetch === undefined && network.kept === undefined && canFetchNow();
-  const verifier = async (): Promise<HeadVerifier | undefined> =>
-    publicKeys === undefined ? undefined : await HeadVerifier.create(publicKeys);
+  const verifier = async (): Promise<Verifier | undefined> =>
+    publicKeys === undefined ? undefined : await Verifier.create(publicKeys);
   const others = more.map(async (address): Promise<Settings> => {
     const other = directory("repodata", address, EXAMPLE);
     // Mirrors are of the first one.
@@ -69,6 +69,11 @@ function positive(option: string, value: unknown, usual: number): number {
 function invalid(option: string, found: unknown, expected: string, cause?: unknown): LoaderError {
   const message = `the option \`${option}\` is ${String(found)}, expected ${expected}`;
   return new LoaderError("invalid_argument", message, { cause });
+}
+
+/** The ABI that an address of repodata names. */
+export function abiOf(repodata: string): string {
+  return new URL(repodata).pathname.split("/").at(-2) ?? "";
 }
 
 /** The absolute address of a directory, with a slash at its end. */

@@ -1,30 +1,32 @@
 import { LoaderError } from "./errors.js";
 import { digest } from "./fetching.js";
 
-/** What stands before a head's bytes where they are signed: a signature of anything else is none of a head. */
-const DOMAIN = new TextEncoder().encode("pkgsrv head 1\n");
-/** Format of the document with the signatures. */
+/** What stands before the bytes where they are signed: a signature of one kind is none of another. */
+const DOMAINS = { head: "pkgsrv head 1\n", files: "pkgsrv files 1\n" };
+/** Format of the documents with signatures. */
 const FORMAT = 1;
 const KEY_BYTES = 32;
 
-/** What is read of a head before it is believed, and what is not read of it but when it is. */
-interface SignedHead {
+type Kind = keyof typeof DOMAINS;
+
+/** What is read of a head or a list when its signature is right. */
+interface Signed {
   serial?: unknown;
   expires?: unknown;
 }
 
-/** The document with the signatures, as it should be. */
+/** A document with signatures, as it should be. */
 interface Signatures {
   format?: unknown;
   signatures?: { key?: unknown; signature?: unknown }[];
 }
 
-/** Checks heads against the keys that a page trusts. */
-export class HeadVerifier {
+/** Checks a line's heads, and its lists of what interpreters start from, against the keys that a page trusts. */
+export class Verifier {
   /** By the name that signatures call them. */
   readonly #keys: ReadonlyMap<string, CryptoKey>;
-  /** The newest serial that was accepted, now or in an earlier visit. */
-  #serial = 0;
+  /** The newest serials that were accepted, now or in an earlier visit. */
+  readonly #serials: Record<Kind, number> = { head: 0, files: 0 };
 
   private constructor(keys: ReadonlyMap<string, CryptoKey>) {
     this.#keys = keys;
@@ -34,7 +36,7 @@ export class HeadVerifier {
    * @param publicKeys each the 32 bytes of an Ed25519 key as base64
    * @throws {LoaderError} `invalid_argument` or `signature_unsupported`
    */
-  static async create(publicKeys: readonly string[]): Promise<HeadVerifier> {
+  static async create(publicKeys: readonly string[]): Promise<Verifier> {
     if (!Array.isArray(publicKeys) || publicKeys.length === 0) {
       throw new LoaderError("invalid_argument", "the option `publicKeys` has no key; leave it out to check no signatures");
     }
@@ -44,7 +46,7 @@ export class HeadVerifier {
     for (const bytes of raw) {
       keys.set((await digest(bytes)).slice(0, 16), await imported(subtle, bytes));
     }
-    return new HeadVerifier(keys);
+    return new Verifier(keys);
   }
 
   /**
@@ -58,11 +60,25 @@ export class HeadVerifier {
     fetchSignatures: (sha256: string) => Promise<Uint8Array>,
     from: string,
   ): Promise<void> {
-    const document = await this.#signatures(head, fetchSignatures, from);
-    if (!(await this.#isSigned(head, document, from))) {
+    await this.#accept("head", head, await this.#signatures(head, fetchSignatures, from), from);
+  }
+
+  /**
+   * The same of a document that holds a list and its signatures; returns the list.
+   *
+   * @param from the document's address, for messages
+   */
+  async checkFiles(document: Uint8Array<ArrayBuffer>, from: string): Promise<unknown> {
+    const { files, signatures } = filesOf(document, from);
+    await this.#accept("files", files, signatures, from);
+    return parsed(files, from);
+  }
+
+  async #accept(kind: Kind, bytes: Uint8Array<ArrayBuffer>, document: Signatures, from: string): Promise<void> {
+    if (!(await this.#isSigned(kind, bytes, document, from))) {
       throw new LoaderError("bad_signature", `no key of \`publicKeys\` has signed ${from}; nothing of it is used`);
     }
-    const { serial, expires } = parsed(head, from) as SignedHead;
+    const { serial, expires } = parsed(bytes, from) as Signed;
     const end = typeof expires === "string" ? Date.parse(expires.replace(/(\.\d{3})\d*Z$/, "$1Z")) : Number.NaN;
     if (Number.isNaN(end)) {
       throw new LoaderError("expired_head", `${from} does not say when it expires, expected a time; nothing of it is used`);
@@ -71,18 +87,32 @@ export class HeadVerifier {
       const message = `${from} has expired at ${String(expires)}; the server must renew it, or this machine's clock is wrong`;
       throw new LoaderError("expired_head", message);
     }
-    if (typeof serial !== "number" || serial < this.#serial) {
-      const message = `${from} has serial ${String(serial)}, but ${this.#serial} was there before; nothing of it is used`;
+    const newest = this.#serials[kind];
+    if (typeof serial !== "number" || serial < newest) {
+      const message = `${from} has serial ${String(serial)}, but ${newest} was there before; nothing of it is used`;
       throw new LoaderError("older_head", message);
     }
-    this.#serial = serial;
+    this.#serials[kind] = serial;
   }
 
   /** Learns the serial of a head that an earlier visit has kept, if that is signed. What is damaged tells nothing. */
-  async remember(head: Uint8Array<ArrayBuffer>, signatures: Uint8Array): Promise<void> {
+  remember(head: Uint8Array<ArrayBuffer>, signatures: Uint8Array): Promise<void> {
+    return this.#remember("head", () => ({ bytes: head, signatures: parsed(signatures, "") as Signatures }));
+  }
+
+  /** The same of a list. */
+  rememberFiles(document: Uint8Array<ArrayBuffer>): Promise<void> {
+    return this.#remember("files", () => {
+      const { files, signatures } = filesOf(document, "");
+      return { bytes: files, signatures };
+    });
+  }
+
+  async #remember(kind: Kind, read: () => { bytes: Uint8Array<ArrayBuffer>; signatures: Signatures }): Promise<void> {
     try {
-      if (!(await this.#isSigned(head, parsed(signatures, "") as Signatures, ""))) return;
-      this.#serial = Math.max(this.#serial, Number((parsed(head, "") as SignedHead).serial) || 0);
+      const { bytes, signatures } = read();
+      if (!(await this.#isSigned(kind, bytes, signatures, ""))) return;
+      this.#serials[kind] = Math.max(this.#serials[kind], Number((parsed(bytes, "") as Signed).serial) || 0);
     } catch (error) {
       if (!(error instanceof LoaderError)) throw error;
     }
@@ -103,22 +133,29 @@ export class HeadVerifier {
     return parsed(bytes, `the signatures of ${from}`) as Signatures;
   }
 
-  async #isSigned(head: Uint8Array<ArrayBuffer>, document: Signatures, from: string): Promise<boolean> {
+  async #isSigned(kind: Kind, bytes: Uint8Array<ArrayBuffer>, document: Signatures, from: string): Promise<boolean> {
     if (document?.format !== FORMAT || !Array.isArray(document.signatures)) {
       const message = `the signatures of ${from} have format ${String(document?.format)}, expected ${FORMAT}`;
       throw new LoaderError("bad_signature", message);
     }
-    const message = new Uint8Array(DOMAIN.length + head.length);
-    message.set(DOMAIN);
-    message.set(head, DOMAIN.length);
+    const domain = new TextEncoder().encode(DOMAINS[kind]);
+    const message = new Uint8Array(domain.length + bytes.length);
+    message.set(domain);
+    message.set(bytes, domain.length);
     for (const { key, signature } of document.signatures) {
       const known = typeof key === "string" ? this.#keys.get(key) : undefined;
-      const bytes = typeof signature === "string" ? decoded(signature) : undefined;
-      if (known === undefined || bytes === undefined) continue;
-      if (await subtleCrypto().verify("Ed25519", known, bytes, message)) return true;
+      const raw = typeof signature === "string" ? decoded(signature) : undefined;
+      if (known === undefined || raw === undefined) continue;
+      if (await subtleCrypto().verify("Ed25519", known, raw, message)) return true;
     }
     return false;
   }
+}
+
+/** The text of a list, of which nothing is read before its signature is right, and its signatures. */
+function filesOf(document: Uint8Array, from: string): { files: Uint8Array<ArrayBuffer>; signatures: Signatures } {
+  const { files = "", ...signatures } = parsed(document, from) as Signatures & { files?: unknown };
+  return { files: new TextEncoder().encode(String(files)), signatures };
 }
 
 /** Signed or not, JSON that is none is not what was asked for. */

@@ -26,7 +26,8 @@ export interface ChannelOptions {
   /**
    * Ed25519 keys, of all channels, each 32 bytes as base64, as `pkgsrv channel init` prints them. With keys, a head of the
    * repodata is used only if one of them has signed it, it has not expired, and it is not older than one that this loader has seen, or that
-   * is kept of an earlier visit. What the head names is checked by hash in any case.
+   * is kept of an earlier visit. What the head names is checked by hash in any case. `boot` holds environments, images and the channel's
+   * runtime to a list that is signed in the same way; a runtime that is given as the option `runtime` is the page's own choice.
    */
   publicKeys?: readonly string[];
   /**
@@ -98,7 +99,8 @@ export interface BootOptions extends ChannelOptions, InstallOptions {
    */
   runtime?: string | URL;
   /**
-   * Options of `loadPyodide`; `lockFileURL` is the channel's lockfile, if it is left out. With those that hold while Python
+   * Options of `loadPyodide`; `lockFileURL` is the channel's lockfile, if it is left out, or with `publicKeys` the runtime's own, since
+   * the channel's is not signed. With those that hold while Python
    * starts (`args`, `stdLibURL`, a variable `PYTHON…` in `env`) no image is used.
    */
   pyodide?: PyodideOptions;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use pkgsrv_index::tree::WrittenNode;
-use pkgsrv_index::{Head, TreeRoots, UploadTime};
+use pkgsrv_index::{Head, HeadSignatures, SIGNATURE_DOMAIN, TreeRoots, UploadTime};
 
 use super::Projects;
 use crate::channel::Line;
@@ -92,7 +92,8 @@ impl<'a> Plan<'a> {
         if let Some(keys) = keys {
             let sha256 = digest_of(&bytes);
             let object = StoredObject::HeadSignature { channel: channel.clone(), abi, sha256 };
-            self.views.push((object, keys.sign(&bytes).to_bytes().into()));
+            let signatures = HeadSignatures::new(keys.sign(SIGNATURE_DOMAIN, &bytes));
+            self.views.push((object, signatures.to_bytes().into()));
         }
         self.views.push((past(serial), bytes.clone().into()));
         self.heads.push((StoredObject::Head { channel, abi }, bytes.into()));

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail};
 use pkgsrv::{
     ChannelName, DataArgs, DataDir, EnvironmentName, EnvironmentOverview, InterpreterArgs, ServerError, environment,
-    read_line,
+    read_line, sign_files,
 };
 use pkgsrv_builder::{Builder, EnvironmentRecipe, Interrupt};
 use pkgsrv_index::{Abi, Requirement};
@@ -69,9 +70,11 @@ impl Bake {
 
     fn take_out(&self, name: &EnvironmentName) -> Result<()> {
         let (channel, abi) = (&self.channel, self.abi.unwrap_or_else(Abi::preferred));
-        if !self.data.data_dir().remove_environment(channel, abi, name)? {
+        let data = self.data.data_dir();
+        if !data.remove_environment(channel, abi, name)? {
             bail!("the channel {channel} has no environment {name} for the ABI {abi}");
         }
+        sign_files(&data, SystemTime::now())?;
         if self.output.json {
             return print_json(&json!({ "channel": channel.to_string(), "abi": abi, "removed": name }));
         }
@@ -132,5 +135,6 @@ pub(super) fn bake(builder: &Builder<'_>, data: &DataDir, wanted: &Wanted) -> Re
     };
     let made = builder.bake(&recipe).with_context(|| format!("the environment {name} could not be made"))?;
     data.add_environment(channel, *abi, name, made.path())?;
+    sign_files(data, SystemTime::now())?;
     Ok(environment(&data.environments(channel, *abi), name.clone())?)
 }

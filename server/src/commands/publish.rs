@@ -48,6 +48,7 @@ impl Publish {
     fn publish_and_export(self, interrupt: &Interrupt) -> Result<(Vec<PublishedLine>, Option<Exported>)> {
         let (data, channel, export) = (self.wheels.data.data_dir(), self.wheels.channel.clone(), self.export.clone());
         let lines = self.publish(interrupt)?;
+        pkgsrv::sign_files(&data, SystemTime::now())?;
         let exported = export.run(&data, &channel, interrupt).context("published here, but not exported")?;
         Ok((lines, exported))
     }

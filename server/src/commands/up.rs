@@ -93,6 +93,7 @@ fn prepare(
         WantedPackage::Project(requirement) => Some(requirement.name.clone()),
         WantedPackage::Local(_) => None,
     });
+    pkgsrv::sign_files(data, SystemTime::now())?;
     // A directory's name is known from its recipe, which comes after those that it needs.
     let package = first.or_else(|| results.last().map(|result| result.name.clone())).context("nothing was built")?;
     Ok(Prepared { package, environment: environment.map(|wanted| wanted.name) })

@@ -7,7 +7,7 @@ use axum::response::Response;
 use serde_json::json;
 
 use super::{Asked, files};
-use crate::environments::{environments, environments_of};
+use crate::environments::environments;
 use crate::file_list::Listed;
 use crate::http::App;
 use crate::http::assets::{AssetPath, environment_policy};
@@ -18,7 +18,7 @@ use crate::object::CachePolicy;
 
 pub(super) async fn list(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
     let (channel, abi) = (asked.channel()?, asked.parse("abi")?);
-    let directory = environments_of(&app.settings.environments, &channel, abi);
+    let directory = app.settings.data.environments(&channel, abi);
     let found = blocking(move || environments(&directory)).await?;
     let bytes = json!({ "environments": found }).to_string().into_bytes();
     let page = Arc::new(Page::new("application/json", Vary::Encoding, bytes));
@@ -27,7 +27,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, asked: Asked) -> Result<Re
 
 pub(super) async fn file_list(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
     let (channel, abi) = (asked.channel()?, asked.parse("abi")?);
-    let directory = environments_of(&app.settings.environments, &channel, abi);
+    let directory = app.settings.data.environments(&channel, abi);
     files::list(&app, directory, Listed::Environments, &asked).await
 }
 
@@ -35,6 +35,6 @@ pub(super) async fn file(State(app): State<Arc<App>>, asked: Asked) -> Result<Re
     let (channel, abi) = (asked.channel()?, asked.parse("abi")?);
     let name = asked.text("file").unwrap_or_default();
     let path: AssetPath = name.parse()?;
-    let directory = environments_of(&app.settings.environments, &channel, abi);
+    let directory = app.settings.data.environments(&channel, abi);
     app.assets.respond(&directory, &path, environment_policy(name), (&asked.method, &asked.headers)).await
 }

@@ -19,7 +19,7 @@ pub(super) async fn runtime(State(app): State<Arc<App>>, asked: Asked) -> Result
     let part = |key| asked.text(key).unwrap_or_default();
     let path: AssetPath = format!("{}/{}/{}", part("runtime"), part("version"), part("path")).parse()?;
     let request = (&asked.method, &asked.headers);
-    app.assets.respond(&app.settings.runtimes, &path, runtime_policy(part("path")), request).await
+    app.assets.respond(&app.settings.data.runtimes(), &path, runtime_policy(part("path")), request).await
 }
 
 /// `/loader/{version}/…` names the files of one version, `/loader/…` whatever is current. A version under development
@@ -28,17 +28,17 @@ pub(super) async fn loader(State(app): State<Arc<App>>, asked: Asked) -> Result<
     let path = asked.text("path").unwrap_or_default();
     let version = concat!(env!("CARGO_PKG_VERSION"), "/");
     let path: AssetPath = path.strip_prefix(version).unwrap_or(path).parse()?;
-    app.assets.respond(&app.settings.loader, &path, CachePolicy::Page, (&asked.method, &asked.headers)).await
+    app.assets.respond(&app.settings.data.loader(), &path, CachePolicy::Page, (&asked.method, &asked.headers)).await
 }
 
 pub(super) async fn runtime_list(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
     let part = |key| asked.text(key).unwrap_or_default();
     let path: AssetPath = format!("{}/{}", part("runtime"), part("version")).parse()?;
-    list(&app, app.settings.runtimes.join(path.as_str()), Listed::Served, &asked).await
+    list(&app, app.settings.data.runtimes().join(path.as_str()), Listed::Served, &asked).await
 }
 
 pub(super) async fn loader_list(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
-    list(&app, app.settings.loader.clone(), Listed::Served, &asked).await
+    list(&app, app.settings.data.loader(), Listed::Served, &asked).await
 }
 
 /// What a mirror reads first: the files of a directory with their digests.

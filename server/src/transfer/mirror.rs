@@ -109,6 +109,7 @@ pub fn mirror(mirror: &Mirror<'_>, source: &Source) -> Result<Mirrored, Transfer
         // Where one cannot be used, pages install its packages, which are here by now.
         if let Some(served) = &mut served {
             served.environments(abi)?;
+            served.signed_files(abi)?;
         }
     }
     let files = served.map_or(Ok(0), Served::done)?;

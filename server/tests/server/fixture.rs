@@ -74,9 +74,7 @@ impl Fixture {
             base_url: None,
             prompt: PromptSettings { listen: PromptListen::Off, url: None },
             store: data.store(),
-            runtimes: data.runtimes(),
-            loader: data.loader(),
-            environments: data.path().join("environments"),
+            data,
         }
     }
 

@@ -24,6 +24,7 @@ mod publishing;
 mod recipe_import;
 mod reports;
 mod resolve;
+mod signed_files;
 mod signing;
 mod socket;
 mod toolchains;

@@ -40,7 +40,7 @@ fn part(name: &str, extension: &str, contents: &str) -> ((String, Vec<u8>), Valu
 }
 
 /// An image, as `up` makes it.
-fn set_image(fixture: &Fixture, contents: &str) {
+pub fn set_image(fixture: &Fixture, contents: &str) {
     let (memory, memory_index) = part("memory", "bin", contents);
     let (library, library_index) = part("stdlib", "zip", &format!("library of {contents}"));
     let index = json!({ "format": 1, "memory": memory_index, "stdlib": library_index }).to_string();
@@ -49,7 +49,7 @@ fn set_image(fixture: &Fixture, contents: &str) {
     DataDir::new(fixture.path()).add_runtime("pyodide", "314.0.7", &[directory(&files).path()]).unwrap();
 }
 
-fn bake(fixture: &Fixture, name: &str, contents: &str) {
+pub fn bake(fixture: &Fixture, name: &str, contents: &str) {
     let (memory, memory_index) = part(name, "bin", contents);
     let ((first, first_index), (later, later_index)) = (part(name, "bin", "modules"), part(name, "bin", ""));
     let index = json!({
@@ -68,7 +68,7 @@ fn set_loader(fixture: &Fixture, build: &str) {
 }
 
 /// A channel with all that a page needs.
-fn upstream() -> Fixture {
+pub fn upstream() -> Fixture {
     let fixture = Fixture::empty();
     reported(&fixture.store(), "main", &[helper()]);
     set_image(&fixture, "an image");
@@ -79,7 +79,7 @@ fn upstream() -> Fixture {
 }
 
 /// The files of a directory, none where there is no directory.
-fn files(fixture: &Fixture, path: &str) -> BTreeMap<String, Vec<u8>> {
+pub fn files(fixture: &Fixture, path: &str) -> BTreeMap<String, Vec<u8>> {
     let Ok(entries) = fs::read_dir(fixture.path().join(path)) else { return BTreeMap::new() };
     let file = |path: &Path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(path).unwrap());
     entries.map(|entry| file(&entry.unwrap().path())).collect()

@@ -184,9 +184,7 @@ async fn served(data: &Path, channel: &str) -> BTreeSet<String> {
         listen: "127.0.0.1:0".parse().unwrap(),
         base_url: Some("https://packages.example".parse().unwrap()),
         store: data.store(),
-        runtimes: data.runtimes(),
-        loader: data.loader(),
-        environments: data.path().join("environments"),
+        data,
         prompt: PromptSettings { listen: PromptListen::Off, url: None },
     });
     let get = async |path: &str| {

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use anyhow::Result;
-use pkgsrv::{ChannelName, promote};
+use pkgsrv::{ChannelName, promote, sign_files};
 use pkgsrv_index::PackageName;
 use serde_json::json;
 
@@ -28,8 +28,9 @@ pub(super) struct Promote {
 impl Promote {
     pub(super) fn run(self) -> Result<()> {
         let Self { from, to, names, line } = self;
-        let store = line.data.data_dir().store();
-        let promoted = promote(&store, &from, &to, line.abi, &names, SystemTime::now())?;
+        let data = line.data.data_dir();
+        let promoted = promote(&data.store(), &from, &to, line.abi, &names, SystemTime::now())?;
+        sign_files(&data, SystemTime::now())?;
         if line.output.json {
             return print_json(&json!({ "channel": to.to_string(), "from": from.to_string(), "lines": promoted }));
         }

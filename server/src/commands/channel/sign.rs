@@ -4,8 +4,8 @@ use std::time::SystemTime;
 
 use anyhow::Result;
 use pkgsrv::{
-    ChannelName, DEFAULT_EXPIRY_DAYS, DataArgs, PublicKey, SignedChannel, SignedLine, init_signing, refresh,
-    retire_old_keys, rotate_key,
+    ChannelName, DEFAULT_EXPIRY_DAYS, DataArgs, PublicKey, ServerError, SignedChannel, SignedLine, Store, init_signing,
+    refresh, retire_old_keys, rotate_key, sign_files_anew,
 };
 
 use super::super::{JsonArgs, print_json};
@@ -56,14 +56,14 @@ fn days() -> clap::builder::RangedI64ValueParser<u32> {
 impl Init {
     pub(super) fn run(self) -> Result<()> {
         let Self { sign, head_expiry } = self;
-        sign.tell(&init_signing(&sign.data.data_dir().store(), &sign.channel, head_expiry, SystemTime::now())?)
+        sign.sign(|store, channel| init_signing(store, channel, head_expiry, SystemTime::now()))
     }
 }
 
 impl Refresh {
     pub(super) fn run(self) -> Result<()> {
         let Self { sign, head_expiry } = self;
-        sign.tell(&refresh(&sign.data.data_dir().store(), &sign.channel, head_expiry, SystemTime::now())?)
+        sign.sign(|store, channel| refresh(store, channel, head_expiry, SystemTime::now()))
     }
 }
 
@@ -71,11 +71,19 @@ impl RotateKey {
     pub(super) fn run(self) -> Result<()> {
         let Self { sign, retire_old } = self;
         let change = if retire_old { retire_old_keys } else { rotate_key };
-        sign.tell(&change(&sign.data.data_dir().store(), &sign.channel, SystemTime::now())?)
+        sign.sign(|store, channel| change(store, channel, SystemTime::now()))
     }
 }
 
 impl SignArgs {
+    /// Signs the heads, then what interpreters start from.
+    fn sign(&self, heads: impl FnOnce(&Store, &ChannelName) -> Result<SignedChannel, ServerError>) -> Result<()> {
+        let data = self.data.data_dir();
+        let signed = heads(&data.store(), &self.channel)?;
+        sign_files_anew(&data, &self.channel, SystemTime::now())?;
+        self.tell(&signed)
+    }
+
     fn tell(&self, signed: &SignedChannel) -> Result<()> {
         if self.output.json {
             return print_json(signed);

@@ -13,6 +13,7 @@ use crate::ServerError;
 use crate::environments::{EnvironmentName, parts_of};
 use crate::file_list::{FILE_LIST, FileList, LARGEST_FILE, ListedFile};
 use crate::http::assets::IMAGE;
+use crate::signed_files::{SIGNED_FILES, keep_signed};
 use crate::store::digest_of;
 use crate::transfer::TransferError;
 use crate::transfer::source::Source;
@@ -126,6 +127,16 @@ impl<'a> Served<'a> {
             data.add_environment(channel, abi, &name, files.path())?;
         }
         Ok(())
+    }
+
+    /// What the source has signed of these files, for readers who have its keys; last, as it names the others.
+    pub(super) fn signed_files(&self, abi: Abi) -> Result<(), TransferError> {
+        let (data, channel) = (self.mirror.data, self.mirror.channel);
+        let prefix = format!("{}environments/{abi}/", channel.prefix());
+        match self.source.get(&format!("{prefix}{SIGNED_FILES}"))? {
+            Some(bytes) => Ok(keep_signed(data, channel, abi, &bytes)?),
+            None => Ok(()),
+        }
     }
 
     fn gather(&mut self, prefix: &str, files: &[ListedFile], here: &Path) -> Result<TempDir, TransferError> {
