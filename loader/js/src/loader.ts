@@ -205,7 +205,8 @@ export class AttachedLoader implements Loader {
       libraries.forEach(({ file, contents }, index) => {
         const [plan, code] = [plans.get(file.path), compiled[index]];
         if (plan === undefined || code === undefined || plan.byRuntime) return;
-        linker.register(plan, () => code, contents.length);
+        // A function of here would hold all that was unpacked.
+        linker.registerCompiled(plan, code, contents.length);
       });
       await linker.linkLarge(paths);
       this.#throwIfAborted(job);
@@ -222,8 +223,8 @@ export class AttachedLoader implements Loader {
 
   #planLinks(linker: HostLinker, libraries: Unpacked[]): Map<string, LinkPlan> {
     if (libraries.length === 0) return new Map();
-    linker.refreshRuntime();
     for (const { file, contents } of libraries) linker.add(file.path, contents);
+    linker.refreshRuntime(libraries.map(({ file }) => file.path));
     return new Map(libraries.map(({ file }) => [file.path, linker.plan(file.path)]));
   }
 
