@@ -8,7 +8,7 @@ import type { HostLinker, LinkPlan } from "./linking.js";
 import { listed } from "./listing.js";
 import { checkLockAbi, isLock, lockOf, missingOf } from "./lock.js";
 import { Reporter } from "./progress.js";
-import { missingImports } from "./python.js";
+import { invalidateCaches, missingImports } from "./python.js";
 import type { Layout, Runtime } from "./runtime.js";
 import type { Settings } from "./settings.js";
 import { stateOf, type State } from "./state.js";
@@ -210,7 +210,7 @@ export class AttachedLoader implements Loader {
       });
       await linker.linkLarge(paths);
       this.#throwIfAborted(job);
-      pyodide.runPython('__import__("importlib").invalidate_caches()');
+      invalidateCaches(pyodide);
       for (const { name, url } of packages) pyodide.loadedPackages[name] = url;
     } catch (error) {
       linker.unregister(paths);
