@@ -1,13 +1,15 @@
 //! What JavaScript sees. Values cross as bytes and JSON; errors as JSON with `code` and `message`.
 
+use js_sys::Uint8Array;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use pkgsrv_index::{Abi, Digest};
+use pkgsrv_wheel::Wheel;
 
-use crate::{CoreError, Installation, Layout, Linker, Repodata, read_foreign_wheel};
+use crate::{CoreError, Expected, Installation, Layout, Linker, Repodata, read_foreign_wheel};
 
 #[derive(Serialize)]
 struct Thrown<'a> {
@@ -91,13 +93,24 @@ impl JsRepodata {
     }
 
     /// What repodata would say of a wheel that came from elsewhere.
-    pub fn describe(&self, filename: &str, sha256: &str, bytes: Vec<u8>) -> Result<String, JsValue> {
-        Ok(to_json(&read_foreign_wheel(filename, digest(sha256)?, bytes, self.0.abi())?))
+    pub fn describe(&self, filename: &str, sha256: &str, bytes: Uint8Array) -> Result<String, JsValue> {
+        let size = u64::from(bytes.length());
+        let wheel = read_wheel(filename, bytes)?;
+        Ok(to_json(&read_foreign_wheel(filename, digest(sha256)?, size, &wheel, self.0.abi())?))
     }
 }
 
 fn digest(text: &str) -> Result<Digest, CoreError> {
     text.parse().map_err(|source| CoreError::Repodata { source })
+}
+
+/// Reads a wheel where its bytes are: a copy of all of them would stay for good, since no memory of wasm ever shrinks.
+fn read_wheel(filename: &str, bytes: Uint8Array) -> Result<Wheel<'static>, CoreError> {
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    let wheel = Wheel::parse_from_page(bytes);
+    #[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]
+    let wheel = Wheel::parse(bytes.to_vec());
+    wheel.map_err(|source| CoreError::Wheel { filename: filename.to_owned(), source })
 }
 
 /// A wheel about to be installed.
@@ -106,10 +119,12 @@ pub struct JsInstallation(Installation);
 
 #[wasm_bindgen(js_class = Installation)]
 impl JsInstallation {
-    /// Reads the wheel and plans its files.
-    pub fn plan(bytes: Vec<u8>, expected: &str, layout: &str) -> Result<JsInstallation, JsValue> {
+    /// Reads the wheel and plans its files. The bytes have to stay as they are for as long as contents are asked for.
+    pub fn plan(bytes: Uint8Array, expected: &str, layout: &str) -> Result<JsInstallation, JsValue> {
         let layout: Layout = from_json(layout)?;
-        Ok(Self(Installation::plan(bytes, &from_json(expected)?, &layout)?))
+        let expected: Expected = from_json(expected)?;
+        let wheel = read_wheel(&expected.filename, bytes)?;
+        Ok(Self(Installation::plan(wheel, &expected, &layout)?))
     }
 
     /// The files as JSON, sorted by path.
@@ -135,7 +150,12 @@ impl JsLinker {
         Self::default()
     }
 
-    /// Sets the symbols that every library may use, one a line.
+    /// Names of what a library imports, one a line.
+    pub fn imports(&self, path: &str) -> String {
+        self.0.imports(path).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Sets the symbols that every library may use, one a line; of those, the ones that libraries import are enough.
     #[wasm_bindgen(js_name = setRuntime)]
     pub fn set_runtime(&mut self, symbols: &str) {
         self.0.set_runtime(symbols.lines());

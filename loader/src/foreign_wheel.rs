@@ -10,14 +10,18 @@ use pkgsrv_wheel::{Metadata, Wheel};
 use crate::installation::check_identity;
 use crate::{CoreError, Expected};
 
-/// Reads a wheel that came from an address; `sha256` is that of the bytes.
-pub fn read_foreign_wheel(filename: &str, sha256: Digest, bytes: Vec<u8>, abi: Abi) -> Result<Release, CoreError> {
+/// Reads a wheel that came from an address; `sha256` is that of its bytes, `size` their number.
+pub fn read_foreign_wheel(
+    filename: &str,
+    sha256: Digest,
+    size: u64,
+    wheel: &Wheel<'_>,
+    abi: Abi,
+) -> Result<Release, CoreError> {
     let named = |source| CoreError::WheelName { source };
     let filename: WheelFilename = filename.parse().map_err(named)?;
     filename.require_fit(abi).map_err(named)?;
     let bad = |source| CoreError::Wheel { filename: filename.to_string(), source };
-    let size = bytes.len() as u64;
-    let wheel = Wheel::parse(bytes).map_err(bad)?;
     let metadata = wheel.metadata().map_err(bad)?;
     check_identity(
         &metadata,

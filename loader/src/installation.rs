@@ -66,11 +66,10 @@ enum Source {
 const INSTALLER: &str = "pkgsrv";
 
 impl Installation {
-    /// Reads the wheel and plans its files, sorted by path. `bytes` must have the digest that the
-    /// repodata states; the caller has checked it.
-    pub fn plan(bytes: Vec<u8>, expected: &Expected, layout: &Layout) -> Result<Self, CoreError> {
+    /// Plans the files of a wheel, sorted by path. Its bytes must have the digest that the repodata
+    /// states; the caller has checked it.
+    pub fn plan(wheel: Wheel<'static>, expected: &Expected, layout: &Layout) -> Result<Self, CoreError> {
         let bad = |source| CoreError::Wheel { filename: expected.filename.clone(), source };
-        let wheel = Wheel::parse(bytes).map_err(bad)?;
         let metadata = wheel.metadata().map_err(bad)?;
         check_identity(&metadata, expected)?;
         let record = if expected.compiled { wheel.check_compiled_record() } else { wheel.check_record() };

@@ -35,7 +35,16 @@ enum Library {
 }
 
 impl Linker {
-    /// Replaces the symbols that every library may use.
+    /// Names of what a library of ours imports, in order.
+    pub fn imports(&self, path: &str) -> impl Iterator<Item = &str> {
+        let module = match self.libraries.get(path) {
+            Some(Library::Ours(module)) => Some(module),
+            _ => None,
+        };
+        module.into_iter().flat_map(|module| module.imports.iter().map(|import| import.name.as_str()))
+    }
+
+    /// Replaces the symbols that every library may use. Those are enough that the libraries import which are to be planned.
     pub fn set_runtime<'a>(&mut self, symbols: impl Iterator<Item = &'a str>) {
         self.runtime = sorted(symbols);
     }

@@ -1,6 +1,6 @@
 //! Which file of a wheel goes where, and what dist-info says afterwards.
 
-use pkgsrv_loader::{Expected, Installation, Layout};
+use pkgsrv_loader::{CoreError, Expected, Installation, Layout};
 use pkgsrv_wheel::{RecordHash, Wheel, crc32};
 
 /// A zip archive of stored files.
@@ -52,7 +52,10 @@ fn planned(bytes: Vec<u8>, version: &str, compiled: bool) -> Result<Installation
     };
     let layout =
         Layout { site: "/lib/python3.14/site-packages".to_owned(), prefix: String::new(), python: "3.14".to_owned() };
-    Installation::plan(bytes, &expected, &layout).map_err(|error| format!("{}: {error}", error.code()))
+    let wheel = Wheel::parse(bytes).map_err(|source| CoreError::Wheel { filename: expected.filename.clone(), source });
+    wheel
+        .and_then(|wheel| Installation::plan(wheel, &expected, &layout))
+        .map_err(|error| format!("{}: {error}", error.code()))
 }
 
 #[test]

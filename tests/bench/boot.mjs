@@ -39,7 +39,8 @@ try {
   };
   const results = await compare(places, clients, options.rounds);
   const weight = { name: `numpy, memory of ${size} bytes / ${MOST_BYTES}`, ratio: Number((size / MOST_BYTES).toFixed(3)), bar: 1 };
-  report(`page load to a first result of numpy, medians of ${options.rounds}`, results, pairs, options, [weight]);
+  const title = `page load to a first result of numpy, medians of ${options.rounds}`;
+  report([{ title, results, pairs }], options, [weight]);
 } finally {
   await browser.stop();
   await server.stop();

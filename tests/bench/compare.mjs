@@ -8,13 +8,14 @@ export function benchOptions() {
   return { rounds: Number(rounds), json };
 }
 
-/** Runs in the browser: milliseconds from here, with nothing loaded, to the client's end. */
-export async function timed({ client, argument }) {
+/** Runs in the browser: milliseconds from here, with nothing loaded, or from the mark `from`, to the client's end. */
+export async function timed({ client, argument, from }) {
   const url = URL.createObjectURL(new Blob([`export default ${client}`], { type: "text/javascript" }));
   const { default: run } = await import(url);
   const started = performance.now();
   await run(argument);
-  return performance.now() - started;
+  const ended = performance.now();
+  return ended - (from === undefined ? started : performance.getEntriesByName(from)[0].startTime);
 }
 
 /**
@@ -40,35 +41,39 @@ export async function compare(places, clients, rounds) {
 }
 
 /**
- * Prints medians and ratios, as a table or as JSON.
+ * Prints medians and ratios, as tables or as JSON.
  *
- * @param title what the times are of
- * @param results what `compare` returned; places begin with the package that they are about
- * @param {[ours: string, peer: string, bar: (place: string) => number | null][]} pairs
+ * @param {{ title: string, results: object[], pairs: [string, string, (place: string) => number | null][] }[]} tables
+ *   what the times are of; what `compare` returned; clients, each with its peer, and the bar of a place
  * @param further rows beside those
  */
-export function report(title, results, pairs, { json }, further = []) {
-  const rows = results.flatMap(({ place, medians }) =>
-    pairs.map(([client, peer, bar]) => ({
-      name: `${place}, ${client} / ${peer}`,
-      ratio: Number((medians[client] / medians[peer]).toFixed(3)),
-      bar: bar(place),
-    })),
+export function report(tables, { json }, further = []) {
+  const rows = tables.flatMap(({ results, pairs }) =>
+    results.flatMap(({ place, medians }) =>
+      pairs.map(([client, peer, bar]) => ({
+        name: `${place}, ${client} / ${peer}`,
+        ratio: Number((medians[client] / medians[peer]).toFixed(3)),
+        bar: bar(place),
+      })),
+    ),
   );
   rows.push(...further);
   if (json) {
     console.log(JSON.stringify({ rows }));
     return;
   }
-  const names = Object.keys(results[0].medians);
-  console.log(`${title}, ms`);
-  console.log("".padStart(32) + names.map((text) => text.padStart(15)).join(""));
-  for (const { place, medians } of results) {
-    console.log(place.padEnd(32) + names.map((name) => medians[name].toFixed(0).padStart(15)).join(""));
+  for (const { title, results } of tables) {
+    const names = Object.keys(results[0].medians);
+    console.log(`${title}, ms`);
+    console.log("".padStart(50) + names.map((text) => text.padStart(15)).join(""));
+    for (const { place, medians } of results) {
+      console.log(place.padEnd(50) + names.map((name) => medians[name].toFixed(0).padStart(15)).join(""));
+    }
+    console.log("");
   }
-  console.log(`\n${"".padEnd(62)}  ratio     bar`);
+  console.log(`${"".padEnd(74)}  ratio     bar`);
   for (const { name, ratio, bar } of rows) {
-    console.log(`${name.padEnd(62)}${ratio.toFixed(3).padStart(7)}${(bar ?? "").toString().padStart(8)}`);
+    console.log(`${name.padEnd(74)}${ratio.toFixed(3).padStart(7)}${(bar ?? "").toString().padStart(8)}`);
   }
 }
 

@@ -1,43 +1,98 @@
-// From page load to an import done, of numpy and of sympy, which is pure Python and has 1,700 files: `loadPackage` and
-// micropip against our loader, in a Pyodide that starts and in one that it restores, alternating in one run.
+// From page load to an import done, of numpy, of sympy, which is pure Python and has 1,700 files, and of pandas and
+// matplotlib: `loadPackage` and micropip against our loader, in a Pyodide that starts and in one that it restores,
+// alternating in one run. Then many side modules, loaded into an interpreter that runs, and the memory that they keep.
 // node bench/load.mjs [--rounds=5] [--json]
 import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { startBrowser } from "../support/browser.mjs";
 import { withBoot, withLoader, withLoadPackage, withMicropip } from "../support/clients.mjs";
-import { inNode } from "../support/node-clients.mjs";
+import { inNode, lastLine } from "../support/node-clients.mjs";
 import { startServer } from "../support/program.mjs";
 import { abi, data, program, root, runtimeVersion } from "../support/settings.mjs";
+import { importAll, serveSideModules } from "../support/side-modules.mjs";
 import { benchOptions, compare, report, timed } from "./compare.mjs";
 
-/** What the time of `boot` may be, of that of `loadPackage`. */
-const BARS = { numpy: 0.3, sympy: 0.15 };
+/** What is imported, from which packages, and what the time of `boot` may be, of that of `loadPackage`. */
+const IMPORTS = {
+  numpy: { packages: ["numpy"], code: "import numpy", bar: 0.3 },
+  sympy: { packages: ["sympy"], code: "import sympy", bar: 0.15 },
+  "pandas + matplotlib": { packages: ["pandas", "matplotlib"], code: "import pandas, matplotlib.pyplot", bar: 0.4 },
+};
+/** Likewise for 110 side modules that `install` has made ready. */
+const SIDE_MODULES = { page: 0.1, worker: 0.15 };
+/** What of the memory that `loadPackage` keeps for side modules may be kept. */
+const MEMORY = 0.1;
 
 const options = benchOptions();
 const clients = { loadPackage: withLoadPackage, micropip: withMicropip, "our loader": withLoader, "our boot": withBoot };
 const none = () => null;
 const pairs = [
-  ["our boot", "loadPackage", (place) => BARS[place.split(",")[0]]],
+  ["our boot", "loadPackage", (place) => IMPORTS[place.split(",")[0]].bar],
   ["our boot", "micropip", none],
   ["our loader", "loadPackage", none],
   ["our loader", "micropip", none],
 ];
+const loaders = { loadPackage: withLoadPackage, "our loader": withLoader };
 
-execFileSync(program, ["up", "sympy", "--no-serve", "--data", data], { cwd: root, stdio: "ignore" });
+const wanted = Object.values(IMPORTS).flatMap(({ packages }) => packages);
+execFileSync(program, ["up", ...wanted, "--no-serve", "--data", data], { cwd: root, stdio: "ignore" });
 const server = await startServer();
+const sideModules = await serveSideModules();
 const browser = await startBrowser();
 try {
-  const places = Object.keys(BARS).flatMap((name) => {
-    const argument = { base: server.base, abi, runtime: runtimeVersion, packages: [name], code: `import ${name}` };
-    const of = (client) => ({ client: client.toString(), argument });
-    return [
-      [`${name}, Node`, (client) => inNode(client, argument)],
-      [`${name}, Chromium page`, (client) => browser.inPage(timed, of(client))],
-      [`${name}, Chromium worker`, (client) => browser.inWorker(timed, of(client))],
-    ];
-  });
+  const places = Object.entries(IMPORTS).flatMap(([name, { packages, code }]) =>
+    placesOf(name, { base: server.base, packages, code }),
+  );
   const results = await compare(Object.fromEntries(places), clients, options.rounds);
-  report(`page load to an import done, medians of ${options.rounds}`, results, pairs, options);
+  const ofSideModules = [
+    ...sideModulePlaces("110 small side modules, loaded", "None"),
+    ...sideModulePlaces("110 small side modules, imported", importAll("small-modules")),
+  ];
+  const loaded = await compare(Object.fromEntries(ofSideModules), loaders, options.rounds);
+  const memory = [await keptMemory("small-modules"), await keptMemory("large-modules")];
+  const bar = (place) => (place.includes("loaded") ? (SIDE_MODULES[place.split(" ").at(-1)] ?? null) : null);
+  report(
+    [
+      { title: `page load to an import done, medians of ${options.rounds}`, results, pairs },
+      {
+        title: `into an interpreter that runs, medians of ${options.rounds}`,
+        results: loaded,
+        pairs: [["our loader", "loadPackage", bar]],
+      },
+    ],
+    options,
+    memory,
+  );
 } finally {
   await browser.stop();
+  await sideModules.stop();
   await server.stop();
+}
+
+/** In Node, on a page and in a worker; `from` is the mark to measure from, if that is not the beginning. */
+function placesOf(what, of, from) {
+  const argument = { abi, runtime: runtimeVersion, ...of };
+  const inBrowser = (client) => ({ client: client.toString(), argument, from });
+  return [
+    [`${what}, Node`, (client) => inNode(client, argument, from)],
+    [`${what}, Chromium page`, (client) => browser.inPage(timed, inBrowser(client))],
+    [`${what}, Chromium worker`, (client) => browser.inWorker(timed, inBrowser(client))],
+  ];
+}
+
+function sideModulePlaces(what, code) {
+  const { base } = sideModules;
+  const runtimeDirectory = join(sideModules.runtimes, runtimeVersion);
+  return placesOf(what, { base, runtimeDirectory, packages: ["small-modules"], code }, "booted");
+}
+
+/** The row of a project's memory; nothing of it depends on time, so it is measured once. */
+async function keptMemory(project) {
+  const argument = { abi, base: sideModules.base, runtimeDirectory: join(sideModules.runtimes, runtimeVersion), packages: [project] };
+  const script = fileURLToPath(new URL("kept-memory.mjs", import.meta.url));
+  const measure = async (client) => JSON.parse(await lastLine(["--expose-gc", script, client.name, JSON.stringify(argument)]));
+  const [ours, theirs] = [await measure(withLoader), await measure(withLoadPackage)];
+  const name = `${project.replace("-", " ")} (${ours.modules}), ${ours.kept} of ${theirs.kept} bytes kept, Node`;
+  return { name, ratio: Number((ours.kept / theirs.kept).toFixed(3)), bar: project === "large-modules" ? MEMORY : null };
 }

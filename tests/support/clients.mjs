@@ -1,5 +1,6 @@
 // The ways to a package. Each runs in a browser (page or worker) by its own text, so it may use nothing outside
-// itself; `argument` is {base, abi, runtime, packages, code}. Each returns what `code` evaluates to.
+// itself; `argument` is {base, abi, runtime, packages, code}. Each returns what `code` evaluates to. Those that load into an
+// interpreter which runs make a mark, `booted`, when it does and whoever loads is there.
 
 /** Our loader. */
 export async function withLoader({ base, abi, runtime, packages, code }) {
@@ -7,6 +8,7 @@ export async function withLoader({ base, abi, runtime, packages, code }) {
   const { attach } = await import(`${base}/loader/index.js`);
   const pyodide = await loadPyodide();
   const loader = await attach(pyodide, { repodata: `${base}/repodata/${abi}/` });
+  performance.mark("booted");
   await loader.install(packages);
   return pyodide.runPython(code);
 }
@@ -31,6 +33,7 @@ export async function withEnvironment({ base, abi, environment, packages, code }
 export async function withLoadPackage({ base, abi, runtime, packages, code }) {
   const { loadPyodide } = await import(`${base}/runtime/pyodide/${runtime}/pyodide.mjs`);
   const pyodide = await loadPyodide({ lockFileURL: `${base}/pyodide/${abi}/pyodide-lock.json` });
+  performance.mark("booted");
   await pyodide.loadPackage(packages);
   return pyodide.runPython(code);
 }

@@ -8,10 +8,15 @@ import { loaderModule, runtimeDirectory as theChannels } from "./settings.mjs";
 
 const here = fileURLToPath(import.meta.url);
 
-/** Runs a client in a fresh process; milliseconds from its first line to the end of the import. */
-export async function inNode(client, argument) {
-  const { stdout } = await promisify(execFile)(process.execPath, [here, client.name, JSON.stringify(argument)]);
-  return Number(stdout.trim().split("\n").at(-1));
+/** Runs a client in a fresh process; milliseconds from its first line (`start`), or from the mark `from`, to the end of the code. */
+export async function inNode(client, argument, from = "start") {
+  return Number(await lastLine([here, client.name, JSON.stringify(argument), from]));
+}
+
+/** The last line that a script of arguments prints. */
+export async function lastLine(args) {
+  const { stdout } = await promisify(execFile)(process.execPath, args);
+  return stdout.trim().split("\n").at(-1);
 }
 
 /** Addresses of the wheels of `names` and of all that they need. */
@@ -26,45 +31,56 @@ function addresses(lock, lockAddress, names) {
   return [...found].map((name) => new URL(lock.packages[name].file_name, lockAddress).href);
 }
 
-if (process.argv[1] === here) {
-  // Node itself would show the line that it was thrown in, which is the runtime's whole source.
+/** Does what the client of this name does; `booted` is called where that makes its mark. */
+export async function load(name, argument, booted = () => {}) {
+  const { base, abi, packages, environment, runtimeDirectory = theChannels } = argument;
+  const indexURL = `${runtimeDirectory}/`;
+  const repodata = `${base}/repodata/${abi}/`;
+  if (name === "withBoot" || name === "withEnvironment") {
+    const { boot } = await import(loaderModule);
+    const { pyodide, reason } = await boot({ repodata, runtime: pathToFileURL(indexURL), packages, environment });
+    if (reason !== undefined) throw new Error(reason);
+    return pyodide;
+  }
+  const { loadPyodide } = await import(pathToFileURL(join(runtimeDirectory, "pyodide.mjs")).href);
+  if (name === "withLoader") {
+    const { attach } = await import(loaderModule);
+    const pyodide = await loadPyodide({ indexURL });
+    const loader = await attach(pyodide, { repodata });
+    await booted(pyodide);
+    await loader.install(packages);
+    return pyodide;
+  }
+  // In Node, Pyodide takes lockfiles and the files that they name from disk only; wheel addresses it does fetch.
+  const lockAddress = `${base}/pyodide/${abi}/pyodide-lock.json`;
+  const lock = await (await fetch(lockAddress)).json();
+  const pyodide = await loadPyodide({ indexURL });
+  await booted(pyodide);
+  const loadPackage = (names) => pyodide.loadPackage(addresses(lock, lockAddress, names), { messageCallback() {} });
+  if (name === "withLoadPackage") {
+    await loadPackage(packages);
+    return pyodide;
+  }
+  await loadPackage(["micropip"]);
+  const micropip = pyodide.pyimport("micropip");
+  for (const wanted of packages) await micropip.install.callKwargs(wanted, { index_urls: `${base}/simple` });
+  return pyodide;
+}
+
+/** Node itself would show the line that an error was thrown in, which is the runtime's whole source. */
+export function showMessagesOnly() {
   process.on("uncaughtException", ({ message }) => {
     process.stderr.write(`${message}\n`);
     process.exitCode = 1;
   });
-  const [, , name, argument] = process.argv;
-  const started = performance.now();
-  const { base, abi, packages, environment, code, runtimeDirectory = theChannels } = JSON.parse(argument);
-  const indexURL = `${runtimeDirectory}/`;
-  const repodata = `${base}/repodata/${abi}/`;
-  const runtimeModule = pathToFileURL(join(runtimeDirectory, "pyodide.mjs")).href;
-  let pyodide;
-  if (name === "withBoot" || name === "withEnvironment") {
-    const { boot } = await import(loaderModule);
-    const booted = await boot({ repodata, runtime: pathToFileURL(indexURL), packages, environment });
-    if (booted.reason !== undefined) throw new Error(booted.reason);
-    ({ pyodide } = booted);
-  } else if (name === "withLoader") {
-    const { loadPyodide } = await import(runtimeModule);
-    const { attach } = await import(loaderModule);
-    pyodide = await loadPyodide({ indexURL });
-    const loader = await attach(pyodide, { repodata });
-    await loader.install(packages);
-  } else {
-    const { loadPyodide } = await import(runtimeModule);
-    // In Node, Pyodide takes lockfiles and the files that they name from disk only; wheel addresses it does fetch.
-    const lockAddress = `${base}/pyodide/${abi}/pyodide-lock.json`;
-    const lock = await (await fetch(lockAddress)).json();
-    const load = (names) => pyodide.loadPackage(addresses(lock, lockAddress, names), { messageCallback() {} });
-    pyodide = await loadPyodide({ indexURL });
-    if (name === "withLoadPackage") {
-      await load(packages);
-    } else {
-      await load(["micropip"]);
-      const micropip = pyodide.pyimport("micropip");
-      for (const wanted of packages) await micropip.install.callKwargs(wanted, { index_urls: `${base}/simple` });
-    }
-  }
-  pyodide.runPython(code);
-  process.stdout.write(`\n${performance.now() - started}\n`);
+}
+
+if (process.argv[1] === here) {
+  showMessagesOnly();
+  const [, , name, argument, from] = process.argv;
+  const times = { start: performance.now() };
+  const parsed = JSON.parse(argument);
+  const pyodide = await load(name, parsed, () => (times.booted = performance.now()));
+  pyodide.runPython(parsed.code);
+  process.stdout.write(`\n${performance.now() - times[from]}\n`);
 }

@@ -16,7 +16,10 @@ export function temporaryDirectory() {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** The bytes of an sdist with these files in its top directory. */
+/** Whatever would differ between two archives of the same files. */
+const sameBytes = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner"];
+
+/** The bytes of an sdist with these files in its top directory; of equal files they are equal. */
 export function sdist(name, files) {
   const directory = temporaryDirectory();
   try {
@@ -26,8 +29,9 @@ export function sdist(name, files) {
       mkdirSync(dirname(join(top, file)), { recursive: true });
       writeFileSync(join(top, file), text);
     }
-    execFileSync("tar", ["--create", "--gzip", "--file", join(directory.path, "sdist.tar.gz"), "--directory", directory.path, name]);
-    return readFileSync(join(directory.path, "sdist.tar.gz"));
+    const archive = join(directory.path, "sdist.tar.gz");
+    execFileSync("tar", ["--create", "--gzip", ...sameBytes, "--file", archive, "--directory", directory.path, name]);
+    return readFileSync(archive);
   } finally {
     directory.remove();
   }

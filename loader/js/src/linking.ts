@@ -1,6 +1,7 @@
 import { call, Linker } from "./core.js";
 import { asLoaderError, LoaderError } from "./errors.js";
 import { globalSymbols, type EmscriptenModule, type Symbol_ } from "./runtime.js";
+import { withoutCode } from "./side-module.js";
 
 /** How to link one library; made by the core. */
 export interface LinkPlan {
@@ -88,7 +89,7 @@ export class HostLinker {
 
   /** Makes a library known, so that it and what needs it can be planned. */
   add(path: string, contents: Uint8Array): void {
-    call(() => this.core.add(path, contents));
+    call(() => this.core.add(path, withoutCode(contents)));
     this.#observer?.added(path, contents);
   }
 
@@ -121,10 +122,11 @@ export class HostLinker {
     loadedLibsByName[plan.path] = { name: plan.path, global: false, refcount: Infinity, exports };
   }
 
-  /** Tells the core what the runtime provides at this moment. */
-  refreshRuntime(): void {
+  /** Tells the core what the runtime provides at this moment of what libraries import. */
+  refreshRuntime(paths: readonly string[]): void {
     const symbols = globalSymbols(this.#module);
-    const defined = Object.keys(symbols).filter((name) => symbols[name]?.stub !== true);
+    const wanted = new Set(paths.flatMap((path) => this.core.imports(path).split("\n")));
+    const defined = [...wanted].filter((name) => Object.hasOwn(symbols, name) && symbols[name]?.stub !== true);
     this.core.setRuntime(defined.join("\n"));
     for (const path of this.#unheard.splice(0)) {
       const library = this.#libraries.get(path);
@@ -151,9 +153,14 @@ export class HostLinker {
     });
   }
 
+  /** The same with a module that is there. */
+  registerCompiled(plan: LinkPlan, compiled: WebAssembly.Module, size: number): void {
+    this.register(plan, () => compiled, size);
+  }
+
   /** Makes a library available that was planned elsewhere; others may need it. */
   registerPlanned(plan: LinkPlan, compiled: WebAssembly.Module, size: number): void {
-    this.register(plan, () => compiled, size);
+    this.registerCompiled(plan, compiled, size);
     this.#unheard.push(plan.path);
   }
 

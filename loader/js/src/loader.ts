@@ -8,7 +8,7 @@ import type { HostLinker, LinkPlan } from "./linking.js";
 import { listed } from "./listing.js";
 import { checkLockAbi, isLock, lockOf, missingOf } from "./lock.js";
 import { Reporter } from "./progress.js";
-import { missingImports } from "./python.js";
+import { invalidateCaches, missingImports } from "./python.js";
 import type { Layout, Runtime } from "./runtime.js";
 import type { Settings } from "./settings.js";
 import { stateOf, type State } from "./state.js";
@@ -205,11 +205,12 @@ export class AttachedLoader implements Loader {
       libraries.forEach(({ file, contents }, index) => {
         const [plan, code] = [plans.get(file.path), compiled[index]];
         if (plan === undefined || code === undefined || plan.byRuntime) return;
-        linker.register(plan, () => code, contents.length);
+        // A function of here would hold all that was unpacked.
+        linker.registerCompiled(plan, code, contents.length);
       });
       await linker.linkLarge(paths);
       this.#throwIfAborted(job);
-      pyodide.runPython('__import__("importlib").invalidate_caches()');
+      invalidateCaches(pyodide);
       for (const { name, url } of packages) pyodide.loadedPackages[name] = url;
     } catch (error) {
       linker.unregister(paths);
@@ -222,8 +223,8 @@ export class AttachedLoader implements Loader {
 
   #planLinks(linker: HostLinker, libraries: Unpacked[]): Map<string, LinkPlan> {
     if (libraries.length === 0) return new Map();
-    linker.refreshRuntime();
     for (const { file, contents } of libraries) linker.add(file.path, contents);
+    linker.refreshRuntime(libraries.map(({ file }) => file.path));
     return new Map(libraries.map(({ file }) => [file.path, linker.plan(file.path)]));
   }
 

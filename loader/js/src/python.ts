@@ -217,3 +217,27 @@ export function missingImports(pyodide: PyodideInterface, code: string): string[
   const asked = `"\\n".join((${MODULE}).missing_imports(${JSON.stringify(code)}))`;
   return String(pyodide.runPython(asked)).split("\n").filter(Boolean);
 }
+
+/**
+ * What `importlib.invalidate_caches()` does, without the modules that it imports for that, which take longer than many an
+ * installation. Archives are left alone: nothing is written into one.
+ */
+const FORGET = `import sys
+external = sys.modules["_frozen_importlib_external"]
+for path, finder in [*sys.path_importer_cache.items()]:
+    if finder is None:
+        del sys.path_importer_cache[path]
+    elif isinstance(finder, external.FileFinder):
+        finder.invalidate_caches()
+for finder in sys.meta_path:
+    if finder is not external.PathFinder and hasattr(finder, "invalidate_caches"):
+        finder.invalidate_caches()
+external._NamespacePath._epoch += 1
+if metadata := sys.modules.get("importlib.metadata"):
+    metadata.MetadataPathFinder.invalidate_caches()
+`;
+
+/** Has Python look anew for what was written or removed. */
+export function invalidateCaches(pyodide: PyodideInterface): void {
+  pyodide.runPython(`exec(${JSON.stringify(FORGET)}, {})`);
+}

@@ -2,6 +2,7 @@ import { call, neededProjects } from "./core.js";
 import { asLoaderError, LoaderError } from "./errors.js";
 import { putBack, saved, type SavedFile } from "./files.js";
 import { installedDistributions, list, normalised, readText, type Distribution } from "./installed.js";
+import { invalidateCaches } from "./python.js";
 import type { FileSystem, Runtime } from "./runtime.js";
 import { stateOf } from "./state.js";
 import type { UninstallResult } from "./types.js";
@@ -32,7 +33,7 @@ export function uninstall(names: readonly string[], runtime: Runtime): Uninstall
   for (const key of Object.keys(pyodide.loadedPackages)) {
     if (gone.has(normalised(key))) delete pyodide.loadedPackages[key];
   }
-  pyodide.runPython('__import__("importlib").invalidate_caches()');
+  invalidateCaches(pyodide);
   const left = installed.filter((distribution) => !removed.includes(distribution));
   return {
     uninstalled: removed.map(({ name, version }) => ({ name: normalised(name), version })),

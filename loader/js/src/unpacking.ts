@@ -57,7 +57,7 @@ export async function obtain(
     const present = files.filter(({ absent }) => !absent);
     reporter.expect("unpack", sum(present, ({ size }) => size));
     return files.map((file, index) => {
-      if (file.absent) return { file, contents: new Uint8Array(0), read: () => (sources as Sources).read(file.path) };
+      if (file.absent) return { file, contents: new Uint8Array(0), read: (sources as Sources).reader(file.path) };
       const contents = plan.contents(index);
       reporter.advance("unpack", file.size, name);
       return unpacked(file, contents, name, reporter);
@@ -79,12 +79,14 @@ function planned(bytes: Uint8Array<ArrayBuffer>, selected: InstalledPackage, dir
   const expected = JSON.stringify({ filename, name, version, source: url, requested, compiled });
   const plan = call(() => Installation.plan(bytes, expected, JSON.stringify(directories)));
   const files = JSON.parse(plan.files()) as PlannedFile[];
+  // A file that is a part of the wheel's bytes keeps all of them in memory.
+  const shares = !files.some(({ library }) => library);
   return {
     files,
     contents(index) {
-      const { offset, size } = files[index] as PlannedFile;
+      const { offset, size, library } = files[index] as PlannedFile;
       // The digest of the whole was checked.
-      if (offset !== undefined) return bytes.subarray(offset, offset + size);
+      if (offset !== undefined) return library || shares ? bytes.subarray(offset, offset + size) : bytes.slice(offset, offset + size);
       return call(() => plan.contents(index)) as Uint8Array<ArrayBuffer>;
     },
     free: () => plan.free(),
@@ -101,7 +103,12 @@ class Sources {
     this.#read = () => planned(wheel.now(), selected, directories, false);
   }
 
-  read(path: string): Uint8Array<ArrayBuffer> {
+  /** What reads one; a function of where the wheel is unpacked would hold the bytes of that. */
+  reader(path: string): () => Uint8Array<ArrayBuffer> {
+    return () => this.#contents(path);
+  }
+
+  #contents(path: string): Uint8Array<ArrayBuffer> {
     const plan = (this.#plan ??= this.#read());
     const index = plan.files.findIndex((file) => file.path === path);
     if (index < 0) throw new LoaderError("bad_wheel", `the wheel has no ${path}, whose bytecode is there`);

@@ -7,6 +7,7 @@ use miniz_oxide::inflate::TINFLStatus;
 use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
+use crate::bytes::Bytes;
 use crate::central::{DEFLATE, Header};
 use crate::crc32::crc32;
 use crate::end::directory;
@@ -19,7 +20,7 @@ const DEFLATE_MAX_RATIO: u64 = 1032;
 /// A zip archive that means the same to every reader.
 #[derive(Debug, Clone)]
 pub struct Archive<'a> {
-    bytes: Cow<'a, [u8]>,
+    bytes: Bytes<'a>,
     /// Sorted by path.
     entries: Vec<Entry>,
 }
@@ -77,16 +78,25 @@ impl<'a> Archive<'a> {
 
     /// As [`Archive::parse`], with limits of one's own.
     pub fn parse_with(bytes: impl Into<Cow<'a, [u8]>>, limits: &Limits) -> Result<Self, WheelError> {
-        let bytes = bytes.into();
+        Self::read_from(Bytes::Here(bytes.into()), limits)
+    }
+
+    /// As [`Archive::parse`], of bytes of the page: of those only what is looked at is copied.
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    pub fn parse_from_page(bytes: js_sys::Uint8Array) -> Result<Self, WheelError> {
+        Self::read_from(Bytes::OfPage(bytes), &Limits::default())
+    }
+
+    fn read_from(bytes: Bytes<'a>, limits: &Limits) -> Result<Self, WheelError> {
         let directory = directory(&bytes)?;
         // A tar header has its magic here; a local header that is one as well is no accident.
-        if bytes.get(257..262) == Some(b"ustar".as_slice()) {
+        if *bytes.part(257..262) == *b"ustar" {
             return Err(WheelError::TarPolyglot);
         }
         let headers = central::headers(&bytes, directory, limits)?;
         check_sizes(&headers, bytes.len() as u64, limits)?;
         path::check_names(headers.iter().map(|header| header.path.as_str()))?;
-        let mut entries = place(&bytes[..directory.offset], headers)?;
+        let mut entries = place(&bytes, directory.offset, headers)?;
         entries.retain(|entry| !entry.path().ends_with('/'));
         entries.sort_by(|one, other| one.path().cmp(other.path()));
         Ok(Self { bytes, entries })
@@ -105,8 +115,8 @@ impl<'a> Archive<'a> {
 
     /// The unpacked bytes of one of this archive's entries; size and checksum are those stated.
     pub fn read(&self, entry: &Entry) -> Result<Vec<u8>, WheelError> {
-        let packed = self.bytes.get(entry.contents.clone()).unwrap_or_default();
-        let contents = if entry.header.method == DEFLATE { inflate(packed, entry)? } else { packed.to_vec() };
+        let packed = self.bytes.part(entry.contents.clone());
+        let contents = if entry.header.method == DEFLATE { inflate(&packed, entry)? } else { packed.into_owned() };
         let found = crc32(&contents);
         if found != entry.crc32() {
             return Err(WheelError::ChecksumMismatch { path: entry.path().to_owned(), expected: entry.crc32(), found });
@@ -115,8 +125,8 @@ impl<'a> Archive<'a> {
     }
 
     /// The archive's bytes.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    pub fn bytes(&self) -> Cow<'_, [u8]> {
+        self.bytes.part(0..self.bytes.len())
     }
 }
 
@@ -143,8 +153,8 @@ fn check_sizes(headers: &[Header], archive_size: u64, limits: &Limits) -> Result
 }
 
 /// Locates every entry; in the order of the archive they must touch, from its first byte to the
-/// directory, which is where `bytes` ends.
-fn place(bytes: &[u8], mut headers: Vec<Header>) -> Result<Vec<Entry>, WheelError> {
+/// directory.
+fn place(bytes: &Bytes<'_>, directory: usize, mut headers: Vec<Header>) -> Result<Vec<Entry>, WheelError> {
     headers.sort_by_key(|header| header.offset);
     let mut expected = 0;
     let mut entries = Vec::with_capacity(headers.len());
@@ -153,15 +163,15 @@ fn place(bytes: &[u8], mut headers: Vec<Header>) -> Result<Vec<Entry>, WheelErro
             let (path, found) = (header.path, header.offset);
             return Err(WheelError::GapOrOverlap { path, expected: expected as u64, found });
         }
-        let located = locate(bytes, &header)?;
+        let located = locate(bytes, directory, &header)?;
         expected = located.end;
         entries.push(Entry { header, contents: located.contents });
     }
-    if expected != bytes.len() {
+    if expected != directory {
         return Err(WheelError::GapOrOverlap {
             path: "the directory".to_owned(),
             expected: expected as u64,
-            found: bytes.len() as u64,
+            found: directory as u64,
         });
     }
     Ok(entries)

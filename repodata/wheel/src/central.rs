@@ -1,6 +1,6 @@
 //! The central directory: one header per entry.
 
-use crate::bytes::Cursor;
+use crate::bytes::{Bytes, Cursor};
 use crate::end::Directory;
 use crate::{Limits, WheelError, extra, path};
 
@@ -34,7 +34,7 @@ pub(crate) struct Header {
 }
 
 /// Reads the whole directory; every header on its own is checked here.
-pub(crate) fn headers(bytes: &[u8], directory: Directory, limits: &Limits) -> Result<Vec<Header>, WheelError> {
+pub(crate) fn headers(bytes: &Bytes<'_>, directory: Directory, limits: &Limits) -> Result<Vec<Header>, WheelError> {
     let stated = directory.entries;
     if stated > limits.entries as u64 {
         return Err(WheelError::TooManyEntries { count: stated, limit: limits.entries });
@@ -44,7 +44,8 @@ pub(crate) fn headers(bytes: &[u8], directory: Directory, limits: &Limits) -> Re
         return Err(WheelError::DirectoryCount { stated });
     }
     let mut headers = Vec::with_capacity(usize::try_from(stated).unwrap_or_default());
-    let mut cursor = Cursor::new(&bytes[..directory.end], directory.offset);
+    let part = bytes.part(directory.offset..directory.end);
+    let mut cursor = Cursor::of_part(&part, directory.offset, directory.end);
     for _ in 0..stated {
         headers.push(header(&mut cursor)?);
     }

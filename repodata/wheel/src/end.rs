@@ -1,7 +1,7 @@
 //! The end of the archive: where the directory is, said once.
 
 use crate::WheelError;
-use crate::bytes::Cursor;
+use crate::bytes::{Bytes, Cursor};
 
 pub(crate) const END_SIGNATURE: u32 = 0x0605_4B50;
 const END_SIZE: usize = 22;
@@ -19,13 +19,14 @@ pub(crate) struct Directory {
 }
 
 /// Reads the end records, which must be the archive's last bytes, with the directory before them.
-pub(crate) fn directory(bytes: &[u8]) -> Result<Directory, WheelError> {
+pub(crate) fn directory(bytes: &Bytes<'_>) -> Result<Directory, WheelError> {
     let Some(at) = bytes.len().checked_sub(END_SIZE) else {
         return Err(WheelError::NotAnArchive { size: bytes.len() });
     };
-    let mut cursor = Cursor::new(bytes, at);
+    let record = bytes.part(at..bytes.len());
+    let mut cursor = Cursor::of_part(&record, at, bytes.len());
     if cursor.u32()? != END_SIGNATURE {
-        return Err(misplaced(bytes));
+        return Err(misplaced(&bytes.part(0..bytes.len())));
     }
     let (disk, directory_disk) = (cursor.u16()?, cursor.u16()?);
     let (entries_here, entries) = (cursor.u16()?, cursor.u16()?);
@@ -68,9 +69,10 @@ fn misplaced(bytes: &[u8]) -> WheelError {
 
 /// The ZIP64 end record's entries, size and offset, and where it begins, if a locator precedes the
 /// end record at `end`.
-fn end64(bytes: &[u8], end: usize) -> Result<Option<([u64; 3], usize)>, WheelError> {
+fn end64(bytes: &Bytes<'_>, end: usize) -> Result<Option<([u64; 3], usize)>, WheelError> {
     let Some(locator_at) = end.checked_sub(LOCATOR_SIZE) else { return Ok(None) };
-    let mut locator = Cursor::new(bytes, locator_at);
+    let part = bytes.part(locator_at..end);
+    let mut locator = Cursor::of_part(&part, locator_at, bytes.len());
     if locator.u32()? != LOCATOR_SIGNATURE {
         return Ok(None);
     }
@@ -81,7 +83,8 @@ fn end64(bytes: &[u8], end: usize) -> Result<Option<([u64; 3], usize)>, WheelErr
         return Err(WheelError::MultipleVolumes);
     }
     let at = locator_at.checked_sub(END64_SIZE).ok_or(WheelError::Zip64Misplaced)?;
-    let mut record = Cursor::new(bytes, at);
+    let part = bytes.part(at..locator_at);
+    let mut record = Cursor::of_part(&part, at, bytes.len());
     if stated != at as u64 || record.u32()? != END64_SIGNATURE {
         return Err(WheelError::Zip64Misplaced);
     }

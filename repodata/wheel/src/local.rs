@@ -3,12 +3,16 @@
 
 use std::ops::Range;
 
-use crate::bytes::Cursor;
+use crate::bytes::{Bytes, Cursor};
 use crate::central::{FLAG_DESCRIPTOR, Header};
 use crate::{WheelError, extra};
 
 pub(crate) const SIGNATURE: u32 = 0x0403_4B50;
+/// Fixed part of a header in bytes.
+const HEADER_SIZE: usize = 30;
 const DESCRIPTOR_SIGNATURE: u32 = 0x0807_4B50;
+/// The longest descriptor in bytes.
+const DESCRIPTOR_SIZE: usize = 24;
 
 /// Where an entry's compressed bytes are, and where the next local header must begin.
 pub(crate) struct Located {
@@ -16,11 +20,13 @@ pub(crate) struct Located {
     pub(crate) end: usize,
 }
 
-/// Checks the local header of `header` in `bytes`, the archive up to its directory.
-pub(crate) fn locate(bytes: &[u8], header: &Header) -> Result<Located, WheelError> {
+/// Checks the local header of `header` in `bytes`, of which the directory begins at `directory`.
+pub(crate) fn locate(bytes: &Bytes<'_>, directory: usize, header: &Header) -> Result<Located, WheelError> {
     let mismatch = |field| WheelError::HeaderMismatch { path: header.path.clone(), field };
     let at = usize::try_from(header.offset).map_err(|_| mismatch("where the entry begins"))?;
-    let mut cursor = Cursor::new(bytes, at);
+    let part = |from: usize, count: usize| bytes.part(from..from.saturating_add(count).min(directory));
+    let fixed = part(at, HEADER_SIZE);
+    let mut cursor = Cursor::of_part(&fixed, at, directory);
     if cursor.u32()? != SIGNATURE {
         return Err(WheelError::BadSignature { what: "a local header", offset: at });
     }
@@ -31,6 +37,8 @@ pub(crate) fn locate(bytes: &[u8], header: &Header) -> Result<Located, WheelErro
     let crc32 = cursor.u32()?;
     let (compressed_size, size) = (cursor.u32()?, cursor.u32()?);
     let (name_size, extra_size) = (cursor.u16()?, cursor.u16()?);
+    let variable = part(cursor.at(), usize::from(name_size) + usize::from(extra_size));
+    let mut cursor = Cursor::of_part(&variable, cursor.at(), directory);
     let name = cursor.take(usize::from(name_size))?;
     let extra = cursor.take(usize::from(extra_size))?;
     if name != header.path.as_bytes() {
@@ -55,10 +63,13 @@ pub(crate) fn locate(bytes: &[u8], header: &Header) -> Result<Located, WheelErro
     }
     let start = cursor.at();
     let length = usize::try_from(header.compressed_size).map_err(|_| mismatch("the size"))?;
-    cursor.take(length)?;
+    cursor.skip(length)?;
     let contents = start..cursor.at();
     if deferred {
+        let behind = part(cursor.at(), DESCRIPTOR_SIZE);
+        let mut cursor = Cursor::of_part(&behind, cursor.at(), directory);
         descriptor(&mut cursor, header, zip64.is_some())?;
+        return Ok(Located { contents, end: cursor.at() });
     }
     Ok(Located { contents, end: cursor.at() })
 }

@@ -28,7 +28,16 @@ impl<'a> Wheel<'a> {
 
     /// As [`Wheel::parse`], with limits of one's own.
     pub fn parse_with(bytes: impl Into<Cow<'a, [u8]>>, limits: Limits) -> Result<Self, WheelError> {
-        let archive = Archive::parse_with(bytes, &limits)?;
+        Self::of_archive(Archive::parse_with(bytes, &limits)?, limits)
+    }
+
+    /// As [`Wheel::parse`], of bytes of the page, which have to stay as they are: of those only what is looked at is copied.
+    #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+    pub fn parse_from_page(bytes: js_sys::Uint8Array) -> Result<Self, WheelError> {
+        Self::of_archive(Archive::parse_from_page(bytes)?, Limits::default())
+    }
+
+    fn of_archive(archive: Archive<'a>, limits: Limits) -> Result<Self, WheelError> {
         let dist_info = dist_info(&archive)?;
         let wheel = Self { archive, dist_info, limits };
         for name in ["METADATA", "WHEEL", "RECORD"] {

@@ -26,7 +26,8 @@ pub struct BenchArguments {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Name {
-    /// From page load to `import numpy` and `import sympy`: our loader, `loadPackage`, micropip; Node and Chromium.
+    /// From page load to imports of numpy, sympy, pandas and matplotlib: our loader, `loadPackage`, micropip; Node and
+    /// Chromium. 110 side modules loaded, and the memory that they keep.
     Load,
     /// From page load to a first result of numpy: restored interpreters against `loadPyodide`; also over a slow line.
     Boot,
