@@ -43,7 +43,7 @@ impl DataDir {
     }
 
     /// The environments of all channels.
-    pub(crate) fn all_environments(&self) -> PathBuf {
+    pub fn all_environments(&self) -> PathBuf {
         self.0.join("environments")
     }
 

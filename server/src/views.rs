@@ -16,7 +16,7 @@ use crate::http::accept::SimpleFormat;
 use crate::http::page::{Page, Vary};
 use crate::http::ready::ReadyAnswers;
 use crate::lockfile::LockfileAt;
-use crate::package_page::Listed;
+use crate::package_page::{Listed, PackagedIn};
 use crate::settings::BaseUrl;
 use crate::{ChannelName, ServerError, Store, StoredObject};
 
@@ -79,6 +79,7 @@ pub(crate) enum View {
     },
     Package {
         name: PackageName,
+        environments: Vec<PackagedIn>,
     },
     Admission {
         filename: WheelFilename,
@@ -306,7 +307,7 @@ impl Snapshot {
                 let Some(line) = self.line(*abi) else { return Ok(None) };
                 line.past_head(*serial)?.map(|bytes| Page::new("application/json", Vary::Nothing, bytes))
             }
-            View::Package { name } => self.package(name)?,
+            View::Package { name, environments } => self.package(name, environments)?,
             View::Admission { filename, format } => self.admission(filename, *format)?,
             View::Home { base } => {
                 let count: u64 =
@@ -321,7 +322,7 @@ impl Snapshot {
     }
 
     /// The newest version first; within it as the line has them.
-    fn package(&self, name: &PackageName) -> Result<Option<Page>, ServerError> {
+    fn package(&self, name: &PackageName, environments: &[PackagedIn]) -> Result<Option<Page>, ServerError> {
         let lines = self.project(None, name)?;
         let mut listed: Vec<Listed<'_>> = lines
             .iter()
@@ -329,7 +330,7 @@ impl Snapshot {
             .flat_map(|(abi, project)| project.offered().map(|entry| Listed { abi: *abi, entry }))
             .collect();
         listed.sort_by(|one, other| other.entry.version.cmp(&one.entry.version));
-        let html = || crate::package_page::package(&self.channel, name, &listed);
+        let html = || crate::package_page::package(&self.channel, name, &listed, environments);
         Ok((!listed.is_empty()).then(|| Page::new("text/html; charset=utf-8", Vary::Encoding, html())))
     }
 

@@ -210,7 +210,8 @@ fn a_delta_goes_with_the_bytes_that_it_makes() {
     let delta = StoredObject::Delta { sha256: twin(&fixture, &after), dictionary: twin(&fixture, &before) };
     let target: DeleteTarget = after.parse().unwrap();
     let store = fixture.store();
-    let deletion = delete(&store, &ChannelName::main(), None, &target, true, noon_of_no_day()).unwrap();
+    let environments = fixture.path().join("environments");
+    let deletion = delete(&store, &ChannelName::main(), None, &target, Some(&environments), noon_of_no_day()).unwrap();
     assert!(deletion.purged[0].removed.contains(&delta.path()), "{:?}", deletion.purged);
     assert!(!store.file(&delta).exists());
 }
