@@ -53,6 +53,11 @@ impl DataDir {
         self.0.join("runtime")
     }
 
+    /// The environments of all channels.
+    pub fn all_environments(&self) -> PathBuf {
+        self.0.join("environments")
+    }
+
     /// The loader's npm build to be served: a link to one of `loader-builds`.
     pub fn loader(&self) -> PathBuf {
         self.0.join("loader")

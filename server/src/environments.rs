@@ -1,12 +1,14 @@
 //! Environments: images of interpreters in which packages are imported already, by channel and ABI.
 
+mod between;
+
 use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use pkgsrv_index::{Abi, Digest};
+use pkgsrv_index::{Abi, Digest, WheelFilename};
 use serde::{Deserialize, Serialize};
 
 use crate::encoding::Search;
@@ -15,8 +17,10 @@ use crate::http::assets::{encodings_beside, without_encoding};
 use crate::store::digest_of;
 use crate::{ChannelName, DataDir, ServerError};
 
+pub use between::{EnvironmentChange, EnvironmentDifference, PromotedEnvironment};
+
 /// An environment's name: 1 to 64 lowercase letters, digits and inner dashes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct EnvironmentName(Box<str>);
 
@@ -73,6 +77,18 @@ pub struct EnvironmentPackage {
     pub name: String,
     /// Its version.
     pub version: String,
+    #[serde(skip_serializing, default)]
+    filename: Option<WheelFilename>,
+    /// Of the wheel, or of the twin of it, that was installed.
+    #[serde(skip_serializing, default)]
+    sha256: Option<Digest>,
+}
+
+impl EnvironmentPackage {
+    /// Where its wheel lies in the store; pages that cannot restore the environment install it from there.
+    pub(crate) fn blob(&self) -> Option<String> {
+        Some(format!("blobs/{}/{}", self.sha256?, self.filename.as_ref()?))
+    }
 }
 
 /// What of an environment's index is read here; the loader reads all of it.
@@ -142,6 +158,26 @@ pub fn environments(directory: &Path) -> Result<Vec<EnvironmentOverview>, Server
     Ok(found)
 }
 
+/// The environments in a directory of [`DataDir::all_environments`], with their lines.
+pub(crate) fn all_environments(all: &Path) -> Result<Vec<(ChannelName, Abi, EnvironmentOverview)>, ServerError> {
+    let entries = match fs::read_dir(all) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(ServerError::Read { path: all.to_owned(), source }),
+    };
+    let mut channels: Vec<ChannelName> =
+        entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    channels.sort();
+    let mut found = Vec::new();
+    for channel in channels {
+        for abi in Abi::known() {
+            let of_line = environments(&environments_of(all, &channel, abi))?;
+            found.extend(of_line.into_iter().map(|environment| (channel.clone(), abi, environment)));
+        }
+    }
+    Ok(found)
+}
+
 /// One environment of a directory.
 pub fn environment(directory: &Path, name: EnvironmentName) -> Result<EnvironmentOverview, ServerError> {
     let file = read_index(&directory.join(format!("{name}.json")))?.1;
@@ -186,7 +222,7 @@ fn bad(path: &Path, reason: String) -> ServerError {
 impl DataDir {
     /// The environments of a line, each `{name}.json` with the parts that it names.
     pub fn environments(&self, channel: &ChannelName, abi: Abi) -> PathBuf {
-        self.path().join("environments").join(channel.as_str()).join(abi.to_string())
+        environments_of(&self.all_environments(), channel, abi)
     }
 
     /// Publishes an environment whose files were made in `files`, in the place of one of the same name. Readers see the
@@ -244,6 +280,11 @@ impl DataDir {
         }
         Ok(true)
     }
+}
+
+/// The directory of one line in that of all environments.
+pub(crate) fn environments_of(all: &Path, channel: &ChannelName, abi: Abi) -> PathBuf {
+    all.join(channel.as_str()).join(abi.to_string())
 }
 
 /// The files `{name}-{16 hexadecimal digits}.bin` of a directory, and their encodings.

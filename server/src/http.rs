@@ -7,6 +7,7 @@ pub(crate) mod page;
 pub(crate) mod problem;
 pub(crate) mod range;
 pub(crate) mod ready;
+mod serving;
 pub(crate) mod stream;
 
 use std::convert::Infallible;
@@ -18,11 +19,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::from_fn;
-use axum::serve::ListenerExt;
+use axum::response::Response;
+use axum::serve::Listener;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tower::Service;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{Any, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -30,6 +34,7 @@ use tower_http::trace::TraceLayer;
 
 use crate::http::assets::Assets;
 use crate::http::ready::Answering;
+use crate::http::serving::{Workers, serve_connection};
 use crate::views::{Channels, LargeViews};
 use crate::{BaseUrl, DataDir, PromptListen, ServeSettings, ServerError, prompt_app, refresh_due, routes, sign_files};
 
@@ -49,12 +54,16 @@ pub(crate) struct App {
 
 /// The whole HTTP interface without a socket.
 pub fn app(settings: ServeSettings) -> Router {
+    Router::new().fallback_service(answering(settings))
+}
+
+fn answering(settings: ServeSettings) -> Answering {
     let channels = Channels::new(settings.store.clone());
     let app = Arc::new(App { settings, channels, large: LargeViews::default(), assets: Arc::default() });
     let answering = routes::router().with_state(Arc::clone(&app)).layer(from_fn(problem::in_asked_form));
     let answering = answering.layer(CatchPanicLayer::new()).layer(cors());
     let routes = with_headers(answering, FOR_ALL).layer(TraceLayer::new_for_http());
-    Router::new().fallback_service(Answering { app, routes })
+    Answering { app, routes }
 }
 
 /// Everything here is public, errors included: a page that cannot read an error cannot report it.
@@ -144,9 +153,10 @@ impl Server {
     /// Answers requests until `shutdown` completes, then a little longer for downloads under way.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), ServerError> {
         let (tell, told) = watch::channel(false);
-        let prompt = self.prompt.map(|socket| socket.serve(prompt_app(self.settings.clone()), told.clone()));
+        let workers = Workers::start().map_err(|source| ServerError::Serve { address: self.main.address, source })?;
+        let prompt = self.prompt.map(|socket| socket.serve(prompt_app(self.settings.clone()), &workers, told.clone()));
         let renewing = renew_signatures(self.settings.data.clone());
-        let main = self.main.serve(app(self.settings), told);
+        let main = self.main.serve(answering(self.settings), &workers, told);
         let serving = async {
             match prompt {
                 Some(prompt) => tokio::try_join!(main, prompt).map(|_| ()),
@@ -216,20 +226,37 @@ impl Socket {
         }
     }
 
-    async fn serve(self, app: Router, mut told: watch::Receiver<bool>) -> Result<(), ServerError> {
-        let address = self.address;
-        let listener = self.listener.tap_io(|connection| {
+    /// Accepts connections until it is told to stop, and waits until those that are open have come to their end.
+    async fn serve<A>(mut self, app: A, workers: &Workers, told: watch::Receiver<bool>) -> Result<(), ServerError>
+    where
+        A: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    {
+        let (open, connection) = watch::channel(());
+        let mut stop = told.clone();
+        loop {
+            let socket = tokio::select! {
+                // Errors are logged, and what the system lacks for a connection is waited for.
+                (socket, _) = Listener::accept(&mut self.listener) => socket,
+                // That the teller is gone means the same.
+                _ = stop.wait_for(|told| *told) => break,
+            };
             // Small pages are one write each; waiting for more only delays them.
-            if let Err(error) = connection.set_nodelay(true) {
+            if let Err(error) = socket.set_nodelay(true) {
                 tracing::debug!(%error, "no TCP_NODELAY");
             }
-        });
-        let shutdown = async move {
-            // That the teller is gone means the same.
-            let _gone = told.wait_for(|told| *told).await;
-        };
-        let serving = axum::serve(listener, app).with_graceful_shutdown(shutdown);
-        serving.await.map_err(|source| ServerError::Serve { address, source })
+            let (app, told, connection) = (app.clone(), told.clone(), connection.clone());
+            let answer = async move |socket| {
+                serve_connection(socket, app, told).await;
+                drop(connection);
+            };
+            match socket.into_std() {
+                Ok(socket) => workers.take(socket, answer),
+                Err(error) => tracing::warn!(%error, "a connection is closed at once"),
+            }
+        }
+        drop((self.listener, connection));
+        open.closed().await;
+        Ok(())
     }
 }
 

@@ -48,7 +48,10 @@ pub use changes::{
 };
 pub use channel::{Line, read_line};
 pub use data_dir::{DataDir, RUNTIME_ENCODINGS, runtime_encodings};
-pub use environments::{EnvironmentName, EnvironmentOverview, EnvironmentPackage, environment, environments};
+pub use environments::{
+    EnvironmentChange, EnvironmentDifference, EnvironmentName, EnvironmentOverview, EnvironmentPackage,
+    PromotedEnvironment, environment, environments,
+};
 pub use error::{AdmissionError, ServerError};
 pub use home::{Snippet, snippets};
 pub use http::{Server, app, serve};

@@ -6,8 +6,8 @@ use pkgsrv_builder::{AdmissionReport, ImportOutcome, Outcome, SideModuleReport};
 use pkgsrv_index::simple::Escaped;
 use pkgsrv_index::{Abi, Digest, DocumentKind, FileEntry, PackageName};
 
-use crate::ChannelName;
 use crate::html::page;
+use crate::{ChannelName, EnvironmentName};
 
 /// One file of a package, and the line that has it.
 pub(crate) struct Listed<'a> {
@@ -15,8 +15,21 @@ pub(crate) struct Listed<'a> {
     pub(crate) entry: &'a FileEntry,
 }
 
+/// An environment that a package is in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct PackagedIn {
+    pub(crate) abi: Abi,
+    pub(crate) environment: EnvironmentName,
+    pub(crate) version: String,
+}
+
 /// The page at `packages/{name}/`; the newest file comes first.
-pub(crate) fn package(channel: &ChannelName, name: &PackageName, files: &[Listed<'_>]) -> String {
+pub(crate) fn package(
+    channel: &ChannelName,
+    name: &PackageName,
+    files: &[Listed<'_>],
+    environments: &[PackagedIn],
+) -> String {
     let mut rows = String::new();
     for Listed { abi, entry } in files {
         let filename = Escaped(entry.filename.as_str());
@@ -45,9 +58,23 @@ pub(crate) fn package(channel: &ChannelName, name: &PackageName, files: &[Listed
          </th><th scope=\"col\">File</th><th scope=\"col\">ABI</th><th scope=\"col\">Bytes</th><th scope=\"col\">Python\
          </th><th scope=\"col\">Published</th><th scope=\"col\">Admission</th>\
          <th scope=\"col\">Documents</th></tr></thead>\n<tbody>\n{rows}</tbody>\n\
-         </table>\n</div>\n"
+         </table>\n</div>\n{}",
+        environment_links(channel, environments)
     );
     page(name.as_str(), &body)
+}
+
+/// Links to a prompt with each environment, or to its index where there is no prompt; nothing without any.
+fn environment_links(channel: &ChannelName, environments: &[PackagedIn]) -> String {
+    let link = |PackagedIn { abi, environment, version }: &PackagedIn| {
+        let address = match environment.prompt(channel, *abi) {
+            Some(_) => format!("../../?environment={environment}"),
+            None => format!("../../environments/{abi}/{environment}.json"),
+        };
+        format!("<a href=\"{address}\">{environment}</a> (version {}, ABI {abi})", Escaped(version))
+    };
+    let links: Vec<String> = environments.iter().map(link).collect();
+    if links.is_empty() { String::new() } else { format!("<p>Environments that have it: {}</p>\n", links.join(", ")) }
 }
 
 /// Links to what was published with a file.

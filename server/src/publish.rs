@@ -87,7 +87,9 @@ impl<'a> Publication<'a> {
                 let line = next(abi)?;
                 let added = line.added(&checked);
                 for kind in Kind::of(*abi) {
-                    twins.make(store, kind, &added, &admitted, |filename| line.dictionary(filename, kind))?;
+                    twins.make(store, kind, &added, &admitted, |filename, twins| {
+                        line.dictionary(filename, kind, twins)
+                    })?;
                 }
             }
             let lock = store.lock()?;
@@ -201,9 +203,13 @@ impl NextLine {
         }
     }
 
-    /// What a twin of a new file is told as a delta over: the one of its kind of the release before.
-    fn dictionary(&self, filename: &WheelFilename, kind: Kind) -> Option<Dictionary> {
-        Dictionary::of(filename, self.projects.get(filename.name())?, kind)
+    /// What a twin of a new file is told as a delta over: the one of its kind of the release before, which may be as new.
+    fn dictionary(&self, filename: &WheelFilename, kind: Kind, twins: &Twins) -> Option<Dictionary> {
+        let mut project = self.projects.get(filename.name())?.clone();
+        for added in self.result.added.iter().filter(|added| added.name() == filename.name()) {
+            name_twins(&mut project, added, self.line.abi(), twins);
+        }
+        Dictionary::of(filename, &project, kind)
     }
 
     /// Those of these that are new to the line.
@@ -232,12 +238,7 @@ fn plan_line<'a>(
     }
     for filename in &result.added {
         let Some(project) = projects.get_mut(filename.name()) else { continue };
-        if let Some(twin) = twins.of(Kind::Stored, filename) {
-            project.set_twin(filename.as_str(), twin.entry());
-        }
-        if let Some(twin) = twins.of(Kind::Compiled(line.abi()), filename) {
-            project.set_compiled(filename.as_str(), twin.entry());
-        }
+        name_twins(project, filename, line.abi(), twins);
     }
     for filename in &result.added {
         let Some(report) = admitted.report(line.abi(), filename) else { continue };
@@ -249,4 +250,14 @@ fn plan_line<'a>(
     }
     result.serial = plan.change(line, projects, now)?;
     Ok(())
+}
+
+/// Has the entry of a file name the twins that it got.
+fn name_twins(project: &mut Project, filename: &WheelFilename, abi: Abi, twins: &Twins) {
+    if let Some(twin) = twins.of(Kind::Stored, filename) {
+        project.set_twin(filename.as_str(), twin.entry());
+    }
+    if let Some(twin) = twins.of(Kind::Compiled(abi), filename) {
+        project.set_compiled(filename.as_str(), twin.entry());
+    }
 }

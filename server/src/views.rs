@@ -4,7 +4,9 @@ mod large;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use pkgsrv_builder::AdmissionReport;
 use pkgsrv_index::{Abi, Digest, PackageName, Project, WheelFilename, simple};
@@ -14,7 +16,7 @@ use crate::http::accept::SimpleFormat;
 use crate::http::page::{Page, Vary};
 use crate::http::ready::ReadyAnswers;
 use crate::lockfile::LockfileAt;
-use crate::package_page::Listed;
+use crate::package_page::{Listed, PackagedIn};
 use crate::settings::BaseUrl;
 use crate::{ChannelName, ServerError, Store, StoredObject};
 
@@ -26,6 +28,9 @@ const MOST_LISTED: u64 = 2000;
 /// Pages hold the address that a request asks for, which is a client's choice; past this many, all
 /// are dropped and made again as needed.
 const MOST_PAGES: usize = 16_384;
+
+/// Looking costs a fifth of answering from memory.
+const LOOKS_APART: Duration = Duration::from_millis(1);
 
 /// Of a long history few are asked for.
 const MOST_PAST_LOCKFILES: usize = 8;
@@ -74,6 +79,7 @@ pub(crate) enum View {
     },
     Package {
         name: PackageName,
+        environments: Vec<PackagedIn>,
     },
     Admission {
         filename: WheelFilename,
@@ -98,6 +104,8 @@ pub(crate) struct Snapshot {
     heads: Vec<(PathBuf, HeadStamp)>,
     /// Whole answers.
     pub(crate) ready: ReadyAnswers,
+    /// It counts as current until then, in microseconds since the start.
+    current_until: AtomicU64,
     pages: Mutex<HashMap<View, Arc<Page>>>,
     /// Held while a view of all of a large channel is made.
     whole: Mutex<()>,
@@ -108,6 +116,7 @@ pub(crate) struct Snapshot {
 pub(crate) struct Channels {
     store: Store,
     newest: Mutex<BTreeMap<ChannelName, Arc<Snapshot>>>,
+    started: Instant,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -119,11 +128,27 @@ type Stamps = BTreeMap<Abi, HeadStamp>;
 
 impl Channels {
     pub(crate) fn new(store: Store) -> Self {
-        Self { store, newest: Mutex::default() }
+        Self { store, newest: Mutex::default(), started: Instant::now() }
     }
 
     pub(crate) fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// What [`Self::current`] tells, as it was at most a millisecond ago: of many requests at once, one looks.
+    pub(crate) fn recent(&self, channel: &ChannelName) -> Result<Option<Arc<Snapshot>>, ServerError> {
+        let now = self.started.elapsed();
+        if let Some(known) = locked(&self.newest).get(channel)
+            && now < Duration::from_micros(known.current_until.load(Ordering::Relaxed))
+        {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let current = self.current(channel)?;
+        if let Some(current) = &current {
+            let until = (now + LOOKS_APART).as_micros();
+            current.current_until.store(u64::try_from(until).unwrap_or(0), Ordering::Relaxed);
+        }
+        Ok(current)
     }
 
     /// The snapshot that is still current, `None` if there is none. Looks at one file per line,
@@ -183,6 +208,7 @@ impl Channels {
             store: self.store.clone(),
             heads: lines.iter().map(|(abi, (stamp, _))| (head(*abi), *stamp)).collect(),
             ready: ReadyAnswers::default(),
+            current_until: AtomicU64::new(0),
             lines,
             pages: Mutex::default(),
             whole: Mutex::default(),
@@ -281,7 +307,7 @@ impl Snapshot {
                 let Some(line) = self.line(*abi) else { return Ok(None) };
                 line.past_head(*serial)?.map(|bytes| Page::new("application/json", Vary::Nothing, bytes))
             }
-            View::Package { name } => self.package(name)?,
+            View::Package { name, environments } => self.package(name, environments)?,
             View::Admission { filename, format } => self.admission(filename, *format)?,
             View::Home { base } => {
                 let count: u64 =
@@ -296,7 +322,7 @@ impl Snapshot {
     }
 
     /// The newest version first; within it as the line has them.
-    fn package(&self, name: &PackageName) -> Result<Option<Page>, ServerError> {
+    fn package(&self, name: &PackageName, environments: &[PackagedIn]) -> Result<Option<Page>, ServerError> {
         let lines = self.project(None, name)?;
         let mut listed: Vec<Listed<'_>> = lines
             .iter()
@@ -304,7 +330,7 @@ impl Snapshot {
             .flat_map(|(abi, project)| project.offered().map(|entry| Listed { abi: *abi, entry }))
             .collect();
         listed.sort_by(|one, other| other.entry.version.cmp(&one.entry.version));
-        let html = || crate::package_page::package(&self.channel, name, &listed);
+        let html = || crate::package_page::package(&self.channel, name, &listed, environments);
         Ok((!listed.is_empty()).then(|| Page::new("text/html; charset=utf-8", Vary::Encoding, html())))
     }
 

@@ -1,6 +1,7 @@
 // From page load to an import done, of numpy, of sympy, which is pure Python and has 1,700 files, and of pandas and
 // matplotlib: `loadPackage` and micropip against our loader, in a Pyodide that starts and in one that it restores,
-// alternating in one run. Then many side modules, loaded into an interpreter that runs, and the memory that they keep.
+// alternating in one run. What numpy's page fetches for it, against `loadPackage` with deflated wheels. Then many side
+// modules, loaded into an interpreter that runs, and the memory that they keep.
 // node bench/load.mjs [--rounds=5] [--json]
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
@@ -12,6 +13,7 @@ import { startServer } from "../support/program.mjs";
 import { abi, data, program, root, runtimeVersion } from "../support/settings.mjs";
 import { importAll, serveSideModules } from "../support/side-modules.mjs";
 import { benchOptions, compare, report, timed } from "./compare.mjs";
+import { serveDeflatedLock, weigh } from "./weigh.mjs";
 
 /** What is imported, from which packages, and what the time of `boot` may be, of that of `loadPackage`. */
 const IMPORTS = {
@@ -62,7 +64,7 @@ try {
       },
     ],
     options,
-    memory,
+    [...(await weights()), ...memory],
   );
 } finally {
   await browser.stop();
@@ -95,4 +97,23 @@ async function keptMemory(project) {
   const [ours, theirs] = [await measure(withLoader), await measure(withLoadPackage)];
   const name = `${project.replace("-", " ")} (${ours.modules}), ${ours.kept} of ${theirs.kept} bytes kept, Node`;
   return { name, ratio: Number((ours.kept / theirs.kept).toFixed(3)), bar: project === "large-modules" ? MEMORY : null };
+}
+
+/** Rows of what a page fetches from an empty cache, until numpy is imported. */
+async function weights() {
+  const deflated = await serveDeflatedLock(server.base, abi);
+  try {
+    const argument = { base: server.base, abi, runtime: runtimeVersion, packages: ["numpy"], code: "import numpy" };
+    const found = await weigh(browser, clients, argument);
+    const { peer } = await weigh(browser, { peer: withLoadPackage }, { ...argument, lockFileURL: deflated.lockFileURL });
+    const ours = Object.keys(clients).filter((name) => name !== "micropip");
+    return ours.flatMap((name) =>
+      ["bytes", "requests"].map((unit) => {
+        const [own, theirs] = [found[name][unit], peer[unit]];
+        return { name: `numpy, ${own} ${unit}, ${name} / deflated, ${theirs}`, ratio: Number((own / theirs).toFixed(3)), bar: null };
+      }),
+    );
+  } finally {
+    deflated.stop();
+  }
 }

@@ -29,10 +29,10 @@ export async function withEnvironment({ base, abi, environment, packages, code }
   return pyodide.runPython(code);
 }
 
-/** Pyodide's own `loadPackage` with our lockfile. */
-export async function withLoadPackage({ base, abi, runtime, packages, code }) {
+/** Pyodide's own `loadPackage` with our lockfile, or another. */
+export async function withLoadPackage({ base, abi, runtime, packages, code, lockFileURL }) {
   const { loadPyodide } = await import(`${base}/runtime/pyodide/${runtime}/pyodide.mjs`);
-  const pyodide = await loadPyodide({ lockFileURL: `${base}/pyodide/${abi}/pyodide-lock.json` });
+  const pyodide = await loadPyodide({ lockFileURL: lockFileURL ?? `${base}/pyodide/${abi}/pyodide-lock.json` });
   performance.mark("booted");
   await pyodide.loadPackage(packages);
   return pyodide.runPython(code);

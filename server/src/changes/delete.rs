@@ -126,13 +126,14 @@ impl fmt::Display for DeleteTarget {
 }
 
 /// Deletes files from the lines of a channel; what no line has or had is an error. The bytes stay where they are, unless
-/// they are to be purged: then those go that no line of any channel names now.
+/// they are to be purged: then those go that no line of any channel names now, and no environment in the directory that
+/// is given for that ([`DataDir::all_environments`](crate::DataDir::all_environments)).
 pub fn delete(
     store: &Store,
     channel: &ChannelName,
     abi: Option<Abi>,
     target: &DeleteTarget,
-    with_bytes: bool,
+    purged_but_for: Option<&Path>,
     now: SystemTime,
 ) -> Result<Deletion, ServerError> {
     let (lock, lines) = locked_lines(store, channel, abi)?;
@@ -154,6 +155,9 @@ pub fn delete(
         }
         Ok(Projects::from([(target.name().clone(), project)]))
     })?;
-    let purged = if with_bytes { purge(store, &lock, &lines, &files)? } else { Vec::new() };
+    let purged = match purged_but_for {
+        Some(environments) => purge(store, &lock, &lines, &files, environments)?,
+        None => Vec::new(),
+    };
     Ok(Deletion { lines: changed, purged })
 }

@@ -17,8 +17,8 @@ pub(crate) struct Delete {
     /// The channel
     #[arg(long, value_name = "NAME", default_value = "main")]
     channel: ChannelName,
-    /// Remove the bytes too, where no line of any channel names them now; earlier states that name them cannot be rolled
-    /// back to any more
+    /// Remove the bytes too, where no line of any channel names them now and no environment was made of them; earlier
+    /// states that name them cannot be rolled back to any more
     #[arg(long)]
     purge: bool,
     #[command(flatten)]
@@ -28,8 +28,10 @@ pub(crate) struct Delete {
 impl Delete {
     pub(crate) fn run(self) -> Result<()> {
         let Self { target, channel, purge, line } = self;
-        let store = line.data.data_dir().store();
-        let Deletion { lines, purged } = delete(&store, &channel, line.abi, &target, purge, SystemTime::now())?;
+        let data = line.data.data_dir();
+        let but_for = purge.then(|| data.all_environments());
+        let deletion = delete(&data.store(), &channel, line.abi, &target, but_for.as_deref(), SystemTime::now())?;
+        let Deletion { lines, purged } = deletion;
         if line.output.json {
             return print_json(&json!({ "channel": channel.to_string(), "lines": lines, "purged": purged }));
         }
@@ -44,8 +46,12 @@ impl Delete {
 fn told(purged: &Purged) -> String {
     let Purged { filename, removed, kept_for, .. } = purged;
     if !kept_for.is_empty() {
-        let lines: Vec<String> = kept_for.iter().map(|KeptFor { channel, abi }| format!("{channel} {abi}")).collect();
-        return format!("kept the bytes of {filename}, which is in {}", lines.join(", "));
+        let name = |KeptFor { channel, abi, environment }: &KeptFor| {
+            let environment = environment.as_ref().map(|name| format!(" environment {name}")).unwrap_or_default();
+            format!("{channel} {abi}{environment}")
+        };
+        let names: Vec<String> = kept_for.iter().map(name).collect();
+        return format!("kept the bytes of {filename}, which is in {}", names.join(", "));
     }
     if removed.is_empty() {
         return format!("the bytes of {filename} were removed before");

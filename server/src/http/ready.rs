@@ -15,6 +15,7 @@ use futures_util::future::{Either, Map, Ready, ready};
 use tower::Service;
 
 use super::App;
+use super::serving::spool::Spooled;
 use crate::ChannelName;
 use crate::views::Snapshot;
 
@@ -36,6 +37,7 @@ pub(crate) struct ReadyAnswers(Mutex<HashMap<Box<[u8]>, Answer>>);
 struct Answer {
     headers: HeaderMap,
     body: Bytes,
+    spooled: Option<Arc<Spooled>>,
 }
 
 /// Goes with a response through the layers: it is the answer as long as the snapshot is current.
@@ -84,6 +86,7 @@ impl Service<Request> for Answering {
             tracing::debug!(path = request.uri().path(), "answering from memory");
             let mut response = Response::new(Body::from(answer.body));
             *response.headers_mut() = answer.headers;
+            answer.spooled.map(|body| response.extensions_mut().insert(body));
             return Either::Left(ready(Ok(response)));
         }
         let remember = move |answered: Result<Response, Infallible>| answered.map(|response| remember(key, response));
@@ -93,7 +96,7 @@ impl Service<Request> for Answering {
 
 impl Answering {
     fn kept(&self, path: &str, key: &[u8]) -> Option<Answer> {
-        let snapshot = self.app.channels.current(&channel_of(path)?).ok()??;
+        let snapshot = self.app.channels.recent(&channel_of(path)?).ok()??;
         snapshot.ready.get(key)
     }
 }
@@ -102,7 +105,8 @@ fn remember(key: Vec<u8>, mut response: Response) -> Response {
     let Some(Keepable { snapshot, body }) = response.extensions_mut().remove() else { return response };
     let is_whole = response.body().size_hint().exact() == Some(body.len() as u64);
     if response.status() == StatusCode::OK && is_whole {
-        snapshot.ready.keep(key, Answer { headers: response.headers().clone(), body });
+        let spooled = Spooled::new(&body);
+        snapshot.ready.keep(key, Answer { headers: response.headers().clone(), body, spooled });
     }
     response
 }

@@ -9,7 +9,7 @@ use crate::StoredObject;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Dictionary {
     pub(super) sha256: Digest,
-    filename: WheelFilename,
+    pub(super) filename: WheelFilename,
 }
 
 impl Dictionary {

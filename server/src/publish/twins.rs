@@ -1,5 +1,6 @@
 //! Stored twins of wheels on their way into a channel, and the encodings that browsers get.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
@@ -28,20 +29,6 @@ pub(super) struct MadeTwin {
     encodings: BTreeMap<ContentCoding, Vec<u8>>,
     /// What is new in it to who has the file of this digest.
     delta: Option<(Digest, Vec<u8>)>,
-}
-
-/// One of the things that take long.
-#[derive(Debug, Clone, Copy)]
-enum Work<'a> {
-    Encoding(ContentCoding),
-    /// Over the twin of this file.
-    Delta(&'a Dictionary),
-}
-
-/// What came of it, `None` if it is not worth having.
-enum Made {
-    Encoding(ContentCoding, Option<Vec<u8>>),
-    Delta(Digest, Option<Vec<u8>>),
 }
 
 impl MadeTwin {
@@ -105,29 +92,19 @@ impl MadeTwin {
         Ok(encoded.filter(|encoded| encoded.len() < self.bytes.len()))
     }
 
-    /// The bytes as what is new in them; `None` if the file before is not here, or is of another size.
-    fn delta_over(&self, store: &Store, dictionary: &Dictionary) -> Result<Option<Vec<u8>>, ServerError> {
-        let before = store.read(&dictionary.object())?.filter(|before| digest_of(before) == dictionary.sha256);
-        let Some(before) = before else { return Ok(None) };
-        let digest = dictionary.sha256;
-        let there = store.read(&StoredObject::Delta { sha256: self.sha256, dictionary: digest })?;
-        if there.as_ref().is_some_and(|there| encoding::is_delta_of(there, &before, digest, &self.bytes)) {
+    /// The bytes as what is new in them to who has `before`, the file that the dictionary means.
+    fn delta_over(&self, store: &Store, before: &[u8], dictionary: Digest) -> Result<Option<Vec<u8>>, ServerError> {
+        let there = store.read(&StoredObject::Delta { sha256: self.sha256, dictionary })?;
+        if there.as_ref().is_some_and(|there| encoding::is_delta_of(there, before, dictionary, &self.bytes)) {
             return Ok(there);
         }
-        Ok(encoding::delta(&self.bytes, &before, digest))
+        Ok(encoding::delta(&self.bytes, before, dictionary))
     }
 
-    fn make(&self, store: &Store, work: Work<'_>) -> Result<Made, ServerError> {
-        Ok(match work {
-            Work::Encoding(coding) => Made::Encoding(coding, self.encode(store, coding)?),
-            Work::Delta(over) => Made::Delta(over.sha256, self.delta_over(store, over)?),
-        })
-    }
-
-    /// Who takes a delta takes the best of the encodings too.
-    fn drop_large_delta(&mut self) {
+    /// Takes a delta if it is smaller than every encoding: who takes a delta takes the best of those too.
+    fn take_delta(&mut self, dictionary: Digest, delta: Vec<u8>) {
         let smallest = self.encodings.values().map(Vec::len).min().unwrap_or(self.bytes.len());
-        self.delta.take_if(|(_, delta)| delta.len() >= smallest);
+        self.delta = Some((dictionary, delta)).filter(|(_, delta)| delta.len() < smallest);
     }
 }
 
@@ -187,57 +164,66 @@ impl Twins {
         self.0.contains_key(&(kind, filename.clone()))
     }
 
-    /// Makes those of a kind that are not there yet, of what admission has compiled; deltas over the files that
-    /// `dictionary` tells.
+    /// Makes those of a kind that are not there yet, of what admission has compiled, and then deltas over the files that
+    /// `dictionary` tells, which may be some of them.
     pub(super) fn make(
         &mut self,
         store: &Store,
         kind: Kind,
         uploads: &[&CheckedUpload<'_>],
         admitted: &Admitted,
-        dictionary: impl Fn(&WheelFilename) -> Option<Dictionary>,
+        dictionary: impl Fn(&WheelFilename, &Self) -> Option<Dictionary>,
     ) -> Result<(), ServerError> {
         let missing: Vec<_> = uploads.iter().filter(|upload| !self.has(kind, upload.filename)).collect();
         let made = missing.iter().map(|upload| MadeTwin::of(upload, kind, admitted)).collect::<Result<_, _>>()?;
-        for (upload, twin) in missing.iter().zip(encode_all(store, made, dictionary)?) {
+        for (upload, twin) in missing.iter().zip(encode_all(store, made)?) {
             let twin = twin.filter(|twin| kind.is_worth_having(twin, upload.bytes.len()));
             self.0.insert((kind, upload.filename.clone()), twin);
         }
+        let over = |filename| Some((self.of(kind, filename)?, dictionary(filename, self)?));
+        let tasks: Vec<_> = missing.iter().filter_map(|upload| over(upload.filename)).collect();
+        let deltas: Vec<Result<_, ServerError>> = side_by_side(&tasks, |(twin, dictionary)| {
+            let Some(before) = self.read(store, kind, dictionary)? else { return Ok(None) };
+            let delta = twin.delta_over(store, &before, dictionary.sha256)?;
+            Ok(delta.map(|delta| (twin.filename.clone(), dictionary.sha256, delta)))
+        });
+        for made in deltas {
+            let Some((filename, dictionary, delta)) = made? else { continue };
+            if let Some(Some(twin)) = self.0.get_mut(&(kind, filename)) {
+                twin.take_delta(dictionary, delta);
+            }
+        }
         Ok(())
+    }
+
+    /// The bytes of a file that deltas are made over: one of these twins, or of the store; `None` if they are not there, or
+    /// others.
+    fn read(&self, store: &Store, kind: Kind, dictionary: &Dictionary) -> Result<Option<Cow<'_, [u8]>>, ServerError> {
+        let own = self.of(kind, &dictionary.filename).filter(|twin| twin.sha256 == dictionary.sha256);
+        if let Some(twin) = own {
+            return Ok(Some(Cow::Borrowed(&twin.bytes)));
+        }
+        let stored = store.read(&dictionary.object())?;
+        Ok(stored.filter(|bytes| digest_of(bytes) == dictionary.sha256).map(Cow::Owned))
     }
 }
 
-/// Makes the encodings of twins, and deltas over the files that `dictionary` tells, on as many threads as the machine has
-/// for us.
-fn encode_all(
-    store: &Store,
-    mut made: Vec<Option<MadeTwin>>,
-    dictionary: impl Fn(&WheelFilename) -> Option<Dictionary>,
-) -> Result<Vec<Option<MadeTwin>>, ServerError> {
-    let dictionaries: Vec<_> =
-        made.iter().map(|twin| twin.as_ref().and_then(|twin| dictionary(&twin.filename))).collect();
+/// Makes the encodings of twins, on as many threads as the machine has for us.
+fn encode_all(store: &Store, mut made: Vec<Option<MadeTwin>>) -> Result<Vec<Option<MadeTwin>>, ServerError> {
     let twins = made.iter().enumerate().filter_map(|(at, twin)| Some((at, twin.as_ref()?)));
-    let mut tasks: Vec<_> = twins
-        .flat_map(|(at, twin)| {
-            let encodings = ContentCoding::ALL.map(Work::Encoding);
-            let works = dictionaries[at].as_ref().map(Work::Delta).into_iter().chain(encodings);
-            works.map(move |work| (at, twin, work))
-        })
-        .collect();
+    let mut tasks: Vec<_> =
+        twins.flat_map(|(at, twin)| ContentCoding::ALL.map(move |coding| (at, twin, coding))).collect();
     if !tasks.is_empty() {
         tracing::info!(encodings = tasks.len(), "compressing for browsers");
     }
     // What takes longest is begun first.
     tasks.sort_by_key(|(_, twin, _)| Reverse(twin.bytes.len()));
-    for (at, result) in side_by_side(&tasks, |(at, twin, work)| (*at, twin.make(store, *work))) {
-        let Some(twin) = &mut made[at] else { continue };
-        match result? {
-            Made::Encoding(coding, Some(bytes)) => drop(twin.encodings.insert(coding, bytes)),
-            Made::Delta(dictionary, Some(bytes)) => twin.delta = Some((dictionary, bytes)),
-            Made::Encoding(_, None) | Made::Delta(_, None) => {}
+    let encoded = side_by_side(&tasks, |(at, twin, coding)| (*at, *coding, twin.encode(store, *coding)));
+    for (at, coding, bytes) in encoded {
+        if let (Some(twin), Some(bytes)) = (&mut made[at], bytes?) {
+            twin.encodings.insert(coding, bytes);
         }
     }
-    made.iter_mut().flatten().for_each(MadeTwin::drop_large_delta);
     Ok(made)
 }
 
@@ -284,9 +270,9 @@ mod tests {
                 filename: "a-1.0-py3-none-any.whl".parse().unwrap(),
                 bytes: vec![0; 100],
                 encodings: [(ContentCoding::Gzip, vec![0; 60]), (ContentCoding::Br, vec![0; 50])].into(),
-                delta: Some((digest_of(b"before"), vec![0; size])),
+                delta: None,
             };
-            twin.drop_large_delta();
+            twin.take_delta(digest_of(b"before"), vec![0; size]);
             assert_eq!(twin.delta.is_some(), is_kept, "{size}");
         }
     }

@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use pkgsrv_index::{Digest, IndexError, PackageName, WheelFilename};
+use pkgsrv_index::{Abi, Digest, IndexError, PackageName, WheelFilename};
 
 use super::Asked;
 use super::simple::redirect;
-use crate::StoredObject;
-use crate::http::App;
+use crate::environments::environments;
 use crate::http::error::HttpError;
 use crate::http::page::Vary;
 use crate::http::stream::{self, FileHeaders};
+use crate::http::{App, blocking};
+use crate::package_page::PackagedIn;
 use crate::views::{ReportFormat, View};
+use crate::{ChannelName, ServerError, StoredObject};
 
 pub(super) async fn package(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {
     let name: PackageName = asked.parse("name")?;
@@ -21,7 +23,25 @@ pub(super) async fn package(State(app): State<Arc<App>>, asked: Asked) -> Result
         return Ok(redirect(&format!("../{name}/")));
     }
     let missing = format!("there is no project {name} in this channel");
-    asked.view(&app, View::Package { name }, || missing).await
+    let environments = environments_with(&app, asked.channel()?, name.clone()).await?;
+    asked.view(&app, View::Package { name, environments }, || missing).await
+}
+
+/// Those of a channel; they change without its heads.
+async fn environments_with(app: &App, channel: ChannelName, name: PackageName) -> Result<Vec<PackagedIn>, ServerError> {
+    let data = app.settings.data.clone();
+    blocking(move || {
+        let mut found = Vec::new();
+        for abi in Abi::known() {
+            for overview in environments(&data.environments(&channel, abi))? {
+                let package = overview.packages.into_iter().find(|package| package.name == name.as_str());
+                let environment = overview.name;
+                found.extend(package.map(|package| PackagedIn { abi, environment, version: package.version }));
+            }
+        }
+        Ok(found)
+    })
+    .await
 }
 
 pub(super) async fn page(State(app): State<Arc<App>>, asked: Asked) -> Result<Response, HttpError> {

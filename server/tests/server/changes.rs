@@ -38,7 +38,9 @@ fn told<T: std::fmt::Debug>(result: Result<T, ServerError>, fixture: &Fixture) -
 }
 
 fn delete_from(fixture: &Fixture, name: &str, target: &str, purges: bool) -> Result<pkgsrv::Deletion, ServerError> {
-    delete(&fixture.store(), &channel(name), None, &target.parse()?, purges, noon_of_no_day())
+    let but_for = fixture.path().join("environments");
+    let but_for = purges.then_some(but_for.as_path());
+    delete(&fixture.store(), &channel(name), None, &target.parse()?, but_for, noon_of_no_day())
 }
 
 fn roll_back(fixture: &Fixture, to: Option<u64>) -> Result<Difference, ServerError> {
@@ -291,7 +293,7 @@ fn lines_change_together_or_by_their_names() {
     let release = "helper==1.0".parse().unwrap();
     let lines = yank(&store, &main, None, &release, Some(""), noon_of_no_day()).unwrap();
     assert_eq!(lines.iter().map(|line| (line.abi, line.serial)).collect::<Vec<_>>(), [(abis[0], 2), (abis[1], 2)]);
-    delete(&store, &main, Some(abis[1]), &"helper".parse().unwrap(), false, noon_of_no_day()).unwrap();
+    delete(&store, &main, Some(abis[1]), &"helper".parse().unwrap(), None, noon_of_no_day()).unwrap();
     let shown = |from: &str, abi| {
         let lines = diff(&store, &from.parse().unwrap(), &"main".parse().unwrap(), abi)?;
         let told = lines

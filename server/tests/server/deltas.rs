@@ -154,6 +154,26 @@ fn which_release_is_the_one_before() {
     }
 }
 
+/// Releases that are published together are told over each other as if one had come after the other.
+#[test]
+fn a_release_of_the_same_publish_is_one_before() {
+    let names = [pure("1.2"), pure("1.0"), pure("1.1")];
+    let fixture = Fixture::empty();
+    fixture.publish("main", &names.each_ref().map(|name| release(name))).unwrap();
+    let store = fixture.store();
+    let one_by_one = published(&[&names[1], &names[2], &names[0]].map(String::clone));
+    let deltas = |store: &pkgsrv::Store| -> Vec<Option<Vec<u8>>> {
+        let twins = names.each_ref().map(|name| entry(store, name).twin.unwrap().sha256);
+        let pairs = twins.iter().flat_map(|&sha256| twins.map(|dictionary| (sha256, dictionary)));
+        pairs.map(|(sha256, dictionary)| store.read(&StoredObject::Delta { sha256, dictionary }).unwrap()).collect()
+    };
+    let made = deltas(&store);
+    assert!(made == deltas(&one_by_one.store()));
+    // In the order above: 1.2 over 1.1, and 1.1 over 1.0.
+    let there: Vec<usize> = (0..made.len()).filter(|&at| made[at].is_some()).collect();
+    assert_eq!(there, [2, 7]);
+}
+
 /// What was stored stays; what is damaged is made anew; over a damaged file nothing is made.
 #[test]
 fn a_delta_that_is_stored_stays() {
@@ -190,7 +210,8 @@ fn a_delta_goes_with_the_bytes_that_it_makes() {
     let delta = StoredObject::Delta { sha256: twin(&fixture, &after), dictionary: twin(&fixture, &before) };
     let target: DeleteTarget = after.parse().unwrap();
     let store = fixture.store();
-    let deletion = delete(&store, &ChannelName::main(), None, &target, true, noon_of_no_day()).unwrap();
+    let environments = fixture.path().join("environments");
+    let deletion = delete(&store, &ChannelName::main(), None, &target, Some(&environments), noon_of_no_day()).unwrap();
     assert!(deletion.purged[0].removed.contains(&delta.path()), "{:?}", deletion.purged);
     assert!(!store.file(&delta).exists());
 }

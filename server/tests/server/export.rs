@@ -423,7 +423,7 @@ fn deleted_files_and_signatures_follow() {
     init_signing(&store, &main, 90, noon_of_no_day()).unwrap();
     publish(&fixture, &[documented(native()), helper()]);
     run(&fixture, "main", &to.directory(), &base(), false).unwrap();
-    delete(&store, &main, None, &"native-code".parse().unwrap(), false, noon_of_no_day()).unwrap();
+    delete(&store, &main, None, &"native-code".parse().unwrap(), None, noon_of_no_day()).unwrap();
     run(&fixture, "main", &to.directory(), &base(), false).unwrap();
     assert_eq!(crate::write_sequence::whole(&Store::new(to.directory.path()), "main").len(), 1);
     let directory = to.directory.path().join("repodata/2026_0");

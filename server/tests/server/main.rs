@@ -8,6 +8,7 @@ mod closure_nodes;
 mod command_line;
 mod deltas;
 mod docker;
+mod environments;
 mod export;
 mod export_faults;
 mod files;

@@ -54,8 +54,9 @@ fn recorded() -> (TempDir, Vec<DiskOperation>) {
     publish("main", &[wheel("second-1.1-py3-none-any.whl", "Requires-Dist: helper\n")]);
     yank(&store, &main, None, &"helper==1.0".parse().unwrap(), Some("broken"), now).unwrap();
     promote(&store, &next, &main, None, &[], now).unwrap();
-    delete(&store, &next, None, &"fresh".parse().unwrap(), false, now).unwrap();
-    let deletion = delete(&store, &main, None, &"second==1.0".parse().unwrap(), true, now).unwrap();
+    delete(&store, &next, None, &"fresh".parse().unwrap(), None, now).unwrap();
+    let deletion =
+        delete(&store, &main, None, &"second==1.0".parse().unwrap(), Some(Path::new("no-environments")), now).unwrap();
     assert!(deletion.purged[0].removed.len() >= 2);
     rollback(&store, &next, None, None, now).unwrap();
     refresh(&store, &next, None, now).unwrap();

@@ -1,7 +1,7 @@
 //! `pkgsrv channel diff`.
 
 use anyhow::Result;
-use pkgsrv::{ChannelPoint, LineDifference, diff};
+use pkgsrv::{ChannelPoint, EnvironmentChange, EnvironmentDifference, LineDifference, diff};
 use serde_json::json;
 
 use super::super::print_json;
@@ -22,9 +22,15 @@ pub(super) struct Diff {
 impl Diff {
     pub(super) fn run(self) -> Result<()> {
         let Self { from, to, line } = self;
-        let lines = diff(&line.data.data_dir().store(), &from, &to, line.abi)?;
+        let data = line.data.data_dir();
+        let lines = diff(&data.store(), &from, &to, line.abi)?;
+        // Environments have no history.
+        let environments = match (from.serial, to.serial) {
+            (None, None) => data.environment_differences(&from.channel, &to.channel, line.abi)?,
+            _ => Vec::new(),
+        };
         if line.output.json {
-            return print_json(&json!({ "lines": lines }));
+            return print_json(&json!({ "lines": lines, "environments": environments }));
         }
         for LineDifference { abi, from: before, to: after, difference } in lines {
             println!("ABI {abi}, from serial {before} of {} to serial {after} of {}", from.channel, to.channel);
@@ -32,6 +38,14 @@ impl Diff {
             if difference.is_empty() {
                 println!("  no difference");
             }
+        }
+        for EnvironmentDifference { abi, name, change } in environments {
+            let change = match change {
+                EnvironmentChange::Added => "added",
+                EnvironmentChange::Removed => "removed",
+                EnvironmentChange::OtherContents => "other contents",
+            };
+            println!("environment {name}, ABI {abi}: {change}");
         }
         Ok(())
     }

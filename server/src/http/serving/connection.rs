@@ -1,0 +1,152 @@
+//! One connection.
+
+use std::convert::Infallible;
+use std::io::{self, IoSlice};
+use std::os::fd::AsRawFd as _;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use nix::errno::Errno;
+use nix::libc::MSG_MORE;
+use nix::sys::sendfile::sendfile64;
+use nix::sys::socket::{MsgFlags, send};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tower::{Service, ServiceExt as _};
+
+use super::spool::Spooled;
+
+/// Answers what comes by a connection, until it is closed; no more than what has begun, once it is `told` to stop.
+pub(in crate::http) async fn serve_connection<A>(socket: TcpStream, app: A, mut told: watch::Receiver<bool>)
+where
+    A: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+{
+    let sending = Arc::<Sending>::default();
+    let answer = {
+        let sending = Arc::clone(&sending);
+        service_fn(move |request: hyper::Request<Incoming>| {
+            let (app, sending) = (app.clone(), Arc::clone(&sending));
+            async move {
+                let answered = app.oneshot(request.map(Body::new)).await;
+                answered.map(|mut response| {
+                    sending.set(response.extensions_mut().remove());
+                    response
+                })
+            }
+        })
+    };
+    let stream = Stream { socket: TokioIo::new(socket), sending };
+    let mut connection = pin!(http1::Builder::new().serve_connection(stream, answer));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        // That the teller is gone means the same.
+        () = async { drop(told.wait_for(|told| *told).await) } => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::trace!(%error, "a connection broke off");
+    }
+}
+
+/// The body that is being sent, if it lies in the spool too.
+#[derive(Debug, Default)]
+struct Sending(Mutex<Option<Arc<Spooled>>>);
+
+impl Sending {
+    fn set(&self, body: Option<Arc<Spooled>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = body;
+    }
+
+    fn get(&self) -> Option<Arc<Spooled>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// A socket that sends bytes of the spool from there.
+struct Stream {
+    socket: TokioIo<TcpStream>,
+    sending: Arc<Sending>,
+}
+
+impl Stream {
+    fn poll_socket(
+        &self,
+        context: &mut Context<'_>,
+        mut write: impl FnMut(&TcpStream) -> nix::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let socket = self.socket.inner();
+        loop {
+            ready!(socket.poll_write_ready(context))?;
+            let mut once = || loop {
+                match write(socket) {
+                    Err(Errno::EINTR) => {}
+                    written => return written.map_err(io::Error::from),
+                }
+            };
+            match socket.try_io(Interest::WRITABLE, &mut once) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
+        }
+    }
+}
+
+impl Read for Stream {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, into: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_read(context, into)
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().socket).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let stream = self.get_mut();
+        if let Some(body) = stream.sending.get() {
+            let first = slices.iter().position(|slice| !slice.is_empty()).unwrap_or(0);
+            let offset = |slice: Option<&IoSlice<'_>>| slice.and_then(|slice| body.offset_of(slice));
+            if let Some(offset) = offset(slices.get(first)) {
+                let Ok(offset) = i64::try_from(offset) else { return Poll::Ready(Err(Errno::EOVERFLOW.into())) };
+                let length = slices[first].len();
+                return stream
+                    .poll_socket(context, |socket| sendfile64(socket, body.file(), Some(&mut offset.clone()), length));
+            }
+            if offset(slices.get(first + 1)).is_some() {
+                // The head of an answer goes out with what comes next.
+                let (head, more) = (&slices[first], MsgFlags::from_bits_retain(MSG_MORE));
+                return stream.poll_socket(context, |socket| send(socket.as_raw_fd(), head, more));
+            }
+        }
+        Pin::new(&mut stream.socket).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().socket).poll_shutdown(context)
+    }
+}
