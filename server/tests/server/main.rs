@@ -12,6 +12,7 @@ mod export;
 mod export_faults;
 mod files;
 mod fixture;
+mod install;
 mod kills;
 mod large;
 mod migration;
