@@ -13,6 +13,7 @@ mod delete;
 mod doctor;
 mod examples;
 mod export;
+mod install;
 mod mirror;
 mod publish;
 mod rebuilt;
@@ -81,6 +82,8 @@ pub(crate) enum Command {
     Export(export::ExportCommand),
     /// Copy a channel, or some of its packages, from a server, a directory or a bucket
     Mirror(mirror::MirrorCommand),
+    /// Unpack pure Python packages and what they need into a directory, for interpreters that link nothing
+    Install(install::InstallCommand),
     /// Tell what this machine lacks, and the command that brings it
     Doctor(doctor::Doctor),
     /// Print the completions of a shell
@@ -112,6 +115,7 @@ impl Command {
             Self::Resolve(command) => command.run()?,
             Self::Export(command) => on_runtime(command.run())?,
             Self::Mirror(command) => on_runtime(command.run())?,
+            Self::Install(command) => on_runtime(command.run())?,
             Self::Doctor(command) => return on_runtime(command.run()),
             Self::Completions(command) => command.run()?,
             Self::Man(command) => command.run()?,

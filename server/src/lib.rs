@@ -68,7 +68,7 @@ pub use signed_files::{sign_files, sign_files_anew};
 pub use signing::{DEFAULT_EXPIRY_DAYS, PublicKey};
 pub use store::{DiskOperation, DiskWatch, PublishLock, Store, digest_of};
 pub use transfer::{
-    Export, ExportedLine, Mirror, Mirrored, MirroredLine, Place, Source, Target, TargetWatch, TransferError, export,
-    mirror,
+    Export, ExportedLine, Install, InstallError, InstalledWheel, Mirror, Mirrored, MirroredLine, Place, Refused,
+    Source, Target, TargetWatch, TransferError, export, install, mirror,
 };
 pub use upload::Upload;

@@ -107,7 +107,7 @@ fn with_names(error: ResolveError, line: &Line) -> Result<ResolveError, ResolveE
 }
 
 impl Question {
-    fn request(&self, abi: Abi) -> Result<Request, ResolveError> {
+    pub(crate) fn request(&self, abi: Abi) -> Result<Request, ResolveError> {
         let Self { requirements, constraints, extras } = self;
         if requirements.is_empty() {
             return Err(ResolveError::NoRequirement);

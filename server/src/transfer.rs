@@ -3,8 +3,10 @@
 mod error;
 mod export;
 mod history;
+mod install;
 mod marker;
 mod mirror;
+mod nodes;
 mod pages;
 mod place;
 mod source;
@@ -12,6 +14,7 @@ mod target;
 
 pub use error::TransferError;
 pub use export::{Export, ExportedLine, export};
+pub use install::{Install, InstallError, InstalledWheel, Refused, install};
 pub use mirror::{Mirror, Mirrored, MirroredLine, mirror};
 pub use place::Place;
 pub use source::Source;

@@ -101,8 +101,17 @@ pub fn read_repodata(bytes: &[u8]) -> Result<(RepodataNode, Option<String>), Ind
 impl Project {
     /// Its releases, newest first: of each version the best wheel, without what the ABI's Python is refused by.
     pub fn releases(&self, abi: Abi) -> Vec<Release> {
+        self.releases_of(abi, |_| true)
+    }
+
+    /// The same, of pure wheels alone.
+    pub fn pure_releases(&self, abi: Abi) -> Vec<Release> {
+        self.releases_of(abi, |entry| entry.filename.is_pure())
+    }
+
+    fn releases_of(&self, abi: Abi, is_wanted: fn(&FileEntry) -> bool) -> Vec<Release> {
         let mut best: BTreeMap<&Version, &FileEntry> = BTreeMap::new();
-        for entry in self.offered().filter(|entry| entry.admits_python(abi)) {
+        for entry in self.offered().filter(|entry| entry.admits_python(abi) && is_wanted(entry)) {
             let Some(preference) = preference(entry, abi) else { continue };
             best.entry(&entry.version)
                 .and_modify(|chosen| {

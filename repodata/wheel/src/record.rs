@@ -2,6 +2,7 @@
 //!
 //! [recording installed projects]: https://packaging.python.org/en/latest/specifications/recording-installed-packages/
 
+use std::borrow::Cow;
 use std::fmt;
 
 use sha2::{Digest, Sha256, Sha384, Sha512};
@@ -96,10 +97,26 @@ impl Record {
         Ok(Self { entries })
     }
 
+    /// The text of a RECORD at `path`, which lists these files, of path and contents, and itself.
+    pub fn text<'f>(files: impl IntoIterator<Item = (&'f str, &'f [u8])>, path: &str) -> String {
+        let mut text = String::new();
+        for (path, contents) in files {
+            let (path, hash, size) = (written(path), RecordHash::of(contents), contents.len());
+            text.extend([&*path, ",", &hash.to_string(), ",", &size.to_string(), "\n"]);
+        }
+        text.extend([&*written(path), ",,\n"]);
+        text
+    }
+
     /// The lines, in order.
     pub fn entries(&self) -> &[RecordEntry] {
         &self.entries
     }
+}
+
+/// A path as a CSV field.
+fn written(path: &str) -> Cow<'_, str> {
+    if path.contains([',', '"']) { format!("\"{}\"", path.replace('"', "\"\"")).into() } else { path.into() }
 }
 
 fn entry(line: &str) -> Result<RecordEntry, &'static str> {

@@ -29,6 +29,7 @@ pub use report::{
     AdmissionReport, Check as AdmissionCheck, CheckName as AdmissionCheckName, Finding as AdmissionFinding,
     ImportCounts, ImportOutcome, ImportReport, NeededLibrary, Outcome, SideModuleReport, Verdict, WheelIdentity,
 };
+pub use wheel_files::is_native_code;
 
 /// A wheel that asks for admission.
 #[derive(Clone, Copy, Debug)]

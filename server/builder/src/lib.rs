@@ -62,6 +62,7 @@ pub use action::{ActionResult, KeptTests, RESULT_FORMAT};
 pub use admission::{
     AdmissionCandidate, AdmissionCheck, AdmissionCheckName, AdmissionFinding, AdmissionReport, ImportCounts,
     ImportOutcome, ImportReport, ImportTest, NeededLibrary, Outcome, SideModuleReport, Verdict, WheelIdentity, admit,
+    is_native_code,
 };
 pub use build_lock::{
     BuildLock, HostKind, LOCK_FORMAT, LockedCrate, LockedFile, LockedFlags, LockedHost, LockedRuntime, LockedSource,

@@ -2,14 +2,10 @@
 //! times, a fresh RECORD. The same contents give the same bytes.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pkgsrv_index::{Abi, WheelFilename};
-use pkgsrv_wheel::Wheel;
-use sha2::{Digest as _, Sha256};
+use pkgsrv_wheel::{Record, Wheel};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
@@ -112,17 +108,7 @@ fn retag_wheel_file(contents: &[u8], tags: &str, build_number: Option<u64>) -> V
 }
 
 fn record(files: &Files, record_path: &str) -> String {
-    let mut text = String::new();
-    for (path, (contents, _)) in files {
-        let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(contents));
-        writeln!(text, "{},sha256={hash},{}", csv_field(path), contents.len()).expect("a string grows");
-    }
-    writeln!(text, "{},,", csv_field(record_path)).expect("a string grows");
-    text
-}
-
-fn csv_field(path: &str) -> String {
-    if path.contains([',', '"']) { format!("\"{}\"", path.replace('"', "\"\"")) } else { path.to_owned() }
+    Record::text(files.iter().map(|(path, (contents, _))| (path.as_str(), contents.as_slice())), record_path)
 }
 
 pub(crate) fn write(entries: impl Iterator<Item = (String, (Vec<u8>, bool))>) -> zip::result::ZipResult<Vec<u8>> {

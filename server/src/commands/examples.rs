@@ -146,6 +146,13 @@ const TABLE: &[Examples] = &[
     ),
     ("man", &[("pkgsrv man --out man1", "writes man1/pkgsrv.1 and one page for each command")]),
     (
+        "install",
+        &[
+            ("pkgsrv install --target site sympy", "then `PYTHONPATH=site python3`, also in WASI"),
+            ("pkgsrv install --target site jinja2 --from https://packages.example", "of a server's channel"),
+        ],
+    ),
+    (
         "mirror",
         &[
             ("pkgsrv mirror https://packages.example", "the whole channel main, into the data directory"),

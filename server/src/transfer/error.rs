@@ -156,7 +156,7 @@ pub enum TransferError {
         abis: Option<String>,
     },
     /// A head that would lead readers of a copy elsewhere, or that is too old.
-    #[error("cannot mirror {place}: {object} names {found}, expected {expected}")]
+    #[error("cannot read {place}: {object} names {found}, expected {expected}")]
     ForeignHead {
         /// The place.
         place: String,

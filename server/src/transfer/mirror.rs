@@ -1,7 +1,6 @@
 //! Mirroring: a channel, or some of its packages, from another place into this data directory.
 
 mod incoming;
-mod nodes;
 mod served;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,14 +9,13 @@ use std::time::SystemTime;
 use pkgsrv_builder::{Interrupt, Progress, Task};
 use pkgsrv_index::tree::{Differences, NodeRef, differences};
 use pkgsrv_index::{
-    Abi, Closure, FileEntry, Head, Inserted, PackageName, Project, Releases, Requirement, StoredHead, WheelFilename,
-    closure,
+    Abi, Closure, FileEntry, Head, Inserted, PackageName, Project, Releases, Requirement, WheelFilename, closure,
 };
 
-use self::nodes::Nodes;
 use self::served::Served;
 use super::TransferError;
 use super::history::{self, State, against};
+use super::nodes::{Nodes, TheirHead};
 use super::source::{Source, Wanted};
 use crate::changes::Plan;
 use crate::channel::{Line, read_line};
@@ -70,12 +68,6 @@ pub struct MirroredLine {
     pub fetched: u64,
 }
 
-/// The head of a line at the source.
-struct TheirHead {
-    bytes: Vec<u8>,
-    head: Head,
-}
-
 /// Copies lines, with the loader, and each with its runtime; whole lines also with their environments. Every object is
 /// checked by its digest before it is kept; readers here see a line before or after.
 pub fn mirror(mirror: &Mirror<'_>, source: &Source) -> Result<Mirrored, TransferError> {
@@ -86,7 +78,7 @@ pub fn mirror(mirror: &Mirror<'_>, source: &Source) -> Result<Mirrored, Transfer
     };
     let mut heads = Vec::new();
     for abi in abis {
-        heads.extend(mirror.head(source, abi)?.map(|head| (abi, head)));
+        heads.extend(TheirHead::read(source, mirror.channel, abi)?.map(|head| (abi, head)));
     }
     if heads.is_empty() {
         let named: Vec<&str> = mirror.abis.iter().map(|abi| abi.as_str()).collect();
@@ -119,36 +111,6 @@ pub fn mirror(mirror: &Mirror<'_>, source: &Source) -> Result<Mirrored, Transfer
 impl Mirror<'_> {
     fn head_object(&self, abi: Abi) -> StoredObject {
         StoredObject::Head { channel: self.channel.clone(), abi }
-    }
-
-    fn head(&self, source: &Source, abi: Abi) -> Result<Option<TheirHead>, TransferError> {
-        let key = self.head_object(abi).path();
-        let Some(bytes) = source.get(&key)? else { return Ok(None) };
-        let unusable = |source: pkgsrv_index::IndexError, place| TransferError::Format {
-            place,
-            object: key.clone(),
-            source: Box::new(source),
-        };
-        let head = StoredHead::from_bytes(&bytes).map_err(|error| unusable(error, source.place()))?;
-        let expected = self.channel.blobs_from_view();
-        match head {
-            // Readers of the copy would follow the address to somewhere else.
-            StoredHead::Trees(head) if head.abi == abi && head.blobs == expected => {
-                Ok(Some(TheirHead { bytes, head: *head }))
-            }
-            StoredHead::Trees(head) => Err(TransferError::ForeignHead {
-                place: source.place(),
-                object: key,
-                found: format!("ABI {} and blobs at {}", head.abi, head.blobs),
-                expected: format!("ABI {abi} and blobs at {expected}"),
-            }),
-            StoredHead::Whole(_) => Err(TransferError::ForeignHead {
-                place: source.place(),
-                object: key,
-                found: "an index of format 1".to_owned(),
-                expected: "one of trees, as every publish of a newer pkgsrv makes it".to_owned(),
-            }),
-        }
     }
 
     /// The whole line, with the very head of the source.

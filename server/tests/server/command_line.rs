@@ -88,6 +88,16 @@ fn resolve() {
 }
 
 #[test]
+fn install() {
+    let fixture = Fixture::published();
+    let run = |arguments: &[&str]| shown(&program(&fixture).args(arguments).output().unwrap(), &fixture);
+    assert_snapshot!("install_refused", run(&["install", "native-code", "--target", "site"]));
+    assert_snapshot!("install", run(&["install", "helper", "--target", "site", "--json"]));
+    assert_snapshot!("install_nothing_published", run(&["install", "helper", "--target", "a", "--channel", "next"]));
+    assert_snapshot!("install_unknown", run(&["install", "helpr", "--target", "a"]));
+}
+
+#[test]
 fn serve() {
     let fixture = Fixture::published();
     let mut server = program(&fixture)

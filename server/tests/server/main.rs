@@ -13,6 +13,7 @@ mod export;
 mod export_faults;
 mod files;
 mod fixture;
+mod install;
 mod kills;
 mod large;
 mod migration;

@@ -37,14 +37,18 @@ impl Served {
         Self { runtime, place }
     }
 
+    pub fn source(&self) -> Source {
+        Source::open(&self.place, Duration::from_secs(1), self.runtime.handle().clone()).unwrap()
+    }
+
     pub fn mirror(&self, fixture: &Fixture, names: &[&str], force: bool) -> Result<Vec<MirroredLine>, TransferError> {
-        let source = Source::open(&self.place, Duration::from_secs(1), self.runtime.handle().clone())?;
+        let source = self.source();
         run(&source, fixture, "main", names, force)
     }
 
     /// The channel main, with what pages start with.
     pub fn mirror_all(&self, fixture: &Fixture, names: &[&str], force: bool) -> Result<Mirrored, TransferError> {
-        let source = Source::open(&self.place, Duration::from_secs(1), self.runtime.handle().clone())?;
+        let source = self.source();
         run_all(&source, fixture, "main", names, (false, force))
     }
 

@@ -36,6 +36,7 @@ pub fn build(filename: &str, metadata: &str, files: &[(&str, &str)]) -> Upload {
 }
 
 fn recorded(path: &str, text: &str) -> String {
+    let path = if path.contains(',') { format!("\"{path}\"") } else { path.to_owned() };
     format!("{path},sha256={},{}\n", base64(&Sha256::digest(text)), text.len())
 }
 

@@ -130,6 +130,11 @@ fn is_named_for_another(path: &str) -> bool {
     ["pyd", "dll", "dylib"].iter().any(|other| extension(path).eq_ignore_ascii_case(other))
 }
 
+/// Whether a file of a wheel is code for a machine or for a platform, by its name.
+pub fn is_native_code(path: &str) -> bool {
+    is_shared_library(path) || is_named_for_another(path)
+}
+
 fn extension(path: &str) -> &str {
     base_name(path).rsplit_once('.').map_or("", |(_, extension)| extension)
 }

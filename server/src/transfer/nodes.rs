@@ -1,17 +1,56 @@
-//! Nodes of a line at the source, as far as they are not here.
+//! Head and nodes of a line at the source, as far as they are not here.
 
 use std::collections::BTreeMap;
 
 use pkgsrv_builder::Interrupt;
 use pkgsrv_index::tree::{Node, NodeRef, get};
-use pkgsrv_index::{Abi, Digest, PackageName, Project, Release, TreeRoots};
+use pkgsrv_index::{Abi, Digest, Head, PackageName, Project, Release, StoredHead, TreeRoots};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
+use super::TransferError;
+use super::source::{Source, Wanted};
 use crate::named::Check;
 use crate::store::{PublishLock, digest_of};
-use crate::transfer::TransferError;
-use crate::transfer::source::{Source, Wanted};
 use crate::{ChannelName, Store, StoredObject};
+
+/// The head of a line at the source.
+pub(super) struct TheirHead {
+    pub(super) bytes: Vec<u8>,
+    pub(super) head: Head,
+}
+
+impl TheirHead {
+    /// `None` where the source does not have the line.
+    pub(super) fn read(source: &Source, channel: &ChannelName, abi: Abi) -> Result<Option<Self>, TransferError> {
+        let key = StoredObject::Head { channel: channel.clone(), abi }.path();
+        let Some(bytes) = source.get(&key)? else { return Ok(None) };
+        let unusable = |source: pkgsrv_index::IndexError, place| TransferError::Format {
+            place,
+            object: key.clone(),
+            source: Box::new(source),
+        };
+        let head = StoredHead::from_bytes(&bytes).map_err(|error| unusable(error, source.place()))?;
+        let expected = channel.blobs_from_view();
+        match head {
+            // Readers of the copy would follow the address to somewhere else.
+            StoredHead::Trees(head) if head.abi == abi && head.blobs == expected => {
+                Ok(Some(Self { bytes, head: *head }))
+            }
+            StoredHead::Trees(head) => Err(TransferError::ForeignHead {
+                place: source.place(),
+                object: key,
+                found: format!("ABI {} and blobs at {}", head.abi, head.blobs),
+                expected: format!("ABI {abi} and blobs at {expected}"),
+            }),
+            StoredHead::Whole(_) => Err(TransferError::ForeignHead {
+                place: source.place(),
+                object: key,
+                found: "an index of format 1".to_owned(),
+                expected: "one of trees, as every publish of a newer pkgsrv makes it".to_owned(),
+            }),
+        }
+    }
+}
 
 /// Nodes that were fetched, in the order in which they came: parents before their children.
 pub(super) struct Nodes<'a> {
