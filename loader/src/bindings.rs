@@ -93,7 +93,7 @@ impl JsRepodata {
     }
 
     /// What repodata would say of a wheel that came from elsewhere.
-    pub fn describe(&self, filename: &str, sha256: &str, bytes: Uint8Array) -> Result<String, JsValue> {
+    pub fn describe(&self, filename: &str, sha256: &str, bytes: &Uint8Array) -> Result<String, JsValue> {
         let size = u64::from(bytes.length());
         let wheel = read_wheel(filename, bytes)?;
         Ok(to_json(&read_foreign_wheel(filename, digest(sha256)?, size, &wheel, self.0.abi())?))
@@ -105,9 +105,9 @@ fn digest(text: &str) -> Result<Digest, CoreError> {
 }
 
 /// Reads a wheel where its bytes are: a copy of all of them would stay for good, since no memory of wasm ever shrinks.
-fn read_wheel(filename: &str, bytes: Uint8Array) -> Result<Wheel<'static>, CoreError> {
+fn read_wheel(filename: &str, bytes: &Uint8Array) -> Result<Wheel<'static>, CoreError> {
     #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
-    let wheel = Wheel::parse_from_page(bytes);
+    let wheel = Wheel::parse_from_page(bytes.clone());
     #[cfg(not(all(target_arch = "wasm32", target_os = "unknown")))]
     let wheel = Wheel::parse(bytes.to_vec());
     wheel.map_err(|source| CoreError::Wheel { filename: filename.to_owned(), source })
@@ -120,7 +120,7 @@ pub struct JsInstallation(Installation);
 #[wasm_bindgen(js_class = Installation)]
 impl JsInstallation {
     /// Reads the wheel and plans its files. The bytes have to stay as they are for as long as contents are asked for.
-    pub fn plan(bytes: Uint8Array, expected: &str, layout: &str) -> Result<JsInstallation, JsValue> {
+    pub fn plan(bytes: &Uint8Array, expected: &str, layout: &str) -> Result<JsInstallation, JsValue> {
         let layout: Layout = from_json(layout)?;
         let expected: Expected = from_json(expected)?;
         let wheel = read_wheel(&expected.filename, bytes)?;
