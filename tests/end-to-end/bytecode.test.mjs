@@ -40,7 +40,7 @@ function assertSources(found) {
 }
 
 /** Runs with a loader whose wheels are told; those that are fetched while everything waits are not. */
-async function withLoader(base, run) {
+async function withLoader(base, run, options) {
   const { fetch } = globalThis;
   const wheels = [];
   globalThis.fetch = (address, options) => {
@@ -49,7 +49,7 @@ async function withLoader(base, run) {
   };
   try {
     const pyodide = await loadPyodide({ indexURL: runtimeDirectory });
-    const loader = await attach(pyodide, { repodata: `${base}/repodata/${abi}/` });
+    const loader = await attach(pyodide, { repodata: `${base}/repodata/${abi}/`, ...options });
     await run({ pyodide, loader, wheels });
   } finally {
     globalThis.fetch = fetch;
@@ -70,6 +70,18 @@ test("bytecode is installed, and sources are there for who reads them", async ()
     const left = pyodide.runPython("import os, site; ' '.join(name for name in os.listdir(site.getsitepackages()[0]) if 'numpy' in name or 'markupsafe' in name)");
     assert.equal(left, "");
   });
+});
+
+test("who wants fewer bytes gets sources", async () => {
+  const run = async ({ pyodide, loader, wheels }) => {
+    const { installed } = await loader.install(["numpy", "markupsafe"]);
+    assert.deepEqual(wheels.toSorted(), installed.map(({ url }) => url).toSorted());
+    const before = "import importlib.util, os; os.path.exists(importlib.util.find_spec('numpy').cached)";
+    assert.equal(pyodide.runPython(before), false);
+    assert.equal(pyodide.runPython("import numpy; float(numpy.ones(3).sum())"), 3);
+  };
+  await withLoader(server.base, run, { bytecode: false });
+  await assert.rejects(withLoader(server.base, run, { bytecode: "no" }), { code: "invalid_argument" });
 });
 
 test("in a page and in a worker", async () => {

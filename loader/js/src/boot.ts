@@ -10,6 +10,7 @@ import { Reporter } from "./progress.js";
 import { provideModule } from "./python.js";
 import { afterRestoring, reasonAgainstImage } from "./restored.js";
 import { inspect, type Layout, type Runtime } from "./runtime.js";
+import { createWatched } from "./runtime-wasm.js";
 import { abiOf, directory, settingsOf, type Settings } from "./settings.js";
 import { importSigned, SignedFiles } from "./signed.js";
 import type { BootOptions, BootResult, InstalledPackage, Lock, PyodideInterface } from "./types.js";
@@ -213,7 +214,7 @@ async function start(
     // Emscripten throws objects that are no errors.
     const reason = (error as { message?: string } | undefined)?.message ?? String(error);
     settings.log(`the interpreter starts without its image: ${reason}`);
-    const pyodide = await modules.loadPyodide(fresh());
+    const pyodide = await modules.loadPyodide({ createPyodideModule: modules.createModule, ...fresh() });
     return { pyodide, linker: undefined, layout: undefined, reason, complete: Promise.resolve(), detach: () => {} };
   }
 }
@@ -251,13 +252,15 @@ async function importRuntime(address: string, signal: AbortSignal): Promise<Runt
       throw asLoaderError(error, "network", `cannot import the runtime's ${url}`);
     }
   };
-  preload(`${address}pyodide.asm.wasm`);
+  const wasm = `${address}pyodide.asm.wasm`;
+  preload(wasm);
   // The larger one may come later: what is called first begins to fetch the module's code.
   const larger = load("pyodide.asm.mjs");
   larger.catch(() => {});
   const { loadPyodide } = await load("pyodide.mjs");
   if (signal.aborted) throw aborted(signal);
-  const createModule = async (...given: unknown[]): Promise<unknown> => ((await larger)["default"] as (...given: unknown[]) => unknown)(...given);
+  const createModule: RuntimeModules["createModule"] = async (settings) =>
+    createWatched((await larger)["default"] as RuntimeModules["createModule"], settings, wasm);
   return { loadPyodide, createModule } as RuntimeModules;
 }
 

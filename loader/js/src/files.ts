@@ -44,17 +44,23 @@ export class FileTransaction {
 
   /** Writes a file, and its directory if need be. `contents` belong to the file system then. */
   write(path: string, contents: Uint8Array, executable: boolean): void {
+    this.#write(path, contents, executable ? 0o755 : undefined);
+  }
+
+  /** With the mode, if one is given; a file that is replaced keeps its own otherwise. */
+  #write(path: string, contents: Uint8Array, mode: number | undefined): void {
     try {
       const slash = path.lastIndexOf("/");
       const names = this.#directory(path.slice(0, slash));
       const name = path.slice(slash + 1);
-      if (names?.has(name)) {
+      const replaces = names?.has(name) === true;
+      if (replaces) {
         if (!this.#replaced.has(path)) this.#replaced.set(path, saved(this.#fs, path));
       } else {
         this.#created.push(path);
       }
-      this.#fs.writeFile(path, contents, { canOwn: true });
-      if (executable) this.#fs.chmod(path, 0o755);
+      this.#fs.writeFile(path, contents, mode === undefined ? { canOwn: true } : { canOwn: true, mode });
+      if (replaces && mode !== undefined) this.#fs.chmod(path, mode);
     } catch (error) {
       throw asLoaderError(error, "file_system", `cannot write ${path}`);
     }
@@ -62,9 +68,8 @@ export class FileTransaction {
 
   /** Writes a file whose contents are asked for when it is first read, and its directory if need be. */
   writeLazily(path: string, size: number, mode: number, contents: () => Uint8Array): void {
-    this.write(path, new Uint8Array(0), false);
+    this.#write(path, new Uint8Array(0), mode);
     try {
-      this.#fs.chmod(path, mode);
       const { node } = this.#fs.lookupPath(path);
       const read = (): Uint8Array => this.#read(contents);
       Object.defineProperty(node, "contents", {

@@ -43,7 +43,7 @@ interface ImageIndex {
 }
 
 /** What Emscripten's module function takes, as far as we change it. */
-interface ModuleSettings {
+export interface ModuleSettings {
   instantiateWasm(
     imports: WebAssembly.Imports,
     done: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,

@@ -157,14 +157,14 @@ export class AttachedLoader implements Loader {
     const packages = chosen.map(({ selected }) => selected);
     reporter.expect("resolve", packages.length);
     reporter.report("resolve", packages.length);
-    const { late } = this.#settings;
-    reporter.expect("download", sum(chosen, (one) => toFetch(one, late).size));
+    const { bytecode } = this.#settings;
+    reporter.expect("download", sum(chosen, (one) => toFetch(one, bytecode).size));
     this.#settings.log(
       packages.length === 0 ? "everything is installed" : `installing ${packages.map(label).join(", ")}`,
     );
     if (packages.length === 0) return { installed: [] };
     const unpacked = await Promise.all(
-      chosen.map((one) => obtain(one, this.#host.layout, { fetching: one.fetching ?? job.fetching, reporter, late })),
+      chosen.map((one) => obtain(one, this.#host.layout, { fetching: one.fetching ?? job.fetching, reporter, bytecode })),
     );
     this.#throwIfAborted(job);
     await this.#commit(packages, unpacked, job);

@@ -9,6 +9,8 @@ import type { ChannelOptions } from "./types.js";
 export interface Settings {
   /** Whether files may be there before their contents. */
   late: boolean;
+  /** Whether bytecode is installed where the channel has it. */
+  bytecode: boolean;
   repodata: string;
   /** Those of the other lines, in the order in which they are asked. */
   others: Settings[];
@@ -37,14 +39,17 @@ export async function settingsOf(options: ChannelOptions): Promise<Settings> {
   };
   // What a page fetches in its own way, it cannot fetch while everything waits; what is kept is kept whole.
   const late = options.fetch === undefined && network.kept === undefined && canFetchNow();
+  if (typeof (options.bytecode ?? true) !== "boolean") throw invalid("bytecode", options.bytecode, "true or false");
+  const bytecode = late && options.bytecode !== false;
   const verifier = async (): Promise<Verifier | undefined> =>
     publicKeys === undefined ? undefined : await Verifier.create(publicKeys);
   const others = more.map(async (address): Promise<Settings> => {
     const other = directory("repodata", address, EXAMPLE);
     // Mirrors are of the first one.
-    return { repodata: other, others: [], network: { ...network, bases: [other], current: other }, log, late, verifier: await verifier() };
+    const ofOther = { ...network, bases: [other], current: other };
+    return { repodata: other, others: [], network: ofOther, log, late, bytecode, verifier: await verifier() };
   });
-  return { repodata, others: await Promise.all(others), network, log, late, verifier: await verifier() };
+  return { repodata, others: await Promise.all(others), network, log, late, bytecode, verifier: await verifier() };
 }
 
 const EXAMPLE = "https://packages.example/repodata/2026_0/";

@@ -43,6 +43,13 @@ export interface ChannelOptions {
    */
   cache?: boolean | CacheOptions;
   /**
+   * `false` installs modules as their sources, where the channel has bytecode too. With bytecode, which is the default,
+   * an import need not compile them, and the first source that somebody reads (a traceback, `inspect`) brings all of its
+   * wheel. It is more bytes, as the table in the package's README tells, and needs a loader without own `fetch` and
+   * `cache`.
+   */
+  bytecode?: boolean;
+  /**
    * How often something is asked for, at each address, that fails for a while: no connection, one that broke off or
    * stalled, the statuses 408, 425, 429 and from 500 on. There are pauses between, growing from a quarter of a second, or
    * as long as the server says in `Retry-After`; asked for more than 30 seconds, the loader gives up. 3 by default.

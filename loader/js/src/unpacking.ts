@@ -30,20 +30,20 @@ export interface Unpacked {
   compiled?: Promise<WebAssembly.Module>;
 }
 
-/** What is fetched of a package: the wheel, or what has bytecode in the place of modules, if these may come later. */
-export function toFetch({ selected, compiled, bytes }: Chosen, late: boolean): Expected {
-  return (late && bytes === undefined ? compiled : undefined) ?? selected;
+/** What is fetched of a package: the wheel, or what has bytecode in the place of modules. */
+export function toFetch({ selected, compiled, bytes }: Chosen, bytecode: boolean): Expected {
+  return (bytecode && bytes === undefined ? compiled : undefined) ?? selected;
 }
 
 /** Fetches, unless its bytes are there, and unpacks one wheel; its side modules begin to compile. */
 export async function obtain(
   chosen: Chosen,
   layout: Promise<Layout>,
-  { fetching, reporter, late }: { fetching: Fetching; reporter: Reporter; late: boolean },
+  { fetching, reporter, bytecode }: { fetching: Fetching; reporter: Reporter; bytecode: boolean },
 ): Promise<Unpacked[]> {
   const { selected, bytes: there } = chosen;
   const { name } = selected;
-  const fetched = toFetch(chosen, late);
+  const fetched = toFetch(chosen, bytecode);
   const advance = (count: number): void => reporter.advance("download", count, name);
   if (there !== undefined) advance(there.length);
   const bytes = there ?? (await fetchVerified(fetched, fetching, advance));

@@ -25,8 +25,9 @@ pub(crate) fn locate(bytes: &Bytes<'_>, directory: usize, header: &Header) -> Re
     let mismatch = |field| WheelError::HeaderMismatch { path: header.path.clone(), field };
     let at = usize::try_from(header.offset).map_err(|_| mismatch("where the entry begins"))?;
     let part = |from: usize, count: usize| bytes.part(from..from.saturating_add(count).min(directory));
-    let fixed = part(at, HEADER_SIZE);
-    let mut cursor = Cursor::of_part(&fixed, at, directory);
+    // Without extra fields this is all of it.
+    let header_part = part(at, HEADER_SIZE + header.path.len());
+    let mut cursor = Cursor::of_part(&header_part, at, directory);
     if cursor.u32()? != SIGNATURE {
         return Err(WheelError::BadSignature { what: "a local header", offset: at });
     }
@@ -37,8 +38,10 @@ pub(crate) fn locate(bytes: &Bytes<'_>, directory: usize, header: &Header) -> Re
     let crc32 = cursor.u32()?;
     let (compressed_size, size) = (cursor.u32()?, cursor.u32()?);
     let (name_size, extra_size) = (cursor.u16()?, cursor.u16()?);
-    let variable = part(cursor.at(), usize::from(name_size) + usize::from(extra_size));
-    let mut cursor = Cursor::of_part(&variable, cursor.at(), directory);
+    let whole = HEADER_SIZE + usize::from(name_size) + usize::from(extra_size);
+    let longer = if whole > header_part.len() { part(at, whole) } else { header_part.clone() };
+    let mut cursor = Cursor::of_part(&longer, at, directory);
+    cursor.skip(HEADER_SIZE)?;
     let name = cursor.take(usize::from(name_size))?;
     let extra = cursor.take(usize::from(extra_size))?;
     if name != header.path.as_bytes() {
