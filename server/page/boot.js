@@ -10,55 +10,77 @@ const MODULES = "/lib/pkgsrv";
  */
 export async function boot(config, report) {
   const { address } = config.runtime;
-  let restore = () => {};
-  let total, started;
+  const arrival = new Arrival(config, report);
+  let started;
   try {
-    const [{ boot: bootRuntime }, large] = await Promise.all([import(config.loader), largeFiles(config)]);
-    total = [...large.values()].reduce((sum, size) => sum + size, 0);
-    let done = 0;
-    const fetched = (stage) => report({ stage, done, total, unit: "bytes" });
-    fetched("fetch");
-    restore = countFetches(large, (count) => {
-      done = Math.min(done + count, total);
-      fetched(done < total ? "fetch" : "start");
-    });
+    const { boot: bootRuntime } = await import(config.loader);
+    arrival.begin();
     // Python's own colours are for terminals.
     const env = { HOME: "/home/pyodide", NO_COLOR: "1", TERM: "dumb", MPLBACKEND: "module://pkgsrv_figures" };
     const pyodide = { lockFileURL: config.lockfile, env };
     const { environment, repodata } = config;
-    // Packages are installed where an environment cannot be restored; what is about none of them is its image.
-    const onProgress = (progress) => progress.package === undefined || report({ ...progress, stage: "install" });
+    const onProgress = (progress) => {
+      // Packages are installed where an environment cannot be restored; what is about none of them is its image.
+      if (progress.package !== undefined) report({ ...progress, stage: "install" });
+      else if (progress.stage === "download") arrival.ofImage(progress);
+    };
     started = await bootRuntime({ repodata, runtime: address, environment, pyodide, onProgress, log: console.info });
   } catch (error) {
     throw new Error(`the interpreter of ${address} does not start: ${error.message}`, { cause: error });
   } finally {
-    restore();
+    arrival.end();
   }
-  report({ stage: "prepare", done: total, total, unit: "bytes" });
+  arrival.tell("prepare");
   await addModules(started.pyodide);
   return started;
 }
 
-/** The files that are most of the bytes before Python runs, with their sizes by address. */
-async function largeFiles({ runtime: { address, sizes }, environments, environment }) {
-  const names = Object.keys(sizes);
-  const ofEnvironment = environment === undefined ? [] : await environmentFiles(environments, environment);
-  const image = ofEnvironment.length > 0 ? [] : names.filter((name) => /^(memory|stdlib)-/.test(name));
-  const hasImage = ofEnvironment.length + image.length > 0;
-  const others = names.filter((name) => name === "pyodide.asm.wasm" || (name === "python_stdlib.zip" && !hasImage));
-  return new Map([...[...others, ...image].map((name) => [`${address}${name}`, sizes[name]]), ...ofEnvironment]);
-}
+/** How much of what Python starts from has arrived: what the runtime fetches itself, and the image that the loader fetches. */
+class Arrival {
+  #report;
+  #restore = () => {};
+  /** Addresses of what the runtime fetches, and its size. */
+  #files;
+  #size;
+  #fetched = 0;
+  /** Where there is none, it is complete. */
+  #image;
 
-/** The files of an environment that Python waits for. What is wrong with it, the loader says. */
-async function environmentFiles(environments, name) {
-  const url = `${environments}${encodeURIComponent(name)}.json`;
-  try {
-    const response = await fetch(url, { cache: "no-cache" });
-    if (!response.ok) return [];
-    const { memory, environment } = await response.json();
-    return [memory, environment.first].map(({ file, size }) => [new URL(file, url).href, size]);
-  } catch {
-    return [];
+  constructor({ runtime: { address, sizes }, environment }, report) {
+    this.#report = report;
+    const hasImage = environment !== undefined || Object.keys(sizes).some((name) => name.startsWith("memory-"));
+    const names = ["pyodide.asm.wasm", ...(hasImage ? [] : ["python_stdlib.zip"])];
+    this.#files = new Set(names.map((name) => `${address}${name}`));
+    this.#size = names.reduce((sum, name) => sum + sizes[name], 0);
+    // How large it is, the loader finds out.
+    this.#image = hasImage ? undefined : { done: 0, total: 0 };
+  }
+
+  begin() {
+    this.#restore = countFetches(this.#files, (count) => {
+      this.#fetched = Math.min(this.#fetched + count, this.#size);
+      this.#changed();
+    });
+    this.#changed();
+  }
+
+  ofImage(progress) {
+    this.#image = progress;
+    this.#changed();
+  }
+
+  end() {
+    this.#restore();
+  }
+
+  tell(stage) {
+    const { done, total } = this.#image ?? { done: 0, total: 0 };
+    this.#report({ stage, done: this.#fetched + done, total: this.#size + total, unit: "bytes" });
+  }
+
+  #changed() {
+    const isThere = this.#image?.done === this.#image?.total && this.#fetched === this.#size;
+    this.tell(isThere && this.#image !== undefined ? "start" : "fetch");
   }
 }
 

@@ -44,17 +44,16 @@ test("numpy in Firefox, in a page and in a module worker", async () => {
   }
 });
 
-for (const place of ["inPage", "inWorker"]) {
-  test(`a restored interpreter says of itself what one says that started, ${place}`, async () => {
+for (const [engine, place] of [["chromium", "inPage"], ["chromium", "inWorker"], ["firefox", "inWorker"]]) {
+  test(`a restored interpreter says of itself what one says that started, ${engine}, ${place}`, async () => {
     const ask = async ({ base, abi, facts, image }) => {
       const { boot } = await import(`${base}/loader/index.js`);
       const { pyodide, restored } = await boot({ repodata: `${base}/repodata/${abi}/`, image });
       return { restored, facts: pyodide.runPython(facts) };
     };
-    const [restored, started] = [
-      await browser[place](ask, { ...argument, facts, image: true }),
-      await browser[place](ask, { ...argument, facts, image: false }),
-    ];
+    const other = engine === "chromium" ? undefined : await startBrowser(engine);
+    const told = (image) => (other ?? browser)[place](ask, { ...argument, facts, image });
+    const [restored, started] = await told(true).then(async (first) => [first, await told(false)]).finally(() => other?.stop());
     assert.deepEqual([restored.restored, started.restored], [true, false]);
     assert.deepEqual(JSON.parse(restored.facts), JSON.parse(started.facts));
   });

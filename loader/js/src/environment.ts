@@ -117,7 +117,11 @@ export async function linkAgain(
   setAddresses(module, addresses);
   const { wasmTable, LDSO } = module;
   if (wasmTable.length > table.start || table.start > table.length) throw new UnusableImage("this engine's function table is longer than the image's");
-  wasmTable.grow(table.length - wasmTable.length);
+  try {
+    wasmTable.grow(table.length - wasmTable.length);
+  } catch {
+    throw new UnusableImage(`this engine's function table cannot have the ${table.length} slots of the image's`);
+  }
   const functions = new Map<string, Environment["table"]["functions"]>();
   for (const row of table.functions) functions.set(row[1], [...(functions.get(row[1]) ?? []), row]);
   const place = (path: string, symbols: Exports): void => {
