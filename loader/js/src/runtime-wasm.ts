@@ -26,13 +26,15 @@ export async function createWatched<M>(
   const fail = (error: unknown): void => reject(failure(error, address));
   // In Node it is read before the engine is asked.
   if (isNode()) readable(address).catch(fail);
-  const instantiateWasm: ModuleSettings["instantiateWasm"] = (imports, done) => {
+  const { instantiateWasm } = settings;
+  // The module is made of these very settings.
+  settings.instantiateWasm = (imports, done) => {
     watched = imports;
     watch(imports, fail);
-    return settings.instantiateWasm(imports, done);
+    return instantiateWasm.call(settings, imports, done);
   };
   try {
-    return await Promise.race([createModule({ ...settings, instantiateWasm }), failed]);
+    return await Promise.race([createModule(settings), failed]);
   } finally {
     unwatch(watched);
   }
