@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { assertAccessible } from "../support/accessible.mjs";
@@ -448,6 +448,7 @@ test("an environment that cannot be restored is installed, and the page says why
     const line = `${directory.path}/environments/main/${abi}`;
     cpSync(`${data}/environments`, `${directory.path}/environments`, { recursive: true });
     const { memory } = JSON.parse(readFileSync(`${line}/${environment}.json`, "utf8"));
+    for (const encoding of ["br", "zst"]) rmSync(`${line}/${memory.file}.${encoding}`);
     const bytes = readFileSync(`${line}/${memory.file}`);
     bytes[bytes.length >> 1] ^= 1;
     writeFileSync(`${line}/${memory.file}`, bytes);

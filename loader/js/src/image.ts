@@ -137,20 +137,23 @@ export class Image {
    */
   fetchParts(fetching: Fetching, reporter: Reporter, late: boolean): ImageParts {
     const { memory, stdlib, environment } = this.#index;
-    const fetched = (file: ImageFile): Promise<Uint8Array<ArrayBuffer>> => {
-      reporter.expect("download", file.size);
-      return fetchVerified(this.#expected(file), fetching, (count) => reporter.advance("download", count));
+    const counted = ({ size }: ImageFile): ((count: number) => void) => {
+      reporter.expect("download", size);
+      return (count) => reporter.advance("download", count);
     };
+    const fetched = (file: ImageFile) => fetchVerified(this.#expected(file), fetching, counted(file));
     const runs = fetched(memory);
     const bytes = environment && fetched(environment.first);
     const first = bytes?.then((it) => openFirst(environment as Environment, it));
     const before = environment === undefined ? Promise.resolve() : Promise.all([runs, bytes]);
-    const later = environment && new Later(this.#expected(environment.later), fetching, before);
-    const library = new Later(this.#expected(stdlib), fetching, before);
+    const isLate = late && environment !== undefined;
+    const afterwards = (file: ImageFile) => new Later(this.#expected(file), fetching, before, isLate ? undefined : counted(file));
+    const later = environment && afterwards(environment.later);
+    const library = afterwards(stdlib);
     const complete = Promise.all([library.arrived, later?.arrived]).then(() => {});
     // Awaited later, or never if something else fails before.
     for (const part of [runs, first, complete]) part?.catch(() => {});
-    const readable = late && later !== undefined ? startCore() : complete;
+    const readable = isLate ? startCore() : complete;
     return { memory: runs, first, later, stdlib: library, readable, complete };
   }
 

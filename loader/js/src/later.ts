@@ -8,14 +8,19 @@ import { addressesOf } from "./retrying.js";
 export class Later {
   readonly #expected: Expected;
   readonly #network: Network;
+  readonly #onBytes: (count: number) => void;
   #controller = new AbortController();
   #bytes: Uint8Array<ArrayBuffer> | undefined;
   /** Resolves when they are there. */
   readonly arrived: Promise<void>;
 
-  /** @param start they begin to arrive when it settles */
-  constructor(expected: Expected, fetching: Fetching, start: Promise<unknown>) {
+  /**
+   * @param start they begin to arrive when it settles
+   * @param onBytes called with the number of bytes that have just arrived
+   */
+  constructor(expected: Expected, fetching: Fetching, start: Promise<unknown>, onBytes: (count: number) => void = () => {}) {
     this.#expected = expected;
+    this.#onBytes = onBytes;
     const { network, signal } = fetching;
     this.#network = network;
     signal.addEventListener("abort", () => this.#controller.abort(signal.reason), { once: true });
@@ -57,7 +62,7 @@ export class Later {
       const { signal } = (this.#controller = new AbortController());
       if (fetching.signal.aborted) this.#controller.abort(fetching.signal.reason);
       try {
-        this.#bytes = await fetchVerified(this.#expected, { ...fetching, signal }, () => {});
+        this.#bytes = await fetchVerified(this.#expected, { ...fetching, signal }, this.#onBytes);
       } catch (error) {
         // Who could not wait has ended it, in vain perhaps.
         if (fetching.signal.aborted || !signal.aborted) throw error;
