@@ -268,10 +268,9 @@ impl Snapshot {
                 Some(Page::new(format.content_type(), Vary::TypeAndEncoding, body))
             }
             View::Project { abi, name, format, base } => {
-                let blobs = format!("{base}/blobs/");
                 let lines = self.project(*abi, name)?;
                 let lines = lines.iter().map(|(abi, project)| (*abi, project));
-                simple::ProjectPage::new(name, lines, &blobs).map(|page| {
+                simple::ProjectPage::new(name, lines, base.as_str()).map(|page| {
                     let body = if *format == SimpleFormat::Json { page.to_json() } else { page.to_html().into_bytes() };
                     Page::new(format.content_type(), Vary::TypeAndEncoding, body)
                 })

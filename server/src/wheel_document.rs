@@ -1,5 +1,7 @@
 //! Documents that come with a wheel: found beside it, and checked that they are about it.
 
+mod attestations;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
@@ -14,6 +16,9 @@ use crate::store::digest_of;
 
 /// Largest document that is published, bytes.
 const LARGEST: u64 = 8 << 20;
+
+/// What in-toto statements of this version say they are.
+const STATEMENT: &str = "https://in-toto.io/Statement/v1";
 
 /// The documents beside the wheel at `path`, as `pkgsrv build --out` writes them.
 pub(crate) fn beside(path: &Path) -> Result<WheelDocuments, ServerError> {
@@ -49,6 +54,7 @@ pub(crate) fn check(filename: &WheelFilename, sha256: Digest, documents: &WheelD
             }),
             DocumentKind::Sbom => sbom(&document, sha256),
             DocumentKind::Provenance => provenance(&document, sha256),
+            DocumentKind::Attestations => attestations::check(&document, filename, sha256),
         };
         about.map_err(refused)?;
     }
@@ -81,7 +87,6 @@ fn sbom(document: &Value, sha256: Digest) -> Result<(), String> {
 }
 
 fn provenance(document: &Value, sha256: Digest) -> Result<(), String> {
-    const STATEMENT: &str = "https://in-toto.io/Statement/v1";
     if document["_type"] != STATEMENT {
         return Err(format!("its _type is {}, expected {STATEMENT:?}", document["_type"]));
     }

@@ -13,11 +13,17 @@ pub enum DocumentKind {
     /// How it came about: an [in-toto statement](https://github.com/in-toto/attestation) with
     /// [SLSA provenance](https://slsa.dev/spec/v1.0/provenance), not signed.
     Provenance,
+    /// Who vouches for it: a provenance object of
+    /// [index hosted attestations](https://packaging.python.org/en/latest/specifications/index-hosted-attestations/),
+    /// which has signed statements.
+    Attestations,
 }
 
 impl DocumentKind {
+    /// Those that our builds make.
+    pub const BUILT: [Self; 3] = [Self::Lock, Self::Sbom, Self::Provenance];
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Lock, Self::Sbom, Self::Provenance];
+    pub const ALL: [Self; 4] = [Self::Lock, Self::Sbom, Self::Provenance, Self::Attestations];
 
     /// What follows the wheel's file name in that of the document beside it.
     pub const fn ending(self) -> &'static str {
@@ -25,6 +31,7 @@ impl DocumentKind {
             Self::Lock => ".lock.json",
             Self::Sbom => ".cdx.json",
             Self::Provenance => ".provenance.json",
+            Self::Attestations => ".provenance",
         }
     }
 
@@ -34,6 +41,7 @@ impl DocumentKind {
             Self::Lock => "lock",
             Self::Sbom => "SBOM",
             Self::Provenance => "provenance",
+            Self::Attestations => "attestations",
         }
     }
 }

@@ -211,7 +211,7 @@ fn copy_wheels(context: &Context, results: &[ActionResult], out: &Path) -> Resul
         let tests = result.tests.as_ref().zip(result.tests_path());
         let tests = tests.map(|(tests, from)| copy(&from, out, &tests.filename)).transpose()?;
         let (path, bytes) = copy(&from, out, filename)?;
-        let [lock, sbom, provenance] = DocumentKind::ALL.map(|kind| documents.get(&kind).cloned());
+        let [lock, sbom, provenance] = DocumentKind::BUILT.map(|kind| documents.get(&kind).cloned());
         wheels.push(BuiltWheel {
             tests: tests.map(|(path, _)| path),
             name: result.name.clone(),
@@ -247,7 +247,7 @@ fn write_documents(
     let path = |kind: DocumentKind| out.join(format!("{filename}{}", kind.ending()));
     let documents = result.documents(results)?;
     if documents.is_empty() {
-        for path in DocumentKind::ALL.map(path) {
+        for path in DocumentKind::BUILT.map(path) {
             match fs::remove_file(&path) {
                 Err(source) if source.kind() != ErrorKind::NotFound => {
                     return Err(ServerError::Write { path, source }.into());

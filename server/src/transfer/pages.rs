@@ -41,7 +41,7 @@ impl Pages<'_> {
                     .map(|line| Ok((line.abi(), line.project(name)?)))
                     .collect::<Result<_, TransferError>>()?;
                 let projects = projects.iter().map(|(abi, project)| (*abi, project));
-                let Some(page) = simple::ProjectPage::new(name, projects, &format!("{}/blobs/", self.base)) else {
+                let Some(page) = simple::ProjectPage::new(name, projects, self.base.as_str()) else {
                     return Ok(Vec::new());
                 };
                 (page.to_json(), page.to_html())

@@ -1,6 +1,7 @@
 //! Publishing and serving as clients see it.
 
 mod admission;
+mod attestations;
 mod blobs;
 mod changes;
 mod channels;

@@ -63,6 +63,9 @@ impl fmt::Display for Anchor<'_> {
         for key in ["data-core-metadata", "data-dist-info-metadata"] {
             write!(f, " {key}=\"sha256={}\"", file.core_metadata.sha256)?;
         }
+        if let Some(provenance) = &file.provenance {
+            write!(f, " data-provenance=\"{}\"", Escaped(provenance))?;
+        }
         if let Some(yanked) = &file.yanked {
             write!(f, " data-yanked=\"{}\"", Escaped(&yanked.reason))?;
         }

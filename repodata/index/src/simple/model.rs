@@ -7,7 +7,9 @@ use serde::{Serialize, Serializer};
 
 use super::API_VERSION;
 use crate::format::to_json;
-use crate::{Abi, Digest, FileEntry, PackageName, Project, ProjectStatus, Status, UploadTime, VersionSpecifiers};
+use crate::{
+    Abi, Digest, DocumentKind, FileEntry, PackageName, Project, ProjectStatus, Status, UploadTime, VersionSpecifiers,
+};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Meta {
@@ -64,6 +66,9 @@ pub struct File {
     pub yanked: Option<Yanked>,
     /// The METADATA file, served at the file's address plus `.metadata`.
     pub core_metadata: CoreMetadata,
+    /// The absolute address of the provenance object, if the file was published with one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<String>,
 }
 
 /// Digests of a file.
@@ -116,11 +121,12 @@ impl ProjectList {
 impl ProjectPage {
     /// One project's files in several lines together, by version and filename; `None` if there is nothing to tell of it.
     /// A file counts where its line's Python is admitted. Of the lines' statuses the strictest holds, and where that is
-    /// quarantined, no file is offered. `blobs` is the absolute address of the blobs, ending in `/`.
+    /// quarantined, no file is offered. `base` is the absolute address below which blobs and documents are,
+    /// without a slash at its end.
     pub fn new<'a>(
         name: &PackageName,
         lines: impl IntoIterator<Item = (Abi, &'a Project)>,
-        blobs: &str,
+        base: &str,
     ) -> Option<Self> {
         let lines: Vec<(Abi, &Project)> = lines.into_iter().collect();
         let project_status = lines.iter().map(|(_, project)| project.status()).max().cloned().unwrap_or_default();
@@ -140,7 +146,7 @@ impl ProjectPage {
             meta: META,
             name: name.clone(),
             project_status,
-            files: entries.values().map(|entry| File::from_entry(entry, blobs)).collect(),
+            files: entries.values().map(|entry| File::from_entry(entry, base)).collect(),
             versions: versions.into_iter().cloned().collect(),
         })
     }
@@ -167,16 +173,18 @@ impl ProjectPage {
 }
 
 impl File {
-    fn from_entry(entry: &FileEntry, blobs: &str) -> Self {
+    fn from_entry(entry: &FileEntry, base: &str) -> Self {
+        let provenance = entry.documents.get(&DocumentKind::Attestations);
         Self {
             filename: entry.filename.to_string(),
-            url: format!("{blobs}{}/{}", entry.sha256, entry.filename),
+            url: format!("{base}/blobs/{}/{}", entry.sha256, entry.filename),
             hashes: Hashes { sha256: entry.sha256 },
             size: entry.size,
             upload_time: entry.upload_time.clone(),
             requires_python: entry.requires_python.as_ref().map(VersionSpecifiers::to_string),
             yanked: entry.yanked.clone().map(|reason| Yanked { reason }),
             core_metadata: CoreMetadata { sha256: entry.metadata_sha256 },
+            provenance: provenance.map(|sha256| format!("{base}/documents/{sha256}.json")),
         }
     }
 }

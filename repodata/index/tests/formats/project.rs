@@ -70,7 +70,7 @@ fn pages_tell_the_status() {
     ] {
         let mut project = project(&[FILENAME]);
         project.set_status(ProjectStatus { status, reason: reason.map(str::to_owned) });
-        let page = ProjectPage::new(&name, [(abi(), &project)], "https://packages.example/blobs/").unwrap();
+        let page = ProjectPage::new(&name, [(abi(), &project)], "https://packages.example").unwrap();
         shown.push(String::from_utf8(page.to_json()).unwrap());
         shown.push(page.to_html());
         assert_eq!(project.releases(abi()).is_empty(), status == Status::Quarantined);
@@ -87,6 +87,6 @@ fn the_strictest_of_the_lines_statuses_holds() {
     let open = project(&["tools-1.1-py3-none-any.whl"]);
     let name = "tools".parse().unwrap();
     let lines = [(abi(), &hidden), (Abi::known().last().unwrap(), &open)];
-    let page = ProjectPage::new(&name, lines, "https://packages.example/blobs/").unwrap();
+    let page = ProjectPage::new(&name, lines, "https://packages.example").unwrap();
     assert_eq!((page.status().status, page.files().len()), (Status::Quarantined, 0));
 }

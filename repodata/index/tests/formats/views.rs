@@ -39,12 +39,12 @@ fn simple_json() {
     let list = simple::ProjectList::new(offered());
     insta::assert_snapshot!("project_list_json", String::from_utf8(list.to_json()).unwrap());
     let name = "numpy".parse().unwrap();
-    let blobs = "https://packages.example/blobs/";
+    let base = "https://packages.example";
     let index = index();
     let numpy = || (index.abi, &index.projects()[&name]);
-    let page = simple::ProjectPage::new(&name, [numpy(), numpy()], blobs).unwrap();
+    let page = simple::ProjectPage::new(&name, [numpy(), numpy()], base).unwrap();
     insta::assert_snapshot!("project_page_json", pretty(&page.to_json()));
-    assert_eq!(simple::ProjectPage::new(&name, [], blobs), None);
+    assert_eq!(simple::ProjectPage::new(&name, [], base), None);
 }
 
 #[test]
@@ -52,9 +52,9 @@ fn simple_html() {
     let list = simple::ProjectList::new(offered());
     insta::assert_snapshot!("project_list_html", list.to_html());
     let name = "numpy".parse().unwrap();
-    let blobs = "https://packages.example/blobs/";
+    let base = "https://packages.example";
     let index = index();
-    let page = simple::ProjectPage::new(&name, [(index.abi, &index.projects()[&name])], blobs).unwrap();
+    let page = simple::ProjectPage::new(&name, [(index.abi, &index.projects()[&name])], base).unwrap();
     insta::assert_snapshot!("project_page_html", page.to_html());
 }
 

@@ -81,6 +81,28 @@ struct Stream {
 }
 
 impl Stream {
+    /// Writes what comes first, if that or what follows it lies in the spool.
+    fn poll_spooled(
+        &self,
+        context: &mut Context<'_>,
+        body: &Spooled,
+        slices: &[IoSlice<'_>],
+    ) -> Option<Poll<io::Result<usize>>> {
+        let mut filled = slices.iter().filter(|slice| !slice.is_empty());
+        let (first, second) = (filled.next()?, filled.next());
+        if let Some(offset) = body.offset_of(first) {
+            let send = |socket: &TcpStream| {
+                let mut begin = offset;
+                sendfile64(socket, body.file(), Some(&mut begin), first.len())
+            };
+            return Some(self.poll_socket(context, send));
+        }
+        body.offset_of(second?)?;
+        // The head of an answer goes out with what comes next.
+        let more = MsgFlags::from_bits_retain(MSG_MORE);
+        Some(self.poll_socket(context, |socket| send(socket.as_raw_fd(), first, more)))
+    }
+
     fn poll_socket(
         &self,
         context: &mut Context<'_>,
@@ -121,18 +143,11 @@ impl Write for Stream {
     ) -> Poll<io::Result<usize>> {
         let stream = self.get_mut();
         if let Some(body) = stream.sending.get() {
-            let first = slices.iter().position(|slice| !slice.is_empty()).unwrap_or(0);
-            let offset = |slice: Option<&IoSlice<'_>>| slice.and_then(|slice| body.offset_of(slice));
-            if let Some(offset) = offset(slices.get(first)) {
-                let Ok(offset) = i64::try_from(offset) else { return Poll::Ready(Err(Errno::EOVERFLOW.into())) };
-                let length = slices[first].len();
-                return stream
-                    .poll_socket(context, |socket| sendfile64(socket, body.file(), Some(&mut offset.clone()), length));
-            }
-            if offset(slices.get(first + 1)).is_some() {
-                // The head of an answer goes out with what comes next.
-                let (head, more) = (&slices[first], MsgFlags::from_bits_retain(MSG_MORE));
-                return stream.poll_socket(context, |socket| send(socket.as_raw_fd(), head, more));
+            match stream.poll_spooled(context, &body, slices) {
+                None => {}
+                // A system that knows no such thing copies.
+                Some(Poll::Ready(Err(error))) if is_unknown(&error) => stream.sending.set(None),
+                Some(written) => return written,
             }
         }
         Pin::new(&mut stream.socket).poll_write_vectored(context, slices)
@@ -149,4 +164,9 @@ impl Write for Stream {
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().socket).poll_shutdown(context)
     }
+}
+
+/// Whether a system call failed since there is no such one, or not for such a file.
+fn is_unknown(error: &io::Error) -> bool {
+    [Errno::EINVAL, Errno::ENOSYS].iter().any(|unknown| error.raw_os_error() == Some(*unknown as i32))
 }

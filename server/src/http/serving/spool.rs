@@ -58,10 +58,11 @@ impl Spooled {
     }
 
     /// Where in the file these very bytes lie, not others that are equal: the body is held, so no other has its address.
-    pub(super) fn offset_of(&self, bytes: &[u8]) -> Option<u64> {
+    pub(super) fn offset_of(&self, bytes: &[u8]) -> Option<i64> {
         let offset = (bytes.as_ptr() as usize).checked_sub(self.body.as_ptr() as usize)?;
         let is_inside = offset.checked_add(bytes.len())? <= self.body.len();
-        (is_inside && !bytes.is_empty()).then_some(self.begin + offset as u64)
+        let offset = i64::try_from(self.begin + offset as u64).ok();
+        offset.filter(|_| is_inside && !bytes.is_empty())
     }
 
     pub(super) fn file(&self) -> &File {
@@ -96,8 +97,9 @@ mod tests {
     fn a_body_lies_in_the_file_as_long_as_it_is_held() {
         let body = Bytes::from(vec![b'a'; SMALLEST + 1]);
         let spooled = Spooled::new(&body).unwrap();
-        assert_eq!(spooled.offset_of(&body), Some(spooled.begin));
-        assert_eq!(spooled.offset_of(&body[7..9]), Some(spooled.begin + 7));
+        let begin = i64::try_from(spooled.begin).unwrap();
+        assert_eq!(spooled.offset_of(&body), Some(begin));
+        assert_eq!(spooled.offset_of(&body[7..9]), Some(begin + 7));
         assert_eq!(spooled.offset_of(&[]), None);
         assert_eq!(spooled.offset_of(&[b'a'; 9]), None, "equal bytes elsewhere");
         let (spool, begin) = (spooled.spool, spooled.begin);
