@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use object_store::memory::InMemory;
 use object_store::{Attribute, ObjectStoreExt as _};
@@ -17,6 +16,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::fixture::{Fixture, noon_of_no_day};
+use crate::mirror::PATIENCE;
 use crate::wheels::{documented, helper, native, wheel};
 use crate::write_sequence::reported;
 
@@ -435,7 +435,7 @@ fn deleted_files_and_signatures_follow() {
     // A mirror has the same head, and so the same signature.
     let copy = Fixture::empty();
     let place = Place::Directory(to.directory.path().to_owned());
-    let source = Source::open(&place, Duration::from_secs(1), to.runtime.handle().clone()).unwrap();
+    let source = Source::open(&place, PATIENCE, to.runtime.handle().clone()).unwrap();
     crate::mirror::run(&source, &copy, "main", &[], false).unwrap();
     assert!(copy.path().join(format!("store/repodata/2026_0/{}.sig.json", digest_of(&head))).is_file());
     assert_eq!(fs::read(copy.path().join("store/repodata/2026_0/head.json")).unwrap(), head);

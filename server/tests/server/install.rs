@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use insta::assert_snapshot;
 use pkgsrv::{ChannelName, Install, InstallError, InstalledWheel, Place, Question, Source, Upload};
@@ -13,7 +12,7 @@ use pkgsrv_index::Abi;
 use tokio::runtime::Runtime;
 
 use crate::fixture::Fixture;
-use crate::mirror::Served;
+use crate::mirror::{PATIENCE, Served};
 use crate::wheels::{build, helper, native, wheel};
 
 /// A package in two schemes with a program, a script and data.
@@ -61,7 +60,7 @@ fn ask(source: &Source, here: &Fixture, target: &Path, wanted: &[&str]) -> Resul
 fn install(fixture: &Fixture, target: &Path, wanted: &[&str]) -> Result<Vec<InstalledWheel>, InstallError> {
     let runtime = Runtime::new().unwrap();
     let place = Place::Directory(fixture.store().root().to_owned());
-    let source = Source::open(&place, Duration::from_secs(1), runtime.handle().clone()).unwrap();
+    let source = Source::open(&place, PATIENCE, runtime.handle().clone()).unwrap();
     ask(&source, fixture, target, wanted)
 }
 

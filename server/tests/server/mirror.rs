@@ -26,7 +26,11 @@ use crate::write_sequence::{reported, whole};
 pub struct Served {
     runtime: Runtime,
     place: Place,
+    patience: Duration,
 }
+
+/// How long nothing may come from a server that is well, however busy the machine is.
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Served {
     pub fn new(app: Router) -> Self {
@@ -34,11 +38,11 @@ impl Served {
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let place = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         runtime.spawn(async { axum::serve(listener, app).await });
-        Self { runtime, place }
+        Self { runtime, place, patience: PATIENCE }
     }
 
     pub fn source(&self) -> Source {
-        Source::open(&self.place, Duration::from_secs(1), self.runtime.handle().clone()).unwrap()
+        Source::open(&self.place, self.patience, self.runtime.handle().clone()).unwrap()
     }
 
     pub fn mirror(&self, fixture: &Fixture, names: &[&str], force: bool) -> Result<Vec<MirroredLine>, TransferError> {
@@ -147,7 +151,7 @@ fn an_exported_directory_is_a_source() {
     let directory = tempfile::tempdir().unwrap();
     let place = Place::Directory(directory.path().to_owned());
     export(&theirs, "main", &Target::open(&place, runtime.handle().clone()).unwrap(), &base(), false).unwrap();
-    let source = Source::open(&place, Duration::from_secs(1), runtime.handle().clone()).unwrap();
+    let source = Source::open(&place, PATIENCE, runtime.handle().clone()).unwrap();
     run(&source, &ours, "main", &[], false).unwrap();
     assert_eq!(head(&ours), head(&theirs));
     assert_eq!(whole(&ours.store(), "main").len(), 3);
@@ -186,7 +190,7 @@ fn a_taken_name_stays() {
 }
 
 /// What a source may do to some of its answers.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Fault {
     OtherBytes,
     BreaksOff,
@@ -236,7 +240,10 @@ fn a_source_that_misbehaves_leaves_nothing_visible() {
         let path = format!("{wheel}/helper-1.0-py3-none-any.whl");
         let spoil =
             middleware::from_fn(move |request, next| spoilt(fault_or, path.clone(), Arc::clone(&count), request, next));
-        let served = Served::new(theirs.app().layer(spoil));
+        let mut served = Served::new(theirs.app().layer(spoil));
+        if fault == Some(Fault::SaysNothing) {
+            served.patience = Duration::from_secs(1);
+        }
         let result = served.mirror(&ours, &[], false);
         if fault.is_none() {
             result.unwrap();

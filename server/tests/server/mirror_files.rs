@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use axum::extract::Request;
 use axum::middleware::{self, Next};
@@ -16,7 +15,7 @@ use tokio::runtime::Runtime;
 
 use crate::export::{base, run as export};
 use crate::fixture::Fixture;
-use crate::mirror::{Served, run_all};
+use crate::mirror::{PATIENCE, Served, run_all};
 use crate::wheels::helper;
 use crate::write_sequence::reported;
 
@@ -132,7 +131,7 @@ fn an_export_has_them_too() {
     let place = Place::Directory(directory.path().to_owned());
     let target = Target::open(&place, runtime.handle().clone()).unwrap();
     export(&theirs, "main", &target, &base(), false).unwrap();
-    let source = Source::open(&place, Duration::from_secs(1), runtime.handle().clone()).unwrap();
+    let source = Source::open(&place, PATIENCE, runtime.handle().clone()).unwrap();
     assert_eq!(run_all(&source, &ours, "main", &[], (false, false)).unwrap().files, 20);
     assert!(has_all(&ours, &theirs));
     // The export's lists follow.
