@@ -1,6 +1,7 @@
 import { sha256, startCore } from "./core.js";
 import { asLoaderError, LoaderError } from "./errors.js";
 import type { Kept } from "./kept.js";
+import { isNode } from "./node.js";
 import { persistently, retryAfter } from "./retrying.js";
 
 /** Where a loader fetches from, and how that goes. */
@@ -203,6 +204,8 @@ export async function underSignal<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
+  // Each request listens. Node warns of more than ten, since it takes them for forgotten ones.
+  if (isNode()) process.getBuiltinModule("node:events").setMaxListeners(0, controller.signal);
   const abort = (): void => controller.abort(signal?.reason);
   signal?.addEventListener("abort", abort);
   if (signal?.aborted) abort();

@@ -3,6 +3,10 @@ import type { FileNode, FileSystem } from "./runtime.js";
 
 /** The error number of input and output in WASI. */
 const EIO = 29;
+/** What a mode has of files, and what it has if nothing is said. */
+const [REGULAR, USUAL] = [0o100_000, 0o666];
+/** What a directory's mode has where files may be made in it. */
+const [WRITABLE, SEARCHABLE] = [0o222, 0o111];
 
 /** A file as it was. Its contents are not read: they may not be there yet. */
 export interface SavedFile {
@@ -27,14 +31,20 @@ export function putBack(fs: FileSystem, { path, mode, size, contents }: SavedFil
   node.usedBytes = size;
 }
 
+/** A directory that is written into. */
+interface Directory {
+  node: FileNode;
+  /** The names in it. */
+  names: Set<string>;
+}
+
 /**
  * Files that are written together: `undo` removes what was created and restores what was replaced.
  */
 export class FileTransaction {
   readonly #fs: FileSystem;
-  /** Names in directories that were there before, listed once; `undefined` for created ones. */
-  readonly #known = new Map<string, Set<string> | undefined>();
-  readonly #created: string[] = [];
+  readonly #directories = new Map<string, Directory>();
+  readonly #created = new Set<string>();
   readonly #createdDirectories: string[] = [];
   readonly #replaced = new Map<string, SavedFile>();
 
@@ -48,29 +58,50 @@ export class FileTransaction {
   }
 
   /** With the mode, if one is given; a file that is replaced keeps its own otherwise. */
-  #write(path: string, contents: Uint8Array, mode: number | undefined): void {
+  #write(path: string, contents: Uint8Array, mode: number | undefined): FileNode {
     try {
       const slash = path.lastIndexOf("/");
-      const names = this.#directory(path.slice(0, slash));
+      const { node: parent, names } = this.#directory(path.slice(0, slash));
       const name = path.slice(slash + 1);
-      const replaces = names?.has(name) === true;
-      if (replaces) {
-        if (!this.#replaced.has(path)) this.#replaced.set(path, saved(this.#fs, path));
-      } else {
-        this.#created.push(path);
+      if (!names.has(name)) {
+        this.#created.add(path);
+        names.add(name);
+        return this.#create(parent, path, contents, REGULAR | (mode ?? USUAL));
       }
-      this.#fs.writeFile(path, contents, mode === undefined ? { canOwn: true } : { canOwn: true, mode });
-      if (replaces && mode !== undefined) this.#fs.chmod(path, mode);
+      if (!this.#created.has(path) && !this.#replaced.has(path)) this.#replaced.set(path, saved(this.#fs, path));
+      this.#fs.writeFile(path, contents, { canOwn: true });
+      if (mode !== undefined) this.#fs.chmod(path, mode);
+      return this.#node(path);
     } catch (error) {
       throw asLoaderError(error, "file_system", `cannot write ${path}`);
     }
   }
 
+  /** What `writeFile` does, which looks a path up four times. */
+  #create(parent: FileNode, path: string, contents: Uint8Array, mode: number): FileNode {
+    if ((parent.mode & WRITABLE) === 0 || (parent.mode & SEARCHABLE) === 0) {
+      this.#fs.writeFile(path, contents, { canOwn: true, mode });
+      return this.#node(path);
+    }
+    const node = parent.node_ops.mknod(parent, path.slice(path.lastIndexOf("/") + 1), mode, 0);
+    if (node.usedBytes === undefined) {
+      // It is not in memory.
+      this.#fs.writeFile(path, contents, { canOwn: true });
+      return node;
+    }
+    node.contents = contents;
+    node.usedBytes = contents.length;
+    return node;
+  }
+
+  #node(path: string): FileNode {
+    return this.#fs.lookupPath(path, { follow: true }).node;
+  }
+
   /** Writes a file whose contents are asked for when it is first read, and its directory if need be. */
   writeLazily(path: string, size: number, mode: number, contents: () => Uint8Array): void {
-    this.#write(path, new Uint8Array(0), mode);
+    const node = this.#write(path, new Uint8Array(0), mode);
     try {
-      const { node } = this.#fs.lookupPath(path);
       const read = (): Uint8Array => this.#read(contents);
       Object.defineProperty(node, "contents", {
         configurable: true,
@@ -116,23 +147,22 @@ export class FileTransaction {
     for (const path of this.#createdDirectories.reverse()) attempt(() => this.#fs.rmdir(path));
   }
 
-  /** Makes sure that a directory exists; its names if it was there before. */
-  #directory(path: string): Set<string> | undefined {
+  /** Makes sure that a directory exists. */
+  #directory(path: string): Directory {
     if (path === "") path = "/";
-    if (this.#known.has(path)) return this.#known.get(path);
-    if (path !== "/") {
-      const slash = path.lastIndexOf("/");
-      const siblings = this.#directory(path.slice(0, slash));
-      if (!siblings?.has(path.slice(slash + 1))) {
-        this.#fs.mkdir(path);
-        this.#createdDirectories.push(path);
-        this.#known.set(path, undefined);
-        return undefined;
-      }
+    const known = this.#directories.get(path);
+    if (known !== undefined) return known;
+    const slash = path.lastIndexOf("/");
+    const siblings = path === "/" ? undefined : this.#directory(path.slice(0, slash)).names;
+    const isNew = siblings?.has(path.slice(slash + 1)) === false;
+    if (isNew) {
+      this.#fs.mkdir(path);
+      this.#createdDirectories.push(path);
+      siblings.add(path.slice(slash + 1));
     }
-    const names = new Set(this.#fs.readdir(path));
-    this.#known.set(path, names);
-    return names;
+    const directory = { node: this.#node(path), names: new Set(isNew ? [] : this.#fs.readdir(path)) };
+    this.#directories.set(path, directory);
+    return directory;
   }
 }
 

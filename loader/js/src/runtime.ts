@@ -17,7 +17,10 @@ export interface FileNode {
   mode: number;
   contents: unknown;
   usedBytes: number;
-  node_ops: { setattr(node: FileNode, attributes: { size?: number }): void };
+  node_ops: {
+    setattr(node: FileNode, attributes: { size?: number }): void;
+    mknod(parent: FileNode, name: string, mode: number, device: number): FileNode;
+  };
 }
 
 /** What the loader uses of Emscripten's file system. */
