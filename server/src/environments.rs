@@ -94,47 +94,36 @@ impl EnvironmentPackage {
 /// What of an environment's index is read here; the loader reads all of it.
 #[derive(Deserialize)]
 struct EnvironmentFile {
-    memory: Part,
+    memory: ListedFile,
     environment: Contents,
-}
-
-/// A file that the index names.
-#[derive(Deserialize)]
-struct Part {
-    file: String,
-    sha256: Digest,
-    size: u64,
 }
 
 #[derive(Deserialize)]
 struct Contents {
     requirements: Vec<String>,
     packages: Vec<EnvironmentPackage>,
-    first: Part,
-    later: Part,
+    first: ListedFile,
+    later: ListedFile,
 }
 
 /// The parts that an index names; the error says why it cannot be one of this name.
 pub(crate) fn parts_of(name: &EnvironmentName, index: &[u8]) -> Result<Vec<ListedFile>, String> {
     let index: EnvironmentFile = serde_json::from_slice(index).map_err(|error| error.to_string())?;
-    let checked = |part: &Part| {
-        let Part { file, sha256, size } = part;
-        if !part.is_named_of(name) {
-            return Err(format!("{file:?} is not the name of a part of {name} with SHA-256 {sha256}"));
+    let parts = index.parts();
+    match parts.iter().find(|part| !is_named_of(part, name)) {
+        Some(ListedFile { name: file, sha256, .. }) => {
+            Err(format!("{file:?} is not the name of a part of {name} with SHA-256 {sha256}"))
         }
-        Ok(ListedFile { name: file.clone(), sha256: *sha256, size: *size })
-    };
-    index.parts().into_iter().map(checked).collect()
-}
-
-impl Part {
-    fn is_named_of(&self, name: &EnvironmentName) -> bool {
-        self.file == format!("{name}-{}.bin", &self.sha256.to_string()[..16])
+        None => Ok(parts.map(Clone::clone).to_vec()),
     }
 }
 
+fn is_named_of(part: &ListedFile, name: &EnvironmentName) -> bool {
+    part.name == format!("{name}-{}.bin", &part.sha256.to_string()[..16])
+}
+
 impl EnvironmentFile {
-    fn parts(&self) -> [&Part; 3] {
+    fn parts(&self) -> [&ListedFile; 3] {
         [&self.memory, &self.environment.first, &self.environment.later]
     }
 }
@@ -202,9 +191,9 @@ fn read_file(path: &Path) -> Result<Vec<u8>, ServerError> {
 }
 
 /// A part of an environment that was made in `files`, checked against what its index says.
-fn read_part(files: &Path, name: &EnvironmentName, part: &Part) -> Result<Vec<u8>, ServerError> {
-    let path = files.join(&part.file);
-    if !part.is_named_of(name) {
+fn read_part(files: &Path, name: &EnvironmentName, part: &ListedFile) -> Result<Vec<u8>, ServerError> {
+    let path = files.join(&part.name);
+    if !is_named_of(part, name) {
         return Err(bad(&path, "its name is not that of its contents".to_owned()));
     }
     let contents = read_file(&path)?;
@@ -238,17 +227,17 @@ impl DataDir {
         let mut made = Vec::new();
         for part in file.parts() {
             let bytes = read_part(files, name, part)?;
-            made.extend(encodings_beside(&part.file, &bytes, Search::Short));
-            made.push((part.file.clone(), bytes));
+            made.extend(encodings_beside(&part.name, &bytes, Search::Short));
+            made.push((part.name.clone(), bytes));
         }
-        let mut parts: Vec<String> = file.parts().iter().map(|part| part.file.clone()).collect();
+        let mut parts: Vec<String> = file.parts().iter().map(|part| part.name.clone()).collect();
         // The index comes last: it names the parts.
         made.push((format!("{name}.json"), index));
         let directory = self.environments(channel, abi);
         let _lock = self.lock()?;
         // Pages that run may still wait for parts of the one before.
         if let Ok((_, before)) = read_index(&directory.join(format!("{name}.json"))) {
-            parts.extend(before.parts().iter().map(|part| part.file.clone()));
+            parts.extend(before.parts().iter().map(|part| part.name.clone()));
         }
         for (file, bytes) in made {
             self.put(&directory, &file, &bytes)?;

@@ -29,9 +29,10 @@ pub(crate) struct FileList {
     files: Vec<ListedFile>,
 }
 
-/// A file of a list.
+/// A file of a list, or one that an index of an image names; its name is called `file` there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ListedFile {
+    #[serde(alias = "file")]
     pub(crate) name: String,
     pub(crate) sha256: Digest,
     /// In bytes.

@@ -130,7 +130,7 @@ impl DataDir {
             let (from, to) = (source.join(file), files.path().join(file));
             fs::copy(&from, to).map(drop).map_err(|source| ServerError::Read { path: from, source })
         };
-        index.parts().into_iter().try_for_each(|part| copy(&part.file))?;
+        index.parts().into_iter().try_for_each(|part| copy(&part.name))?;
         let index = files.path().join(format!("{name}.json"));
         fs::write(&index, bytes).map_err(|source| ServerError::Write { path: index, source })?;
         self.add_environment(to, abi, name, files.path())

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use pkgsrv_index::{Abi, Digest};
+use pkgsrv_index::Abi;
 use serde::Deserialize;
 use tempfile::TempDir;
 
@@ -31,14 +31,8 @@ pub(super) struct Served<'a> {
 /// What an image's index names beside it.
 #[derive(Deserialize)]
 struct Image {
-    memory: ImagePart,
-    stdlib: ImagePart,
-}
-
-#[derive(Deserialize)]
-struct ImagePart {
-    file: String,
-    sha256: Digest,
+    memory: ListedFile,
+    stdlib: ListedFile,
 }
 
 impl<'a> Served<'a> {
@@ -172,8 +166,8 @@ impl<'a> Served<'a> {
 fn check_image(list: &FileList, bytes: &[u8]) -> Result<(), String> {
     let image: Image = serde_json::from_slice(bytes).map_err(|error| format!("it is no image: {error}"))?;
     for part in [image.memory, image.stdlib] {
-        if list.get(&part.file).is_none_or(|file| file.sha256 != part.sha256) {
-            return Err(format!("it names {:?} with SHA-256 {}, which is not listed", part.file, part.sha256));
+        if list.get(&part.name).is_none_or(|file| file.sha256 != part.sha256) {
+            return Err(format!("it names {:?} with SHA-256 {}, which is not listed", part.name, part.sha256));
         }
     }
     Ok(())
