@@ -26,13 +26,18 @@ pub fn long_version() -> String {
     text
 }
 
+/// The ABIs that Pyodide's lockfiles are for.
+fn pyodide_abis() -> Vec<&'static str> {
+    Abi::known().filter(|abi| !abi.is_stock()).map(Abi::as_str).collect()
+}
+
 /// Every format that this program reads and writes, with its version.
 pub fn formats() -> Vec<(&'static str, String)> {
     vec![
         ("action result", pkgsrv_builder::RESULT_FORMAT.to_string()),
         ("channel index", FORMAT.to_string()),
         ("head", FORMAT.to_string()),
-        ("Pyodide lockfile", Abi::known().map(|abi| abi.to_string()).collect::<Vec<_>>().join(", ")),
+        ("Pyodide lockfile", pyodide_abis().join(", ")),
         ("repodata", FORMAT.to_string()),
         ("Simple API", simple::API_VERSION.to_owned()),
         ("toolchain manifest", pkgsrv_builder::MANIFEST_FORMAT.to_string()),

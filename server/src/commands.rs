@@ -20,6 +20,7 @@ mod rebuilt;
 mod recipe;
 mod remedy;
 mod resolve;
+mod runtime;
 mod serve;
 mod test;
 mod toolchain;
@@ -58,6 +59,8 @@ pub(crate) enum Command {
     Recipe(recipe::RecipeCommand),
     /// Install and inspect toolchains
     Toolchain(toolchain::ToolchainCommand),
+    /// Build interpreters from their source
+    Runtime(runtime::RuntimeCommand),
     /// Show how large the cache is, check it, remove what was not used for long
     Cache(cache::CacheCommand),
     /// Make an environment: an image of an interpreter in which packages are imported already
@@ -103,6 +106,7 @@ impl Command {
             Self::Verify(command) => return on_runtime(command.run()),
             Self::Recipe(command) => return command.run(),
             Self::Toolchain(command) => on_runtime(command.run())?,
+            Self::Runtime(command) => on_runtime(command.run())?,
             Self::Cache(command) => return on_runtime(command.run()),
             Self::Bake(command) => on_runtime(command.run())?,
             Self::Serve(command) => command.run()?,

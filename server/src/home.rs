@@ -17,13 +17,25 @@ pub struct Snippet {
 }
 
 /// How to import a package with our loader, with micropip and with `loadPackage`, from a server at
-/// `base`.
-pub fn snippets(base: &BaseUrl, channel: &ChannelName, abi: Abi, package: &str) -> [Snippet; 3] {
+/// `base`; into `CPython` as it is, with our loader alone.
+pub fn snippets(base: &BaseUrl, channel: &ChannelName, abi: Abi, package: &str) -> Vec<Snippet> {
     let facts = abi.facts();
-    let runtime = format!("{base}/runtime/{}/{}/pyodide.mjs", facts.runtime, facts.runtime_version);
+    let runtime = format!("{base}/runtime/{name}/{}/{name}.mjs", facts.runtime_version, name = facts.runtime);
     let root = format!("{base}/{}", channel.prefix());
     let root = root.trim_end_matches('/');
-    [
+    if abi.is_stock() {
+        return vec![Snippet {
+            title: "JavaScript, pkgsrv-loader",
+            code: format!(
+                "import {{ attach }} from \"{base}/loader/index.js\";\n\
+                 import {{ loadPython }} from \"{runtime}\";\n\
+                 const python = await loadPython();\n\
+                 const loader = await attach(python, {{ repodata: \"{root}/repodata/{abi}/\" }});\n\
+                 await loader.install([\"{package}\"]);\n"
+            ),
+        }];
+    }
+    vec![
         Snippet {
             title: "JavaScript, pkgsrv-loader",
             code: format!(

@@ -139,6 +139,11 @@ const EXAMPLE = "https://packages.example/runtime/pyodide/314.0.7/";
 /** Where the runtime of a line is, by its head. */
 export async function runtimeOf(line: Line, { repodata }: Settings, fetching: Fetching): Promise<string> {
   const relative = await line.runtime(fetching);
+  const other = /\/runtime\/(?!pyodide\/)([\w.-]+)\//.exec(relative ?? "")?.[1];
+  if (other !== undefined) {
+    const message = `${repodata} is for ${other}, which \`boot\` does not start: have its ${other}.mjs start it, then \`attach\``;
+    throw new LoaderError("unsupported_runtime", message);
+  }
   if (relative !== undefined) return new URL(relative, repodata).href;
   throw new LoaderError(
     "bad_repodata",

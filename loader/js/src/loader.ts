@@ -9,7 +9,7 @@ import { listed } from "./listing.js";
 import { checkLockAbi, isLock, lockOf, missingOf } from "./lock.js";
 import { Reporter } from "./progress.js";
 import { invalidateCaches, missingImports } from "./python.js";
-import type { Layout, Runtime } from "./runtime.js";
+import { hasBridge, type Layout, type Runtime } from "./runtime.js";
 import type { Settings } from "./settings.js";
 import { stateOf, type State } from "./state.js";
 import { uninstall } from "./uninstalling.js";
@@ -91,8 +91,12 @@ export class AttachedLoader implements Loader {
   }
 
   async installFromImports(code: string, options: InstallOptions = {}): Promise<InstallResult> {
-    const { pyodide } = await this.#host.runtime;
-    const packages = await this.packagesFor(missingImports(pyodide, code), options);
+    const runtime = await this.#host.runtime;
+    if (!hasBridge(runtime)) {
+      const message = `${runtime.name} does not tell what code imports; ask \`packagesFor\` with the names of modules`;
+      throw new LoaderError("unsupported_runtime", message);
+    }
+    const packages = await this.packagesFor(missingImports(runtime.pyodide, code), options);
     return packages.length > 0 ? this.install(packages, options) : { installed: [] };
   }
 
@@ -128,7 +132,7 @@ export class AttachedLoader implements Loader {
         return there !== undefined && isVersion(there, selected);
       });
       const python = String(pyodide.runPython('__import__("sys").version.split()[0]'));
-      return lockOf(packages, { abi, runtime: { name: "pyodide", version: pyodide.version, python }, repodata: this.repodata });
+      return lockOf(packages, { abi, runtime: { name: runtime.name, version: pyodide.version, python }, repodata: this.repodata });
     });
   }
 

@@ -96,8 +96,17 @@ export interface Runtime {
   layout: Layout;
   /** Directories that Python imports from. */
   searchPath(): string[];
+  /** What it is called in a head and in locks. */
+  name: string;
   /** The ABI, if the runtime says it. */
   abi: string | undefined;
+}
+
+const PYODIDE = "pyodide";
+
+/** Whether Python and JavaScript can hold each other's objects there. */
+export function hasBridge(runtime: Runtime): boolean {
+  return runtime.name === PYODIDE;
 }
 
 /** Checks that the interpreter has all that the loader builds on, and asks it for its directories if they are not known. */
@@ -106,6 +115,9 @@ export function inspect(pyodide: PyodideInterface, layout?: Layout): Runtime {
     _module?: Partial<EmscriptenModule>;
     _api?: { abiVersion?: string };
     lockfile?: { info?: { abi_version?: string } };
+    /** A CPython as pkgsrv builds it says both of itself. */
+    name?: string;
+    abi?: string;
   };
   const module = hidden?._module;
   const missing = NEEDED.filter((name) => module?.[name] === undefined);
@@ -122,7 +134,8 @@ export function inspect(pyodide: PyodideInterface, layout?: Layout): Runtime {
     module: module as EmscriptenModule,
     layout: layout ?? askLayout(run),
     searchPath: () => run('"\\n".join(__import__("sys").path)'),
-    abi: hidden.lockfile?.info?.abi_version ?? hidden._api?.abiVersion,
+    name: hidden.name ?? PYODIDE,
+    abi: hidden.abi ?? hidden.lockfile?.info?.abi_version ?? hidden._api?.abiVersion,
   };
 }
 

@@ -1,4 +1,4 @@
-/** The parts of Pyodide's interface that the loader uses. */
+/** The parts of Pyodide's interface that the loader uses. A CPython that `cpython.mjs` has started has the same. */
 export interface PyodideInterface {
   /** The runtime's version. */
   readonly version: string;

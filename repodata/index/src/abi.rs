@@ -11,7 +11,7 @@ use crate::text_form::serde_as_text;
 pub struct AbiFacts {
     /// The middle of the platform tag, `2026_0`.
     pub abi: &'static str,
-    /// The [PEP 783](https://peps.python.org/pep-0783/) platform tag.
+    /// The platform tag, of [PEP 783](https://peps.python.org/pep-0783/) where the runtime is Pyodide.
     pub platform_tag: &'static str,
     /// Older spellings that installers still accept, best first.
     pub older_platform_tags: &'static [&'static str],
@@ -42,7 +42,7 @@ pub struct AbiFacts {
     pub engine_features: &'static [&'static str],
 }
 
-static TABLE: &[AbiFacts] = &[PYODIDE_314, PYODIDE_315];
+static TABLE: &[AbiFacts] = &[PYODIDE_314, PYODIDE_315, CPYTHON_313];
 
 const PYODIDE_314: AbiFacts = AbiFacts {
     abi: "2026_0",
@@ -87,20 +87,46 @@ const PYODIDE_315: AbiFacts = AbiFacts {
     engine_features: PYODIDE_314.engine_features,
 };
 
+/// CPython as it is, cross-built by the builder with the flags that Pyodide has. No one else has a tag for that.
+const CPYTHON_313: AbiFacts = AbiFacts {
+    abi: "cpython_3_13",
+    platform_tag: "cpython_3_13_wasm32",
+    older_platform_tags: &[],
+    python: "3.13",
+    python_full: "3.13.5",
+    python_minor: 13,
+    interpreter_tag: "cp313",
+    emscripten: "6.0.5",
+    admitted_emscripten: &[],
+    runtime: STOCK_RUNTIME,
+    runtime_version: "3.13.5",
+    extension_suffix: ".cpython-313-wasm32-emscripten.so",
+    runtime_features: PYODIDE_314.runtime_features,
+    engine_features: PYODIDE_314.engine_features,
+};
+
+/// The runtime that is built, and not fetched.
+const STOCK_RUNTIME: &str = "cpython";
+
 /// A known ABI: `CPython` version and Emscripten version together. Written `2026_0`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Abi(&'static AbiFacts);
 
 impl Abi {
-    /// Every ABI this build knows, oldest first.
+    /// Every ABI this build knows: those of Pyodide, oldest first, then others.
     pub fn known() -> impl Iterator<Item = Self> {
         TABLE.iter().map(Self)
     }
 
-    /// Those whose runtime is not a pre-release, oldest first: what wheels for any ABI are checked and published for, when
-    /// none is named.
+    /// Those whose runtime others have released, and not as a pre-release, oldest first: what wheels for any ABI are checked
+    /// and published for, when none is named.
     pub fn released() -> impl Iterator<Item = Self> {
-        Self::known().filter(|abi| !abi.facts().runtime_version.contains('-'))
+        Self::known().filter(|abi| !abi.facts().runtime_version.contains('-') && !abi.is_stock())
+    }
+
+    /// Whether its runtime is CPython as it is, which the builder builds.
+    pub fn is_stock(self) -> bool {
+        self.0.runtime == STOCK_RUNTIME
     }
 
     /// The newest of [`Self::released`]: what commands take when none is named.
@@ -175,7 +201,8 @@ mod tests {
     fn rows_agree_with_themselves() {
         for abi in Abi::known() {
             let facts = abi.facts();
-            assert_eq!(facts.platform_tag, format!("pyemscripten_{abi}_wasm32"));
+            let family = if abi.is_stock() { "" } else { "pyemscripten_" };
+            assert_eq!(facts.platform_tag, format!("{family}{abi}_wasm32"));
             assert_eq!(facts.python, format!("3.{}", facts.python_minor));
             assert_eq!(facts.interpreter_tag, format!("cp3{}", facts.python_minor));
             assert!(facts.python_full.starts_with(&format!("{}.", facts.python)));
@@ -186,17 +213,18 @@ mod tests {
     }
 
     #[test]
-    fn pre_releases_are_known_and_not_preferred() {
+    fn pre_releases_and_what_is_built_here_are_known_and_not_preferred() {
         assert_eq!(Abi::released().map(Abi::as_str).collect::<Vec<_>>(), ["2026_0"]);
         assert_eq!(Abi::preferred().as_str(), "2026_0");
         assert!(Abi::known().any(|abi| abi.as_str() == "2026_5"));
+        assert!(Abi::known().any(Abi::is_stock));
     }
 
     #[test]
     fn unknown_ones_are_refused_by_name() {
         assert_eq!(
             "1999_0".parse::<Abi>().unwrap_err().to_string(),
-            "unknown ABI `1999_0`: expected one of 2026_0, 2026_5"
+            "unknown ABI `1999_0`: expected one of 2026_0, 2026_5, cpython_3_13"
         );
     }
 }

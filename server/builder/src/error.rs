@@ -71,6 +71,9 @@ pub enum BuildError {
     )]
     WrongHash { filename: String, found: String, expected: String },
 
+    #[error("the runtime of ABI {abi} is CPython as it is, of which no image can be made: bake for an ABI of Pyodide")]
+    NoImage { abi: String },
+
     #[error("{filename}: not a whole archive: {reason}; nothing was kept")]
     Archive { filename: String, reason: String },
 

@@ -1,5 +1,6 @@
-//! Runtimes: the interpreter that an ABI's wheels are for, fetched from npm by version and hash.
+//! Runtimes: the interpreter that an ABI's wheels are for, fetched from npm by version and hash, or built.
 
+mod cpython;
 mod environment;
 mod image;
 mod symbols;
@@ -40,19 +41,20 @@ const SYMBOLS_SCRIPT: &str = include_str!("runtime/symbols.mjs");
 pub struct Runtime {
     /// Directory of its files (`pyodide.mjs`, `pyodide.asm.wasm`, …).
     pub directory: PathBuf,
-    /// `pyodide`.
+    /// `pyodide`, or `cpython`.
     pub name: &'static str,
     /// Its version.
     pub version: &'static str,
-    /// SHA-256 of the archive that it was unpacked from.
+    /// SHA-256 of the archive that it was unpacked from, or of all that it was built from.
     pub archive: Digest,
+    abi: Abi,
 }
 
 impl Runtime {
-    /// The runtime of an ABI: the unpacked one, else fetched by npm, from wherever npm is set up to fetch.
+    /// The runtime of an ABI: the one in the cache, else fetched by npm, from wherever npm is set up to fetch, or built.
     pub fn ensure(context: &Context, abi: Abi) -> Result<Self, BuildError> {
         let runtime = Self::of(context, abi);
-        let install = || runtime.install(context);
+        let install = || if abi.is_stock() { cpython::install(context, &runtime) } else { runtime.install(context) };
         contents::ensure(context, "runtime", &runtime.directory, &runtime.lock_name(), install)?;
         Ok(runtime)
     }
@@ -60,9 +62,9 @@ impl Runtime {
     /// The runtime of an ABI, be it there or not.
     pub(crate) fn of(context: &Context, abi: Abi) -> Self {
         let (name, version) = (abi.facts().runtime, abi.facts().runtime_version);
-        let archive = archive(abi);
+        let archive = if abi.is_stock() { cpython::digest() } else { archive(abi) };
         let directory = context.cache.runtimes().join(format!("{name}-{version}-{}", &archive.to_string()[..8]));
-        Self { directory, name, version, archive }
+        Self { directory, name, version, archive, abi }
     }
 
     /// The lock of who unpacks it or takes it out.
@@ -103,12 +105,30 @@ impl Runtime {
         Ok(())
     }
 
+    /// Its own module.
+    fn wasm(&self) -> Result<Vec<u8>, BuildError> {
+        let module = self.directory.join(if self.abi.is_stock() { "python.wasm" } else { "pyodide.asm.wasm" });
+        fs::read(&module).doing("read", &module)
+    }
+
+    /// How scripts start it: an ES module whose `start` takes `stdin`, `stdout` and `stderr` as Pyodide does. Of what comes,
+    /// these are the same in all: `_module`, `runPython` as far as it gives texts, `unpackArchive`.
+    fn starter(&self) -> (&'static str, &'static str) {
+        const NAME: &str = "interpreter.mjs";
+        let text = if self.abi.is_stock() {
+            "export { loadPython as start } from \"/runtime/cpython.mjs\";\n"
+        } else {
+            "import { loadPyodide } from \"/runtime/pyodide.mjs\";\n\
+             export const start = (streams) => loadPyodide({ indexURL: \"/runtime/\", ...streams });\n"
+        };
+        (NAME, text)
+    }
+
     /// What its side modules may import. The runtime itself is asked, once: some names are made by its JavaScript.
     pub(crate) fn symbols(&self, context: &Context, toolchain: &Toolchain) -> Result<RuntimeSymbols, BuildError> {
         let script = &sha256(SYMBOLS_SCRIPT.as_bytes()).to_string()[..8];
         let place = context.cache.runtimes().join(format!("{}-{}-{script}.symbols.json", self.name, self.version));
-        let module = self.directory.join(format!("{}.asm.wasm", self.name));
-        let wasm = fs::read(&module).doing("read", &module)?;
+        let wasm = self.wasm()?;
         if let Ok(text) = fs::read_to_string(&place) {
             match RuntimeSymbols::read(&text, &wasm) {
                 Ok(symbols) => return Ok(symbols),
@@ -130,8 +150,7 @@ impl Runtime {
 
     /// What is wrong with a list of its symbols, in words.
     pub(crate) fn symbols_damage(&self, text: &str) -> Result<Option<String>, BuildError> {
-        let module = self.directory.join(format!("{}.asm.wasm", self.name));
-        let wasm = fs::read(&module).doing("read", &module)?;
+        let wasm = self.wasm()?;
         Ok(RuntimeSymbols::read(text, &wasm).err())
     }
 
@@ -156,7 +175,7 @@ impl Runtime {
         mounts: &[(&Path, String)],
     ) -> Result<Answer, BuildError> {
         let work = context.cache.work_directory("script")?;
-        let mut sandbox = self.sandbox(toolchain, &work, &[("script.mjs", script)])?;
+        let mut sandbox = self.sandbox(toolchain, &work, &[("script.mjs", script), self.starter()])?;
         for (from, to) in mounts {
             sandbox = sandbox.read_only(from, to);
         }
@@ -217,7 +236,7 @@ mod tests {
 
     #[test]
     fn every_abi_has_a_runtime_with_a_hash() {
-        for abi in Abi::known() {
+        for abi in Abi::known().filter(|abi| !abi.is_stock()) {
             assert_ne!(archive(abi).to_string(), "");
         }
     }

@@ -216,6 +216,14 @@ const TABLE: &[Examples] = &[
             ("pkgsrv resolve pandas --constraint \"numpy<2.4\" --json", "the lock, for a script"),
         ],
     ),
+    ("runtime", &[("pkgsrv runtime build cpython", "CPython as it is, beside Pyodide")]),
+    (
+        "runtime build",
+        &[
+            ("pkgsrv runtime build cpython", "some minutes; then `pkgsrv build NAME --abi cpython_3_13`"),
+            ("pkgsrv runtime build cpython --json", "where it is, for a script"),
+        ],
+    ),
     (
         "serve",
         &[

@@ -102,7 +102,10 @@ fn prepare(
 /// Lays the runtime with its image where it is served from, with the encodings that pages fetch.
 pub(super) fn lay_out_runtime(builder: &Builder<'_>, data: &DataDir) -> Result<()> {
     let runtime = builder.runtime();
-    let image = builder.runtime_image()?;
+    // What `boot` does not start has no image, and nothing that is made of one.
+    let Some(image) = builder.runtime_image()? else {
+        return Ok(data.add_runtime(runtime.name, runtime.version, &[&runtime.directory])?);
+    };
     let encodings = builder.runtime_derived(pkgsrv::RUNTIME_ENCODINGS, &pkgsrv::runtime_encodings)?;
     Ok(data.add_runtime(runtime.name, runtime.version, &[&runtime.directory, &image, &encodings])?)
 }

@@ -27,7 +27,8 @@ const output = steps.map(() => "");
 
 const print = (line) => writeSync(1, `\n${JSON.stringify(line)}\n`);
 
-const IMPORT = `
+/** The module "pkgsrv_steps", apart from the names of what is run. */
+const STEPS = `
 import importlib, traceback
 
 def import_one(name):
@@ -43,8 +44,15 @@ def run_script(name, text):
         return traceback.format_exc()
 `;
 
+const MAKE_STEPS = `
+import sys, types
+sys.modules["pkgsrv_steps"] = types.ModuleType("pkgsrv_steps")
+exec(${JSON.stringify(STEPS)}, sys.modules["pkgsrv_steps"].__dict__)
+del sys, types
+`;
+
 async function work(first) {
-  const { loadPyodide } = await import("/runtime/pyodide.mjs");
+  const { start } = await import("./interpreter.mjs");
   // A worker has no streams of the kind that the runtime writes to.
   let printed = 0;
   const told = (line) => {
@@ -52,12 +60,12 @@ async function work(first) {
     if (printed <= MOST_PRINTED) parentPort.postMessage({ printed: line });
   };
   const streams = { stdin: () => undefined, stdout: told, stderr: told };
-  const pyodide = await loadPyodide({ indexURL: "/runtime/", ...streams });
-  for (const path of task.wheels) pyodide.unpackArchive(new Uint8Array(readFileSync(path)), "wheel");
-  if (task.tests !== null) pyodide.unpackArchive(new Uint8Array(readFileSync(task.tests)), "zip");
-  const scope = pyodide.toPy({});
-  pyodide.runPython(IMPORT, { globals: scope });
-  const [importOne, runScript] = [scope.get("import_one"), scope.get("run_script")];
+  const python = await start(streams);
+  for (const path of task.wheels) python.unpackArchive(new Uint8Array(readFileSync(path)), "wheel");
+  if (task.tests !== null) python.unpackArchive(new Uint8Array(readFileSync(task.tests)), "zip");
+  python.runPython(MAKE_STEPS);
+  const call = (name, ...texts) =>
+    python.runPython(`__import__("sys").modules["pkgsrv_steps"].${name}(${texts.map((text) => JSON.stringify(text)).join(", ")})`);
   parentPort.postMessage({ ready: true });
   for (let index = first; index < steps.length; index += 1) {
     parentPort.postMessage({ begin: index });
@@ -65,7 +73,7 @@ async function work(first) {
     let detail;
     try {
       const { module, script } = steps[index];
-      detail = script === undefined ? importOne(module) : runScript(module, script);
+      detail = script === undefined ? call("import_one", module) : call("run_script", module, script);
     } catch (error) {
       // Not Python's exception: the interpreter itself has failed, and cannot be used any more.
       parentPort.postMessage({ end: index, outcome: "crashed", detail: String(error?.stack ?? error) });

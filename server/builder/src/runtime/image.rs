@@ -17,6 +17,10 @@ const SCRIPT: &str = include_str!("image.mjs");
 /// What takes the memory of images.
 pub(super) const MEMORY: (&str, &str) = ("memory.mjs", include_str!("memory.mjs"));
 
+/// Asks an interpreter that has no image for the number that its bytecode begins with.
+const MAGIC: &str = "import { start } from \"./interpreter.mjs\";\nconst python = await start({});\n\
+    process.stdout.write(python.runPython('__import__(\"importlib.util\").util.MAGIC_NUMBER.hex()'));\n";
+
 /// What of `image.json` is read here.
 #[derive(Deserialize)]
 struct ImageIndex {
@@ -34,6 +38,9 @@ fn made_by() -> String {
 impl Runtime {
     /// The directory with its image: `image.json`, and the files named there. The runtime itself makes it, once.
     pub(crate) fn image(&self, context: &Context, toolchain: &Toolchain) -> Result<PathBuf, BuildError> {
+        if self.abi.is_stock() {
+            return Err(BuildError::NoImage { abi: self.abi.to_string() });
+        }
         let name = format!("{}-{}-image-{}", self.name, self.version, made_by());
         let place = context.cache.runtimes().join(name);
         let make = || self.make_image(context, toolchain)?.move_into_place(&place);
@@ -86,6 +93,9 @@ impl Runtime {
 
     /// The number that its bytecode begins with, in hexadecimal.
     pub(crate) fn bytecode_magic(&self, context: &Context, toolchain: &Toolchain) -> Result<String, BuildError> {
+        if self.abi.is_stock() {
+            return self.run_script(context, toolchain, MAGIC, &[]);
+        }
         let path = self.image(context, toolchain)?.join("image.json");
         let bytes = fs::read(&path).doing("read", &path)?;
         let ImageIndex { magic } = serde_json::from_slice(&bytes)

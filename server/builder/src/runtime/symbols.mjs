@@ -1,9 +1,9 @@
 // Prints, as JSON, every name that a side module may import from the runtime, by what it is: functions of its wasm
 // module with their index there, functions of its JavaScript, data, and the few others with their kind.
-import { loadPyodide } from "/runtime/pyodide.mjs";
+import { start } from "./interpreter.mjs";
 
-const pyodide = await loadPyodide({ indexURL: "/runtime/" });
-const main = pyodide._module.LDSO.loadedLibsByHandle[0].exports;
+const { _module } = await start({});
+const main = _module.LDSO.loadedLibsByHandle[0].exports;
 const symbols = { functions: {}, javascript: [], data: [], others: {} };
 for (const name of Object.keys(main).sort()) {
   const value = main[name];
