@@ -8,6 +8,7 @@ import json
 import linecache
 import pkgutil
 import re
+import signal
 import sys
 import traceback
 
@@ -34,8 +35,15 @@ class Prompt(Console):
         )
         self._host = host
         self._task = None
+        # Whether code that was typed runs, and whether an interrupt came before it.
+        self._is_running = self._is_interrupted = False
+        signal.signal(signal.SIGINT, self._on_interrupt)
         pkgsrv_pictures.send_to(host.picture)
         __main__.display = self.display
+
+    def begin(self):
+        """Forgets the interrupts that have come so far."""
+        self._is_interrupted = False
 
     def is_complete(self, source):
         """Whether Enter should run the text. Blocks end with an empty line, as at Python's own prompt."""
@@ -92,7 +100,9 @@ class Prompt(Console):
 
     def interrupt(self):
         """Ends code that waits for something; code that computes is ended by the interrupt buffer."""
-        if self._task is not None:
+        if self._task is None:
+            self._is_interrupted = True
+        else:
             self._task.cancel()
 
     def display(self, *values):
@@ -113,13 +123,25 @@ class Prompt(Console):
     async def _guarded(self, source, code):
         """Errors are returned: a task that is left by a KeyboardInterrupt would take the event loop along."""
         try:
+            self._is_running = True
+            if self._is_interrupted:
+                raise KeyboardInterrupt
             value = await self.runcode(source, code)
             if value is not None:
                 builtins._ = value
                 if not pkgsrv_pictures.show(value):
                     self._host.output("result", shortened(repr(value)) + "\n")
+            self._is_running = False
         except BaseException as error:
+            # No call comes before this, so no interrupt does.
+            self._is_running = False
             return error
+
+    def _on_interrupt(self, _number, _frame):
+        """An exception out of our own code would leave what was begun without an end."""
+        if self._is_running:
+            raise KeyboardInterrupt
+        self._is_interrupted = True
 
     def _failed(self, error, status):
         sys.last_exc = sys.last_value = error

@@ -4,7 +4,7 @@ import { interruptLine, lineMemory, sendEnd, sendLine } from "./input.js";
 /** After this long, in milliseconds, a Ctrl-C that changed nothing is said to be without effect. */
 const PATIENCE = 3000;
 
-/** For so long, in milliseconds, code may still be in preparation after it was said to have started. */
+/** For so long, in milliseconds, after it was said to have started, a Ctrl-C may meet code that is still being prepared. */
 const BEGINNING = 1000;
 
 /** After this long, in milliseconds, a Ctrl-C at the beginning is told once more. */
@@ -44,7 +44,7 @@ export class Session {
     for (const { resolve } of this.#asked.values()) resolve({ status: "ended" });
     this.#asked.clear();
     this.#memory = this.isIsolated
-      ? { interrupt: new Uint8Array(new SharedArrayBuffer(1)), line: lineMemory() }
+      ? { interrupt: new Uint8Array(new SharedArrayBuffer(1)), upTo: new Int32Array(new SharedArrayBuffer(4)), line: lineMemory() }
       : undefined;
     this.#worker = new Worker("/worker.js", { type: "module", name: "python" });
     this.#worker.onmessage = ({ data }) => this.#receive(data);
@@ -67,27 +67,28 @@ export class Session {
 
   /** Ctrl-C: ends what runs, and takes back what waits for its turn. */
   interrupt() {
-    const [first] = this.#asked.keys();
-    if (first === undefined) return;
+    if (this.#asked.size === 0) return;
     if (this.#memory && this.state !== "starting") {
-      // Read by code that computes, which no message reaches.
+      // What has not begun yet looks here; code that computes, which no message reaches, reads the interrupt.
+      Atomics.store(this.#memory.upTo, 0, this.#next);
       this.#memory.interrupt[0] = 2;
       interruptLine(this.#memory.line);
-      this.#interruptAgain(first);
+      this.#interruptAgain(this.#next);
     }
     this.#worker.postMessage({ type: "interrupt", upTo: this.#next });
     clearTimeout(this.#patience);
     if (this.state === "busy") this.#patience = setTimeout(() => this.#enter("stuck"), PATIENCE);
   }
 
-  /** At its beginning code is still being prepared, and what is told then can be lost: it is told once more. Later it is
-   * not, since code may catch a Ctrl-C and go on. */
-  #interruptAgain(first) {
+  /** The event loop's own code may take what is told at the beginning. Later it is not told again, since code may catch a
+   * Ctrl-C and go on. */
+  #interruptAgain(upTo) {
     clearTimeout(this.#again);
     if (performance.now() - (this.#started ?? performance.now()) > BEGINNING) return;
     const { interrupt } = this.#memory;
     this.#again = setTimeout(() => {
-      if (this.#asked.has(first) && interrupt[0] === 0) interrupt[0] = 2;
+      const isAsked = [...this.#asked.keys()].some((id) => id <= upTo);
+      if (isAsked && interrupt[0] === 0) interrupt[0] = 2;
     }, AGAIN);
   }
 
@@ -102,7 +103,6 @@ export class Session {
     if (message.type === "done") {
       this.#asked.delete(message.id);
       clearTimeout(this.#patience);
-      clearTimeout(this.#again);
       this.#started = undefined;
       this.#enter(this.#asked.size > 0 ? "busy" : "idle");
       asked?.resolve(message.result);

@@ -132,7 +132,9 @@ async function perform(message) {
   // Lets a Ctrl-C in that came while the one before was computing.
   await new Promise((resolve) => setTimeout(resolve));
   interruptBuffer[0] = 0;
-  if (id <= interruptedUpTo) return send({ type: "done", id, result: { status: "interrupted" } });
+  python.begin();
+  // What comes from here on, Python notices, and remembers until the code runs.
+  if (id <= Math.max(interruptedUpTo, memory ? Atomics.load(memory.upTo, 0) : 0)) return send({ type: "done", id, result: { status: "interrupted" } });
   current = { id, controller: new AbortController() };
   send({ type: "started", id });
   let result;

@@ -69,6 +69,16 @@ async function core(prompt) {
     assert.match(stopped.error, /KeyboardInterrupt\n$/);
     assert.equal((await prompt.run("divide(3, 2)")).result, "1.5\n");
   }
+  // And at once, whatever Python has come to by then.
+  for (let wait = 0; wait < 40; wait += 2) {
+    const at = await prompt.entries();
+    await prompt.paste("while True: pass");
+    await prompt.press("Control+Enter");
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    await prompt.press("Control+c");
+    assert.equal((await prompt.entry(at)).status, "interrupted");
+  }
+  assert.equal((await prompt.run("divide(3, 2)")).result, "1.5\n");
 
   const at = await prompt.entries();
   await prompt.paste("name = input('Who? ')\nprint('Hello,', name)");
