@@ -170,8 +170,10 @@ test("random numbers are fresh, in several interpreters at once", async () => {
 test("code of one's own is in the environment: names, modules, files, C libraries of several packages", async () => {
   const path = join(work.path, "warm.py");
   writeFileSync(path, `
-import os, numpy.fft, numpy.random, pkgsrv, yaml
+import importlib.metadata, os, numpy.fft, numpy.random, pkgsrv, yaml
 from markupsafe import escape
+# Looks into the standard library's archive first.
+importlib.metadata.version("numpy")
 generator = numpy.random.default_rng(1)
 restorations = []
 @pkgsrv.after_restore

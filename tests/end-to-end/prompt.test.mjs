@@ -59,9 +59,7 @@ async function core(prompt) {
 
   // Ctrl-C: code that computes, code that waits, and after both the same Python goes on.
   for (const code of ["while True: pass", "import asyncio; await asyncio.sleep(1000)"]) {
-    const at = await prompt.entries();
-    await prompt.paste(code);
-    await prompt.press("Control+Enter");
+    const at = await prompt.begin(code);
     await prompt.until("it runs", (at) => document.querySelectorAll(".entry")[at]?.dataset.status === "running", at);
     await prompt.press("Control+c");
     const stopped = await prompt.entry(at);
@@ -71,18 +69,14 @@ async function core(prompt) {
   }
   // And at once, whatever Python has come to by then.
   for (let wait = 0; wait < 40; wait += 2) {
-    const at = await prompt.entries();
-    await prompt.paste("while True: pass");
-    await prompt.press("Control+Enter");
+    const at = await prompt.begin("while True: pass");
     await new Promise((resolve) => setTimeout(resolve, wait));
     await prompt.press("Control+c");
     assert.equal((await prompt.entry(at)).status, "interrupted");
   }
   assert.equal((await prompt.run("divide(3, 2)")).result, "1.5\n");
 
-  const at = await prompt.entries();
-  await prompt.paste("name = input('Who? ')\nprint('Hello,', name)");
-  await prompt.press("Control+Enter");
+  const at = await prompt.begin("name = input('Who? ')\nprint('Hello,', name)");
   await prompt.until("Python asks", () => document.getElementById("code-label").textContent === "Answer to input()");
   await prompt.type("Ada");
   await prompt.press("Enter");

@@ -131,9 +131,14 @@ export class PromptPage {
 
   /** Runs code to its end: what came of it. */
   async run(code) {
+    return this.entry(await this.begin(code));
+  }
+
+  /** Has code run: which entry it is. */
+  async begin(code) {
     const at = await this.entries();
     await this.paste(code);
     await this.press("Control+Enter");
-    return this.entry(at);
+    return at;
   }
 }

@@ -141,6 +141,9 @@ import asyncio, gc, sys
 # Pyodide puts it there again.
 while "" in sys.path:
     sys.path.remove("")
+# What it has looked for in archives, it holds open.
+if "importlib.metadata" in sys.modules:
+    sys.modules["importlib.metadata"].MetadataPathFinder.invalidate_caches()
 gc.collect()
 tasks = [task for task in asyncio.all_tasks(asyncio.get_event_loop()) if not task.done()]
 sys.settled = f"{tasks[0].get_coro().__qualname__} waits in asyncio" if tasks else ""
