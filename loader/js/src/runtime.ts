@@ -134,7 +134,8 @@ export function inspect(pyodide: PyodideInterface, layout?: Layout): Runtime {
     module: module as EmscriptenModule,
     layout: layout ?? askLayout(run),
     searchPath: () => run('"\\n".join(__import__("sys").path)'),
-    name: hidden.name ?? PYODIDE,
+    // Pyodide's interface is a class, which has a name too.
+    name: hidden.abi === undefined ? PYODIDE : (hidden.name ?? PYODIDE),
     abi: hidden.abi ?? hidden.lockfile?.info?.abi_version ?? hidden._api?.abiVersion,
   };
 }
