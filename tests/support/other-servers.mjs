@@ -74,7 +74,7 @@ export async function startSeaweedfs(program, directory) {
   const options = {
     dir: directory, ip: "127.0.0.1", "ip.bind": "127.0.0.1", "master.port": master, "master.port.grpc": masterRpc,
     "master.telemetry": false, "master.volumeSizeLimitMB": 64, "volume.port": volume, "volume.port.grpc": volumeRpc,
-    "volume.max": 20, filer: true, "filer.port": filer, "filer.port.grpc": filerRpc, s3: true, "s3.port": s3,
+    "volume.max": 60, filer: true, "filer.port": filer, "filer.port.grpc": filerRpc, s3: true, "s3.port": s3,
     "s3.port.grpc": s3Rpc, "s3.port.iceberg": iceberg, "s3.port.lance": 0, "s3.iam": false,
   };
   const arguments_ = Object.entries(options).map(([name, value]) => `-${name}=${value}`);
