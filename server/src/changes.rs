@@ -91,14 +91,18 @@ pub(crate) fn published_lines(
     Ok(lines)
 }
 
+/// The line that is asked for, or all.
+pub(crate) fn asked(abi: Option<Abi>) -> impl Iterator<Item = Abi> {
+    Abi::known().filter(move |known| abi.is_none_or(|abi| abi == *known))
+}
+
 /// The same, of a channel that may have none.
 pub(crate) fn lines_with_heads(
     store: &Store,
     channel: &ChannelName,
     abi: Option<Abi>,
 ) -> Result<Vec<Line>, ServerError> {
-    let asked = Abi::known().filter(|known| abi.is_none_or(|abi| abi == *known));
-    let mut lines: Vec<Line> = asked.map(|abi| read_line(store, channel, abi)).collect::<Result<_, _>>()?;
+    let mut lines: Vec<Line> = asked(abi).map(|abi| read_line(store, channel, abi)).collect::<Result<_, _>>()?;
     lines.retain(|line| line.head_bytes().is_some());
     Ok(lines)
 }

@@ -35,6 +35,7 @@ use std::fmt::Write;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
+use pkgsrv::Question;
 use pkgsrv_builder::BuildError;
 use serde::Serialize;
 
@@ -134,6 +135,24 @@ pub(crate) struct JsonArgs {
     /// Print the result as one line of JSON, and nothing else, on standard output
     #[arg(long, global = true)]
     json: bool,
+}
+
+/// What commands that choose packages take beside requirements.
+#[derive(Debug, clap::Args)]
+pub(crate) struct QuestionArgs {
+    /// Limit on the versions of what is needed anyway, may be repeated
+    #[arg(long = "constraint", value_name = "REQUIREMENT")]
+    constraints: Vec<String>,
+    /// Extra for which requirements count whose markers ask for it, may be repeated
+    #[arg(long = "extra", value_name = "NAME")]
+    extras: Vec<String>,
+}
+
+impl QuestionArgs {
+    fn about(self, requirements: Vec<String>) -> Question {
+        let Self { constraints, extras } = self;
+        Question { requirements, constraints, extras }
+    }
 }
 
 /// The result of a command for a script: one line.

@@ -126,10 +126,21 @@ impl EnvironmentFile {
     fn parts(&self) -> [&ListedFile; 3] {
         [&self.memory, &self.environment.first, &self.environment.later]
     }
+
+    fn overview(self, name: EnvironmentName) -> EnvironmentOverview {
+        let size = self.parts().iter().map(|part| part.size).sum();
+        let (memory, Contents { requirements, packages, .. }) = (self.memory.size, self.environment);
+        EnvironmentOverview { name, requirements, packages, size, memory }
+    }
 }
 
 /// The environments in a directory of [`DataDir::environments`], by name. What is damaged is logged and left out.
 pub fn environments(directory: &Path) -> Result<Vec<EnvironmentOverview>, ServerError> {
+    Ok(indexes(directory)?.into_iter().map(|(name, index)| index.overview(name)).collect())
+}
+
+/// Their indexes.
+fn indexes(directory: &Path) -> Result<Vec<(EnvironmentName, EnvironmentFile)>, ServerError> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -138,12 +149,12 @@ pub fn environments(directory: &Path) -> Result<Vec<EnvironmentOverview>, Server
     let mut found = Vec::new();
     for file in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
         let Some(Ok(name)) = file.strip_suffix(".json").map(str::parse::<EnvironmentName>) else { continue };
-        match environment(directory, name) {
-            Ok(overview) => found.push(overview),
+        match read_index(&directory.join(&file)) {
+            Ok((_, index)) => found.push((name, index)),
             Err(error) => tracing::warn!("{error}"),
         }
     }
-    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found.sort_by(|(a, _), (b, _)| a.cmp(b));
     Ok(found)
 }
 
@@ -169,10 +180,8 @@ pub(crate) fn all_environments(all: &Path) -> Result<Vec<(ChannelName, Abi, Envi
 
 /// One environment of a directory.
 pub fn environment(directory: &Path, name: EnvironmentName) -> Result<EnvironmentOverview, ServerError> {
-    let file = read_index(&directory.join(format!("{name}.json")))?.1;
-    let size = file.parts().iter().map(|part| part.size).sum();
-    let (memory, Contents { requirements, packages, .. }) = (file.memory.size, file.environment);
-    Ok(EnvironmentOverview { name, requirements, packages, size, memory })
+    let (_, index) = read_index(&directory.join(format!("{name}.json")))?;
+    Ok(index.overview(name))
 }
 
 /// An index, which is a file and no link to one: packages' code may have made it.

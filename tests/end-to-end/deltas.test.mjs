@@ -1,25 +1,20 @@
 // A later release in a browser that has the one before: our loader fetches it as a delta.
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { startBrowser } from "../support/browser.mjs";
-import { run, startServer } from "../support/program.mjs";
-import { abi, data, loaderModule, runtimeVersion } from "../support/settings.mjs";
+import { ownData, run, startServer } from "../support/program.mjs";
+import { abi, runtimeVersion } from "../support/settings.mjs";
 import { temporaryDirectory } from "../support/upstream.mjs";
 import { pureWheel } from "../support/wheel.mjs";
 
 let directory, server, browser;
 before(async () => {
   directory = temporaryDirectory();
-  const own = join(directory.path, "data");
-  mkdirSync(own);
-  symlinkSync(join(data, "runtime"), join(own, "runtime"));
-  const build = dirname(fileURLToPath(loaderModule));
-  symlinkSync(build, join(own, "loader"));
+  const own = ownData(directory.path);
   // Text that is the same in all releases, and does not compress well.
-  const words = readFileSync(join(build, "index.js"), "utf8").replaceAll('"""', "");
+  const words = readFileSync(join(own, "loader/index.js"), "utf8").replaceAll('"""', "");
   for (const version of ["1.0.0", "1.0.1", "1.0.2"]) {
     const path = join(directory.path, `many-${version}-py3-none-any.whl`);
     const files = { "many/__init__.py": `version = "${version}"\n`, "many/text.py": `text = r"""${words}"""\n` };

@@ -1,15 +1,15 @@
 // What an environment restores to: libraries that need each other, several interpreters at once, what Python says of
 // itself; and what happens when a part is cut off, when there is not enough of something, and when a boot is cancelled.
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { BASES, extensionModule, op, sideModule } from "../../loader/js/test/support/assembler.mjs";
 import { wheel } from "../../loader/js/test/support/wheel.mjs";
 import { startBrowser } from "../support/browser.mjs";
-import { run, startServer } from "../support/program.mjs";
-import { abi, data, loaderModule, root, runtimeDirectory } from "../support/settings.mjs";
+import { ownData, run, startServer } from "../support/program.mjs";
+import { abi, loaderModule, root, runtimeDirectory } from "../support/settings.mjs";
 import { temporaryDirectory } from "../support/upstream.mjs";
 import { info } from "../support/wheel.mjs";
 
@@ -68,10 +68,7 @@ const wheels = [
 let directory, own, server, browser;
 before(async () => {
   directory = temporaryDirectory();
-  own = join(directory.path, "data");
-  mkdirSync(own);
-  symlinkSync(join(data, "runtime"), join(own, "runtime"));
-  symlinkSync(dirname(fileURLToPath(loaderModule)), join(own, "loader"));
+  own = ownData(directory.path);
   for (const { filename, bytes } of wheels) {
     writeFileSync(join(directory.path, filename), bytes);
     await pkgsrv("publish", join(directory.path, filename), "--no-import");

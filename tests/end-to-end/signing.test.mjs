@@ -1,12 +1,12 @@
 // A signed channel of the real program, and what the loader takes of it: in Node and in Chromium.
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { after, before, test } from "node:test";
 import { startBrowser } from "../support/browser.mjs";
-import { run, startServer } from "../support/program.mjs";
-import { abi, data, loaderModule, runtimeDirectory, runtimeVersion } from "../support/settings.mjs";
+import { ownData, run, startServer } from "../support/program.mjs";
+import { abi, loaderModule, runtimeDirectory, runtimeVersion } from "../support/settings.mjs";
 import { temporaryDirectory } from "../support/upstream.mjs";
 import { pureWheel } from "../support/wheel.mjs";
 
@@ -31,10 +31,7 @@ const loaderWith = (publicKeys) => attach(pyodide, { repodata: repodata(), publi
 
 before(async () => {
   directory = temporaryDirectory();
-  own = join(directory.path, "data");
-  mkdirSync(own);
-  symlinkSync(join(data, "runtime"), join(own, "runtime"));
-  symlinkSync(dirname(fileURLToPath(loaderModule)), join(own, "loader"));
+  own = ownData(directory.path);
   const { loadPyodide } = await import(pathToFileURL(join(runtimeDirectory, "pyodide.mjs")).href);
   pyodide = await loadPyodide({ indexURL: `${runtimeDirectory}/` });
   ({ attach } = await import(loaderModule));

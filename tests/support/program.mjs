@@ -2,7 +2,10 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { data, program, root } from "./settings.mjs";
+import { mkdirSync, symlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { data, loaderModule, program, root } from "./settings.mjs";
 
 /** What the packages of the test channel are built from. */
 export const builtPackages = ["markupsafe", "numpy", "pyyaml"];
@@ -49,4 +52,13 @@ export async function startServer(args = ["up", ...builtPackages, "--data", data
       await once(child, "close");
     },
   };
+}
+
+/** Makes a data directory in this one, with the runtime and the loader and nothing published; its path. */
+export function ownData(directory) {
+  const own = join(directory, "data");
+  mkdirSync(own);
+  symlinkSync(join(data, "runtime"), join(own, "runtime"));
+  symlinkSync(dirname(fileURLToPath(loaderModule)), join(own, "loader"));
+  return own;
 }

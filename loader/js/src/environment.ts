@@ -3,7 +3,7 @@ import { FileTransaction } from "./files.js";
 import type { ImageFile } from "./image.js";
 import type { Later } from "./later.js";
 import { HostLinker, type Exports, type Linked, type LinkPlan } from "./linking.js";
-import { globalSymbols, type EmscriptenModule, type Symbol_ } from "./runtime.js";
+import { addressEntry, globalSymbols, type EmscriptenModule, type Symbol_ } from "./runtime.js";
 import type { InstalledPackage } from "./types.js";
 
 /** What an image has beside a started Python: packages that are installed, imported and linked. */
@@ -79,13 +79,12 @@ export function makeFiles(
   for (const path of directories) module.FS.mkdir(path);
   const stub = (path: string): void => {
     plans.delete(path);
-    transaction.write(path, new Uint8Array(0), false);
+    transaction.write(path, new Uint8Array(0));
   };
   for (const [path, size, mode] of first.entries) {
     const [plan, code] = [plans.get(path), compiled.get(path)];
     if (plan === undefined || code === undefined) {
-      transaction.write(path, files.get(path) as Uint8Array, false);
-      module.FS.chmod(path, mode);
+      transaction.write(path, files.get(path) as Uint8Array, mode);
     } else {
       linker.registerPlanned(plan, code, size);
       stub(path);
@@ -136,9 +135,9 @@ export async function linkAgain(
   }
 }
 
-function setAddresses({ GOT }: EmscriptenModule, addresses: Record<string, number>): void {
+function setAddresses(module: EmscriptenModule, addresses: Record<string, number>): void {
   for (const [name, address] of Object.entries(addresses)) {
-    const entry = (GOT[name] ??= new WebAssembly.Global({ value: "i32", mutable: true }, -1));
+    const entry = addressEntry(module, name);
     const found = entry.value as number;
     if (found === address) continue;
     // What had no address yet got one after the start.

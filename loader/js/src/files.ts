@@ -52,13 +52,11 @@ export class FileTransaction {
     this.#fs = fs;
   }
 
-  /** Writes a file, and its directory if need be. `contents` belong to the file system then. */
-  write(path: string, contents: Uint8Array, executable: boolean): void {
-    this.#write(path, contents, executable ? 0o755 : undefined);
-  }
-
-  /** With the mode, if one is given; a file that is replaced keeps its own otherwise. */
-  #write(path: string, contents: Uint8Array, mode: number | undefined): FileNode {
+  /**
+   * Writes a file, and its directory if need be. `contents` belong to the file system then. Without a mode, a file that is
+   * replaced keeps its own.
+   */
+  write(path: string, contents: Uint8Array, mode?: number): FileNode {
     try {
       const slash = path.lastIndexOf("/");
       const { node: parent, names } = this.#directory(path.slice(0, slash));
@@ -100,7 +98,7 @@ export class FileTransaction {
 
   /** Writes a file whose contents are asked for when it is first read, and its directory if need be. */
   writeLazily(path: string, size: number, mode: number, contents: () => Uint8Array): void {
-    const node = this.#write(path, new Uint8Array(0), mode);
+    const node = this.write(path, new Uint8Array(0), mode);
     try {
       const read = (): Uint8Array => this.#read(contents);
       Object.defineProperty(node, "contents", {

@@ -1,4 +1,4 @@
-import type { EmscriptenModule, Symbol_ } from "./runtime.js";
+import { addressEntry, type EmscriptenModule, type Symbol_ } from "./runtime.js";
 
 /** Where the runtime's own functions are in its table, as an image has them. */
 export interface RuntimeFunctions {
@@ -20,7 +20,7 @@ type Function_ = (...values: unknown[]) => unknown;
  * @param imports what the runtime's module was instantiated with
  */
 export function placeFunctions(
-  { GOT }: Pick<EmscriptenModule, "GOT">,
+  module: Pick<EmscriptenModule, "GOT">,
   imports: WebAssembly.Imports,
   exports: WebAssembly.Exports,
   { start, length, exported, others }: RuntimeFunctions,
@@ -44,16 +44,12 @@ export function placeFunctions(
   for (const [name, value, slot] of placed) {
     if (slot === -1) continue;
     if (slot >= start) table.set(slot, value);
-    setAddress(GOT, name, slot);
+    addressEntry(module, name).value = slot;
   }
   for (const [name, slot] of Object.entries(others)) {
     table.set(slot, wrapped[name]);
-    setAddress(GOT, name, slot);
+    addressEntry(module, name).value = slot;
   }
-}
-
-function setAddress(addresses: EmscriptenModule["GOT"], name: string, address: number): void {
-  (addresses[name] ??= new WebAssembly.Global({ value: "i32", mutable: true }, -1)).value = address;
 }
 
 /** WebAssembly's codes for the letters of Emscripten's signatures. */

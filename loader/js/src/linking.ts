@@ -1,6 +1,6 @@
 import { call, Linker } from "./core.js";
 import { asLoaderError, LoaderError } from "./errors.js";
-import { globalSymbols, type EmscriptenModule, type Symbol_ } from "./runtime.js";
+import { addressEntry, globalSymbols, type EmscriptenModule, type Symbol_ } from "./runtime.js";
 import { withoutCode } from "./side-module.js";
 
 /** How to link one library; made by the core. */
@@ -329,8 +329,7 @@ export class HostLinker {
 
   /** Emscripten's own entry for a symbol of the runtime, so that all libraries see one address. */
   #sharedAddress(plan: LinkPlan, name: string): WebAssembly.Global {
-    const { GOT } = this.#module;
-    const entry = (GOT[name] ??= new WebAssembly.Global({ value: "i32", mutable: true }, -1));
+    const entry = addressEntry(this.#module, name);
     if (entry.value === -1) entry.value = this.#addressOf(plan, name, globalSymbols(this.#module)[name]);
     return entry;
   }

@@ -246,7 +246,7 @@ export class AttachedLoader implements Loader {
         continue;
       }
       const stub = plans.get(file.path)?.byRuntime === false;
-      transaction.write(file.path, stub ? new Uint8Array(0) : contents, file.executable);
+      transaction.write(file.path, stub ? new Uint8Array(0) : contents, file.executable ? 0o755 : undefined);
     }
     reporter.report("write", files.length);
   }

@@ -153,6 +153,11 @@ function askLayout(run: (code: string) => string[]): Layout {
   return { site, prefix: prefix.replace(/\/$/, ""), python };
 }
 
+/** Emscripten's entry for a symbol's address, which is -1 as long as it has none. */
+export function addressEntry({ GOT }: Pick<EmscriptenModule, "GOT">, name: string): WebAssembly.Global {
+  return (GOT[name] ??= new WebAssembly.Global({ value: "i32", mutable: true }, -1));
+}
+
 /** The symbols that every library may use. */
 export function globalSymbols(module: EmscriptenModule): Record<string, Symbol_> {
   const main = module.LDSO.loadedLibsByHandle[0];

@@ -76,16 +76,13 @@ pub fn fetch_source(context: &Context, toolchain: &Toolchain, recipe: &Recipe) -
     }
 }
 
-/// Fetches a file of a Debian source package, or finds it in the cache.
+/// Fetches a file of a Debian source package that is not in the cache.
 pub(crate) fn fetch_debian(
     context: &Context,
     toolchain: &Toolchain,
     (package, file): (&str, &str),
     sha256: &Digest,
 ) -> Result<Fetched, BuildError> {
-    if let Some(found) = cached(context, sha256)? {
-        return Ok(found);
-    }
     let work = context.cache.work_directory("debian-source")?;
     let path = toolchain.fetch_debian_source(context, package, file, work.path())?;
     keep(context, &path, file, sha256)

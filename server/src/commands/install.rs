@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use pkgsrv::{
-    ChannelName, DataArgs, Install, InstallError, InstalledWheel, Place, Question, ResolveError, Source, TransferError,
-    read_line,
+    ChannelName, DataArgs, Install, InstallError, InstalledWheel, Place, ResolveError, Source, TransferError, read_line,
 };
 use pkgsrv_builder::{Interrupt, Progress};
 use pkgsrv_index::Abi;
@@ -15,7 +14,7 @@ use tokio::runtime::Handle;
 
 use super::export::ended;
 use super::working::interruptible;
-use super::{JsonArgs, print_json};
+use super::{JsonArgs, QuestionArgs, print_json};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct InstallCommand {
@@ -32,12 +31,8 @@ pub(crate) struct InstallCommand {
                 [default: the data directory]"
     )]
     from: Option<Place>,
-    /// Limit on the versions of what is needed anyway, may be repeated
-    #[arg(long = "constraint", value_name = "REQUIREMENT")]
-    constraints: Vec<String>,
-    /// Extra for which requirements count whose markers ask for it, may be repeated
-    #[arg(long = "extra", value_name = "NAME")]
-    extras: Vec<String>,
+    #[command(flatten)]
+    question: QuestionArgs,
     #[command(flatten)]
     data: DataArgs,
     /// Channel to choose from
@@ -69,7 +64,7 @@ impl InstallCommand {
 
     fn install(self, interrupt: &Interrupt) -> Result<Vec<InstalledWheel>> {
         let (store, abi) = (self.data.data_dir().store(), self.abi.unwrap_or_else(Abi::preferred));
-        let Self { requirements, constraints, extras, channel, target, .. } = self;
+        let Self { requirements, question, channel, target, .. } = self;
         let place = match self.from {
             Some(place) => place,
             // The store's paths are the addresses, so it is a place like an export.
@@ -83,7 +78,7 @@ impl InstallCommand {
             store: &store,
             channel: &channel,
             abi,
-            question: &Question { requirements, constraints, extras },
+            question: &question.about(requirements),
             target: &target,
             interrupt,
             progress: &Progress::stderr(),

@@ -3,22 +3,18 @@
 use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result};
-use pkgsrv::{BaseUrl, ChannelName, DataArgs, Question, read_line, resolve};
+use pkgsrv::{BaseUrl, ChannelName, DataArgs, read_line, resolve};
 use pkgsrv_index::{Abi, EnvironmentLock};
 
-use super::{JsonArgs, print_json};
+use super::{JsonArgs, QuestionArgs, print_json};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Resolve {
     /// What is asked for, such as `numpy>=2` or `pandas[excel]; python_version >= "3.12"`
     #[arg(required = true, value_name = "REQUIREMENT")]
     requirements: Vec<String>,
-    /// Limit on the versions of what is needed anyway, may be repeated
-    #[arg(long = "constraint", value_name = "REQUIREMENT")]
-    constraints: Vec<String>,
-    /// Extra for which requirements count whose markers ask for it, may be repeated
-    #[arg(long = "extra", value_name = "NAME")]
-    extras: Vec<String>,
+    #[command(flatten)]
+    question: QuestionArgs,
     #[command(flatten)]
     data: DataArgs,
     /// Channel to choose from
@@ -38,8 +34,7 @@ impl Resolve {
     pub(crate) fn run(self) -> Result<()> {
         let store = self.data.data_dir().store();
         let line = read_line(&store, &self.channel, self.abi.unwrap_or_else(Abi::preferred))?;
-        let Self { requirements, constraints, extras, .. } = self;
-        let question = Question { requirements, constraints, extras };
+        let question = self.question.about(self.requirements);
         let lock = resolve(&line, &self.channel, &self.base_url, &question)
             .with_context(|| format!("no answer from {}", store.root().display()))?;
         if self.output.json {

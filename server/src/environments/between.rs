@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use pkgsrv_index::{Abi, PackageName};
+use pkgsrv_index::{Abi, Digest, PackageName};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{EnvironmentName, EnvironmentPackage, bad, environments, read_index};
+use super::{EnvironmentFile, EnvironmentName, EnvironmentPackage, bad, indexes, read_index};
+use crate::changes::asked;
 use crate::channel::{Line, read_line};
 use crate::named::own_objects_of_file;
 use crate::{ChannelName, DataDir, ServerError};
@@ -56,7 +57,7 @@ impl DataDir {
         abi: Option<Abi>,
     ) -> Result<Vec<EnvironmentDifference>, ServerError> {
         let mut differences = Vec::new();
-        for abi in lines(abi) {
+        for abi in asked(abi) {
             let (before, after) = (self.contents(from, abi)?, self.contents(to, abi)?);
             let names: BTreeSet<&EnvironmentName> = before.keys().chain(after.keys()).collect();
             differences.extend(names.into_iter().filter_map(|name| {
@@ -83,17 +84,17 @@ impl DataDir {
         names: &[PackageName],
     ) -> Result<Vec<PromotedEnvironment>, ServerError> {
         let mut promoted = Vec::new();
-        for abi in lines(abi) {
-            let (source, there) = (self.environments(from, abi), self.contents(to, abi)?);
-            let contents = self.contents(from, abi)?;
+        for abi in asked(abi) {
+            let there = self.contents(to, abi)?;
             let line = read_line(&self.store(), to, abi)?;
-            for overview in environments(&source)? {
-                let (name, packages) = (overview.name, overview.packages);
+            for (name, index) in indexes(&self.environments(from, abi))? {
+                let packages = &index.environment.packages;
                 let is_meant = |package: &EnvironmentPackage| names.iter().any(|name| name.as_str() == package.name);
-                if !(names.is_empty() || packages.iter().any(is_meant)) || contents.get(&name) == there.get(&name) {
+                let is_there = there.get(&name).is_some_and(|there| *there == digests(&index));
+                if !(names.is_empty() || packages.iter().any(is_meant)) || is_there {
                     continue;
                 }
-                let lacking = lacking(&line, &packages)?;
+                let lacking = lacking(&line, packages)?;
                 if lacking.is_empty() {
                     self.copy_environment((from, to), abi, &name)?;
                 }
@@ -104,15 +105,9 @@ impl DataDir {
     }
 
     /// The digests of the parts of a line's environments.
-    fn contents(&self, channel: &ChannelName, abi: Abi) -> Result<BTreeMap<EnvironmentName, Vec<String>>, ServerError> {
-        let directory = self.environments(channel, abi);
-        let mut contents = BTreeMap::new();
-        for overview in environments(&directory)? {
-            let (_, index) = read_index(&directory.join(format!("{}.json", overview.name)))?;
-            let digests = index.parts().iter().map(|part| part.sha256.to_string()).collect();
-            contents.insert(overview.name, digests);
-        }
-        Ok(contents)
+    fn contents(&self, channel: &ChannelName, abi: Abi) -> Result<BTreeMap<EnvironmentName, [Digest; 3]>, ServerError> {
+        let found = indexes(&self.environments(channel, abi))?;
+        Ok(found.into_iter().map(|(name, index)| (name, digests(&index))).collect())
     }
 
     fn copy_environment(
@@ -137,8 +132,8 @@ impl DataDir {
     }
 }
 
-fn lines(abi: Option<Abi>) -> impl Iterator<Item = Abi> {
-    Abi::known().filter(move |known| abi.is_none_or(|abi| abi == *known))
+fn digests(index: &EnvironmentFile) -> [Digest; 3] {
+    index.parts().map(|part| part.sha256)
 }
 
 /// The wheels of an environment that a line does not have.

@@ -11,7 +11,7 @@ use crate::action::sha256;
 use crate::contents;
 use crate::context::Context;
 use crate::error::{BuildError, IoContext as _};
-use crate::source::{fetch_debian, unpack};
+use crate::source::{cached, fetch_debian, unpack};
 use crate::toolchain::Toolchain;
 
 /// Directory of the build, package, file, SHA-256. zlib is that of the recipe.
@@ -74,7 +74,10 @@ fn build(context: &Context, runtime: &Runtime, place: &Path) -> Result<(), Build
     let work = context.cache.work_directory("cpython")?;
     for (directory, package, file, sha256) in SOURCES {
         let sha256 = sha256.parse().expect("the table's hashes are hashes (tested)");
-        let archive = fetch_debian(context, &toolchain, (package, file), &sha256)?;
+        let archive = match cached(context, &sha256)? {
+            Some(found) => found,
+            None => fetch_debian(context, &toolchain, (package, file), &sha256)?,
+        };
         let unpacked = context.cache.work_directory("cpython-source")?;
         let top = unpack(&archive, unpacked.path(), None)?;
         let place = work.path().join(directory);
