@@ -1,5 +1,6 @@
-// From page load to a first result of numpy: `loadPyodide` with `loadPackage` and the import, against an interpreter that is
-// restored, bare and with numpy imported; with a cold and a warm HTTP cache, and over a slow line.
+// From page load to a first result of numpy, and of pandas and matplotlib: `loadPyodide` with `loadPackage` and the import,
+// against an interpreter that is restored, bare and with them imported; with a cold and a warm HTTP cache, and over a slow
+// line.
 // node bench/boot.mjs [--rounds=5] [--json]
 import { execFileSync } from "node:child_process";
 import { startBrowser } from "../support/browser.mjs";
@@ -14,41 +15,72 @@ const MOST_BYTES = 4.3e6;
 /** Bits per second of the slow line. */
 const SLOW = 10e6;
 
+/** What is baked, the first result, and what its time may be on a page or in Node, and in a worker, of the peer's. */
+const ENVIRONMENTS = {
+  numpy: { packages: ["numpy"], code: "import numpy\nfloat(numpy.linalg.det(numpy.eye(3)))", bars: [0.12, 0.15] },
+  "pandas + matplotlib": {
+    packages: ["pandas", "matplotlib"],
+    code: "import pandas, matplotlib.pyplot\nint(pandas.DataFrame({'a': [1, 2]}).a.sum())",
+    bars: [0.08, 0.08],
+  },
+};
+
 const options = benchOptions();
 const clients = { loadPackage: withLoadPackage, "our boot": withBoot, baked: withEnvironment };
 const pairs = [
-  ["baked", "loadPackage", (place) => (place.includes("Mbit") ? null : place.includes("worker") ? 0.15 : 0.12)],
+  ["baked", "loadPackage", barOf],
   ["our boot", "loadPackage", () => null],
 ];
 
+const wanted = Object.values(ENVIRONMENTS).flatMap(({ packages }) => packages);
+pkgsrv("up", ...wanted, "--no-serve");
+for (const { packages } of Object.values(ENVIRONMENTS)) pkgsrv("bake", ...packages, "--name", nameOf(packages));
 const server = await startServer();
-execFileSync(program, ["bake", "numpy", "--data", data], { cwd: root, stdio: "ignore" });
 const browser = await startBrowser();
 try {
-  const code = "import numpy\nfloat(numpy.linalg.det(numpy.eye(3)))";
-  const argument = { base: server.base, abi, runtime: runtimeVersion, packages: ["numpy"], environment: "numpy", code };
-  const of = (client) => ({ client: client.toString(), argument });
-  const size = await bytesOnTheWire(argument);
-  const places = {
-    "numpy, Node": (client) => inNode(client, argument),
-    "numpy, Chromium page": (client) => browser.inPage(timed, of(client)),
-    "numpy, Chromium worker": (client) => browser.inWorker(timed, of(client)),
-    "numpy, Chromium page, warm": (client) => browser.inPage(timed, of(client), { visits: 2 }),
-    "numpy, Chromium worker, warm": (client) => browser.inWorker(timed, of(client), { visits: 2 }),
-    "numpy, Chromium page, 10 Mbit/s": (client) => browser.inPage(timed, of(client), { bitsPerSecond: SLOW }),
-  };
-  const results = await compare(places, clients, options.rounds);
+  const places = Object.entries(ENVIRONMENTS).flatMap(([what, of]) => placesOf(what, of));
+  const results = await compare(Object.fromEntries(places), clients, options.rounds);
+  const size = await bytesOnTheWire();
   const weight = { name: `numpy, memory of ${size} bytes / ${MOST_BYTES}`, ratio: Number((size / MOST_BYTES).toFixed(3)), bar: 1 };
-  const title = `page load to a first result of numpy, medians of ${options.rounds}`;
+  const title = `page load to a first result, medians of ${options.rounds}`;
   report([{ title, results, pairs }], options, [weight]);
 } finally {
   await browser.stop();
   await server.stop();
 }
 
-/** How large the memory of the environment arrives, once its encoding is made. */
-async function bytesOnTheWire({ base }) {
-  const address = `${base}/environments/${abi}/numpy.json`;
+function pkgsrv(...words) {
+  execFileSync(program, [...words, "--data", data], { cwd: root, stdio: "ignore" });
+}
+
+/** What an environment of these packages is called. */
+function nameOf(packages) {
+  return packages.join("-");
+}
+
+function placesOf(what, { packages, code }) {
+  const argument = { base: server.base, abi, runtime: runtimeVersion, packages, environment: nameOf(packages), code };
+  const of = (client) => ({ client: client.toString(), argument });
+  return Object.entries({
+    [`${what}, Node`]: (client) => inNode(client, argument),
+    [`${what}, Chromium page`]: (client) => browser.inPage(timed, of(client)),
+    [`${what}, Chromium worker`]: (client) => browser.inWorker(timed, of(client)),
+    [`${what}, Chromium page, warm`]: (client) => browser.inPage(timed, of(client), { visits: 2 }),
+    [`${what}, Chromium worker, warm`]: (client) => browser.inWorker(timed, of(client), { visits: 2 }),
+    [`${what}, Chromium page, 10 Mbit/s`]: (client) => browser.inPage(timed, of(client), { bitsPerSecond: SLOW }),
+  });
+}
+
+/** There is none where the line is what takes the time. */
+function barOf(place) {
+  const [elsewhere, inWorker] = ENVIRONMENTS[place.split(",")[0]].bars;
+  if (place.includes("Mbit")) return null;
+  return place.includes("worker") ? inWorker : elsewhere;
+}
+
+/** How large the memory of numpy's environment arrives, once its encoding is made. */
+async function bytesOnTheWire() {
+  const address = `${server.base}/environments/${abi}/numpy.json`;
   const { memory } = await (await fetch(address)).json();
   const headers = { "accept-encoding": "gzip, deflate, br, zstd" };
   const response = await fetch(new URL(memory.file, address), { method: "HEAD", headers });

@@ -141,13 +141,16 @@ json.dumps({"random": [random.random(), secrets.token_hex(), str(uuid.uuid4()), 
       const told = JSON.parse(pyodide.runPython(facts));
       const before = Date.now();
       const drawn = JSON.parse(pyodide.runPython(code));
-      return { restored, told, random: drawn.random, isNow: drawn.time >= before - 1 && drawn.time <= Date.now() + 1 };
+      const waits = await pyodide.runPythonAsync("__import__('pyodide').ffi.can_run_sync()");
+      return { restored, waits, told, random: drawn.random, isNow: drawn.time >= before - 1 && drawn.time <= Date.now() + 1 };
     };
     return [await of({ image: false }), await of({ environment: "libraries" })];
   };
   const drawn = [];
   await everywhere(ask, { facts }, ([started, baked], where) => {
     assert.deepEqual([started, baked].map(({ restored, isNow }) => [restored, isNow]), [[false, true], [true, true]], where);
+    // Whether Python can wait is for the engine to say.
+    assert.deepEqual([started, baked].map(({ waits }) => waits), Array(2).fill(where.startsWith("Chromium")), where);
     // The code of the environment has imported, and defined names.
     const { modules, globals, files, ...same } = baked.told;
     const { modules: before, globals: names, files: _, ...expected } = started.told;

@@ -21,10 +21,10 @@ export async function withBoot({ base, abi, packages, code }) {
   return pyodide.runPython(code);
 }
 
-/** The same with an environment that was baked. */
-export async function withEnvironment({ base, abi, environment, packages, code }) {
+/** The same with an environment that was baked, which has the packages. */
+export async function withEnvironment({ base, abi, environment, code }) {
   const { boot } = await import(`${base}/loader/index.js`);
-  const { pyodide, reason } = await boot({ repodata: `${base}/repodata/${abi}/`, environment, packages });
+  const { pyodide, reason } = await boot({ repodata: `${base}/repodata/${abi}/`, environment });
   if (reason !== undefined) throw new Error(reason);
   return pyodide.runPython(code);
 }

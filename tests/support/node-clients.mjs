@@ -38,7 +38,8 @@ export async function load(name, argument, booted = () => {}) {
   const repodata = `${base}/repodata/${abi}/`;
   if (name === "withBoot" || name === "withEnvironment") {
     const { boot } = await import(loaderModule);
-    const { pyodide, reason } = await boot({ repodata, runtime: pathToFileURL(indexURL), packages, environment });
+    const what = name === "withBoot" ? { packages } : { environment };
+    const { pyodide, reason } = await boot({ repodata, runtime: pathToFileURL(indexURL), ...what });
     if (reason !== undefined) throw new Error(reason);
     return pyodide;
   }

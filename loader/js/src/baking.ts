@@ -10,7 +10,7 @@ import { digest } from "./fetching.js";
 import { Line } from "./line.js";
 import { HostLinker, SYNCHRONOUS_LIMIT, type Linked } from "./linking.js";
 import { AttachedLoader, runningHost } from "./loader.js";
-import { makeModule } from "./python.js";
+import { moduleOf } from "./python.js";
 import { globalSymbols, inspect, type EmscriptenModule } from "./runtime.js";
 import { settingsOf } from "./settings.js";
 import type { InstalledPackage, PyodideInterface } from "./types.js";
@@ -85,7 +85,7 @@ async function run(pyodide: PyodideInterface, recipe: Recipe): Promise<Baked> {
   loader.adopt(runtime, linker, []);
   const { installed } = await loader.install(recipe.requirements);
   const directory = module.FS.cwd();
-  makeModule(pyodide);
+  moduleOf(pyodide).destroy();
   const code = imports(installed) + recipe.code;
   await pyodide.runPythonAsync(code);
   // Pyodide puts the empty entry there again.

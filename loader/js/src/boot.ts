@@ -57,6 +57,8 @@ async function run(options: BootOptions, settings: Settings, job: Job): Promise<
   const signed = SignedFiles.of(settings, fetching);
   const reading = readEnvironment(options.environment, settings, fetching, signed);
   const locating = locate(given, async () => (await reading)?.runtime ?? ofLine());
+  // What is asked for beside an environment is resolved last, by a head that is there then.
+  if (options.environment !== undefined && (packages as { length?: number }).length) line.readAhead(fetching).catch(() => {});
   // For a runtime of its own choice a page answers itself.
   const isOwn = given !== undefined || isNode();
   const importing = locating.then((address) =>

@@ -1,4 +1,5 @@
 import { isNode } from "./node.js";
+import { moduleOf } from "./python.js";
 import type { BootOptions, PyodideInterface, PyodideOptions } from "./types.js";
 
 /** Options of `loadPyodide` that an image has settled otherwise. */
@@ -43,38 +44,13 @@ export function afterRestoring(pyodide: PyodideInterface, { env, _sysExecutable 
   const variables = { LANG: `${locale}.UTF-8`, _: program, ...env };
   const module = (pyodide as unknown as { _module: RestoredModule })._module;
   setTimeZone(module);
-  const values = [variables, program, engineOf(module)].map((value) => JSON.stringify(value));
-  // In names of its own: what code has defined in an image stays.
-  pyodide.runPython(`exec(${JSON.stringify(RESTORED)}, dict(zip(("variables", "program", "engine"), (${values.join()}))))`);
+  // An environment has it compiled.
+  const python = moduleOf(pyodide);
+  const restore = python._restore;
+  restore(program, engineOf(module), ...Object.entries(variables).flat());
+  restore.destroy();
+  python.destroy();
 }
-
-/** Python code. What JSON writes of texts and of texts by name, Python reads. */
-const RESTORED = `def restored():
-    import _locale, os, sys, time
-    os.environ.update(variables)
-    _locale.setlocale(_locale.LC_CTYPE, "")
-    sys.executable = sys._base_executable = os.path.abspath(program) if "/" in program else program
-    sys.orig_argv = [program]
-    version, _, *others = sys._emscripten_info
-    sys._emscripten_info = type(sys._emscripten_info)((version, engine, *others))
-    again = time.__loader__.create_module(time.__spec__)
-    time.__loader__.exec_module(again)
-    for name in ("timezone", "altzone", "daylight", "tzname"):
-        setattr(time, name, getattr(again, name))
-    modules = sys.modules
-    if "random" in modules:
-        modules["random"].seed()
-    if "numpy.random" in modules:
-        modules["numpy.random"].seed()
-    if "pkgsrv" in modules:
-        modules["pkgsrv"].restored = True
-        for function in modules["pkgsrv"]._functions:
-            function()
-    if "logging" in modules:
-        modules["logging"]._startTime = time.time_ns()
-
-restored()
-`;
 
 /** The C library asks for the zone once, and then believes that it knows it. */
 function setTimeZone(module: RestoredModule): void {

@@ -29,7 +29,8 @@ enum Name {
     /// From page load to imports of numpy, sympy, pandas and matplotlib: our loader, `loadPackage`, micropip; Node and
     /// Chromium. 110 side modules loaded, and the memory that they keep.
     Load,
-    /// From page load to a first result of numpy: restored interpreters against `loadPyodide`; also over a slow line.
+    /// From page load to a first result of numpy, and of pandas and matplotlib: restored interpreters against
+    /// `loadPyodide`; also over a slow line.
     Boot,
     /// From numpy's source to its wheel: the wrapper against plain `emcc` and pyodide-build; and the wrapper's own cost.
     Build,
