@@ -5,10 +5,9 @@
 import { execFileSync } from "node:child_process";
 import { startBrowser } from "../support/browser.mjs";
 import { withBoot, withEnvironment, withLoadPackage } from "../support/clients.mjs";
-import { inNode } from "../support/node-clients.mjs";
 import { startServer } from "../support/program.mjs";
 import { abi, data, program, root, runtimeVersion } from "../support/settings.mjs";
-import { benchOptions, compare, report, timed } from "./compare.mjs";
+import { benchOptions, compare, placesOf, report } from "./compare.mjs";
 
 /** What the memory of numpy's environment may weigh on the wire, bytes. */
 const MOST_BYTES = 4.3e6;
@@ -33,13 +32,14 @@ const pairs = [
 ];
 
 const wanted = Object.values(ENVIRONMENTS).flatMap(({ packages }) => packages);
-pkgsrv("up", ...wanted, "--no-serve");
-for (const { packages } of Object.values(ENVIRONMENTS)) pkgsrv("bake", ...packages, "--name", nameOf(packages));
-const server = await startServer();
+const server = await startServer(["up", ...wanted, "--data", data]);
+for (const { packages } of Object.values(ENVIRONMENTS)) {
+  execFileSync(program, ["bake", ...packages, "--name", nameOf(packages), "--data", data], { cwd: root, stdio: "ignore" });
+}
 const browser = await startBrowser();
 try {
-  const places = Object.entries(ENVIRONMENTS).flatMap(([what, of]) => placesOf(what, of));
-  const results = await compare(Object.fromEntries(places), clients, options.rounds);
+  const places = Object.entries(ENVIRONMENTS).map(([what, of]) => allPlacesOf(what, of));
+  const results = await compare(Object.assign({}, ...places), clients, options.rounds);
   const size = await bytesOnTheWire();
   const weight = { name: `numpy, memory of ${size} bytes / ${MOST_BYTES}`, ratio: Number((size / MOST_BYTES).toFixed(3)), bar: 1 };
   const title = `page load to a first result, medians of ${options.rounds}`;
@@ -49,26 +49,22 @@ try {
   await server.stop();
 }
 
-function pkgsrv(...words) {
-  execFileSync(program, [...words, "--data", data], { cwd: root, stdio: "ignore" });
-}
-
 /** What an environment of these packages is called. */
 function nameOf(packages) {
   return packages.join("-");
 }
 
-function placesOf(what, { packages, code }) {
+/** The places of an environment: also with warm caches, and over a slow line. */
+function allPlacesOf(what, { packages, code }) {
   const argument = { base: server.base, abi, runtime: runtimeVersion, packages, environment: nameOf(packages), code };
-  const of = (client) => ({ client: client.toString(), argument });
-  return Object.entries({
-    [`${what}, Node`]: (client) => inNode(client, argument),
-    [`${what}, Chromium page`]: (client) => browser.inPage(timed, of(client)),
-    [`${what}, Chromium worker`]: (client) => browser.inWorker(timed, of(client)),
-    [`${what}, Chromium page, warm`]: (client) => browser.inPage(timed, of(client), { visits: 2 }),
-    [`${what}, Chromium worker, warm`]: (client) => browser.inWorker(timed, of(client), { visits: 2 }),
-    [`${what}, Chromium page, 10 Mbit/s`]: (client) => browser.inPage(timed, of(client), { bitsPerSecond: SLOW }),
-  });
+  const cold = placesOf(browser, what, argument);
+  const [, [page, inPage], [worker, inWorker]] = Object.entries(cold);
+  return {
+    ...cold,
+    [`${page}, warm`]: (client) => inPage(client, { visits: 2 }),
+    [`${worker}, warm`]: (client) => inWorker(client, { visits: 2 }),
+    [`${page}, 10 Mbit/s`]: (client) => inPage(client, { bitsPerSecond: SLOW }),
+  };
 }
 
 /** There is none where the line is what takes the time. */

@@ -1,5 +1,6 @@
 // Clients in turn, in several places, and what is told of that.
 import { parseArgs } from "node:util";
+import { inNode } from "../support/node-clients.mjs";
 
 /** `--rounds=5`, `--json`. */
 export function benchOptions() {
@@ -9,13 +10,28 @@ export function benchOptions() {
 }
 
 /** Runs in the browser: milliseconds from here, with nothing loaded, or from the mark `from`, to the client's end. */
-export async function timed({ client, argument, from }) {
+async function timed({ client, argument, from }) {
   const url = URL.createObjectURL(new Blob([`export default ${client}`], { type: "text/javascript" }));
   const { default: run } = await import(url);
   const started = performance.now();
   await run(argument);
   const ended = performance.now();
   return ended - (from === undefined ? started : performance.getEntriesByName(from)[0].startTime);
+}
+
+/**
+ * Places for `compare`: in Node, and in a browser on a page and in a worker.
+ *
+ * @param argument what the clients are called with
+ * @param from the mark to measure from, if that is not the beginning
+ */
+export function placesOf(browser, what, argument, from) {
+  const inBrowser = (client) => ({ client: client.toString(), argument, from });
+  return {
+    [`${what}, Node`]: (client) => inNode(client, argument, from),
+    [`${what}, Chromium page`]: (client, how) => browser.inPage(timed, inBrowser(client), how),
+    [`${what}, Chromium worker`]: (client, how) => browser.inWorker(timed, inBrowser(client), how),
+  };
 }
 
 /**

@@ -3,16 +3,15 @@
 // alternating in one run. What numpy's page fetches for it, against `loadPackage` with deflated wheels. Then many side
 // modules, loaded into an interpreter that runs, and the memory that they keep.
 // node bench/load.mjs [--rounds=5] [--json]
-import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { startBrowser } from "../support/browser.mjs";
 import { withBoot, withLoader, withLoadPackage, withMicropip } from "../support/clients.mjs";
-import { inNode, lastLine } from "../support/node-clients.mjs";
+import { lastLine } from "../support/node-clients.mjs";
 import { startServer } from "../support/program.mjs";
-import { abi, data, program, root, runtimeVersion } from "../support/settings.mjs";
+import { abi, data, runtimeVersion } from "../support/settings.mjs";
 import { importAll, serveSideModules } from "../support/side-modules.mjs";
-import { benchOptions, compare, report, timed } from "./compare.mjs";
+import { benchOptions, compare, placesOf, report } from "./compare.mjs";
 import { serveDeflatedLock, weigh } from "./weigh.mjs";
 
 /** What is imported, from which packages, and what the time of `boot` may be, of that of `loadPackage`. */
@@ -38,20 +37,19 @@ const pairs = [
 const loaders = { loadPackage: withLoadPackage, "our loader": withLoader };
 
 const wanted = Object.values(IMPORTS).flatMap(({ packages }) => packages);
-execFileSync(program, ["up", ...wanted, "--no-serve", "--data", data], { cwd: root, stdio: "ignore" });
-const server = await startServer();
+const server = await startServer(["up", ...wanted, "--data", data]);
 const sideModules = await serveSideModules();
 const browser = await startBrowser();
 try {
-  const places = Object.entries(IMPORTS).flatMap(([name, { packages, code }]) =>
-    placesOf(name, { base: server.base, packages, code }),
+  const places = Object.entries(IMPORTS).map(([name, { packages, code }]) =>
+    placesOf(browser, name, { base: server.base, abi, runtime: runtimeVersion, packages, code }),
   );
-  const results = await compare(Object.fromEntries(places), clients, options.rounds);
-  const ofSideModules = [
+  const results = await compare(Object.assign({}, ...places), clients, options.rounds);
+  const ofSideModules = {
     ...sideModulePlaces("110 small side modules, loaded", "None"),
     ...sideModulePlaces("110 small side modules, imported", importAll("small-modules")),
-  ];
-  const loaded = await compare(Object.fromEntries(ofSideModules), loaders, options.rounds);
+  };
+  const loaded = await compare(ofSideModules, loaders, options.rounds);
   const memory = [await keptMemory("small-modules"), await keptMemory("large-modules")];
   const bar = (place) => (place.includes("loaded") ? (SIDE_MODULES[place.split(" ").at(-1)] ?? null) : null);
   report(
@@ -72,21 +70,11 @@ try {
   await server.stop();
 }
 
-/** In Node, on a page and in a worker; `from` is the mark to measure from, if that is not the beginning. */
-function placesOf(what, of, from) {
-  const argument = { abi, runtime: runtimeVersion, ...of };
-  const inBrowser = (client) => ({ client: client.toString(), argument, from });
-  return [
-    [`${what}, Node`, (client) => inNode(client, argument, from)],
-    [`${what}, Chromium page`, (client) => browser.inPage(timed, inBrowser(client))],
-    [`${what}, Chromium worker`, (client) => browser.inWorker(timed, inBrowser(client))],
-  ];
-}
-
 function sideModulePlaces(what, code) {
   const { base } = sideModules;
   const runtimeDirectory = join(sideModules.runtimes, runtimeVersion);
-  return placesOf(what, { base, runtimeDirectory, packages: ["small-modules"], code }, "booted");
+  const argument = { base, abi, runtime: runtimeVersion, runtimeDirectory, packages: ["small-modules"], code };
+  return placesOf(browser, what, argument, "booted");
 }
 
 /** The row of a project's memory; nothing of it depends on time, so it is measured once. */

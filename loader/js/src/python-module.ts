@@ -182,15 +182,15 @@ def _restore(program, engine, *variables):
         modules["random"].seed()
     if "numpy.random" in modules:
         modules["numpy.random"].seed()
-    restored = True
-    for function in _functions:
-        function()
-    if "logging" in modules:
-        modules["logging"]._startTime = time.time_ns()
     backend = os.environ.get("MPLBACKEND")
     if "matplotlib" in modules and backend:
         # It looks at the variable when it is imported, and loads the backend with the first figure.
         modules["matplotlib"].rcParams["backend"] = backend
         if "matplotlib.pyplot" in modules:
             modules["matplotlib.pyplot"]._backend_mod = None
+    restored = True
+    for function in _functions:
+        function()
+    if "logging" in modules:
+        modules["logging"]._startTime = time.time_ns()
 `;
