@@ -2,7 +2,10 @@
 // {"server", "static"}, each {"packages", "bytes" (as sent), "requests", "rounds"}: with the nodes that the server sends at
 // once, and as from a bucket, one by one.
 // node bench/closure.mjs BASE REQUIREMENT
-import { Repodata, sha256, startCore } from "../../loader/js/build/core.js";
+import { createHash } from "node:crypto";
+import { Repodata, startResolver } from "../../loader/js/build/resolver.js";
+
+const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
 const [base, requirement] = process.argv.slice(2);
 const directory = `${base}/repodata/2026_0/`;
@@ -34,5 +37,5 @@ async function measure(atOnce) {
   }
 }
 
-await startCore();
+await startResolver();
 console.log(JSON.stringify({ server: await measure(true), static: await measure(false) }));

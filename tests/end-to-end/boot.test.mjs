@@ -71,6 +71,21 @@ test("what the image needs comes encoded, and of the runtime nothing twice", asy
   assert.deepEqual(twice.filter((name) => name !== "image.json"), []);
 });
 
+test("the resolver is fetched when something is resolved", async () => {
+  const lock = await (await fetch(`${server.base}/resolve?requirement=markupsafe&abi=${abi}`)).json();
+  const installs = async ({ base, abi, wanted }) => {
+    const { boot } = await import(`${base}/loader/index.js`);
+    const { loader } = await boot({ repodata: `${base}/repodata/${abi}/` });
+    const { installed } = await loader.install(wanted);
+    return installed.map(({ name }) => name);
+  };
+  for (const [wanted, fetched] of [[lock, 0], ["markupsafe", 1]]) {
+    assert.deepEqual(await browser.inPage(installs, { ...argument, wanted }), ["markupsafe"]);
+    const found = browser.responses.filter(({ url }) => url.endsWith("/pkgsrv_resolver_bg.wasm"));
+    assert.equal(found.length, fetched, JSON.stringify(wanted));
+  }
+});
+
 test("loadPackage, micropip and the loader go on in it", async () => {
   const goOn = async ({ base, abi }) => {
     const { boot } = await import(`${base}/loader/index.js`);

@@ -95,7 +95,7 @@ test("from an empty home it serves its own loader", async () => {
   try {
     await until(server, () => printed.includes("\n"));
     const { base_url } = JSON.parse(printed);
-    for (const name of ["index.js", "pkgsrv_loader_bg.wasm"]) {
+    for (const name of ["index.js", "pkgsrv_loader_bg.wasm", "pkgsrv_resolver_bg.wasm"]) {
       const served = Buffer.from(await (await fetch(`${base_url}/loader/${name}`)).arrayBuffer());
       assert.equal(sha256(served), sha256(readFileSync(join(root, "loader/js/dist", name))), name);
     }

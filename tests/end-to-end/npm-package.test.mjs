@@ -1,7 +1,7 @@
 // The loader's npm package: what is in it, its types, and its examples by Vite, webpack, Node and without any of them.
 import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { promisify } from "node:util";
@@ -55,6 +55,9 @@ async function byWebpack(name) {
   return built;
 }
 
+/** What a page has of the loader. */
+const FETCHED = ["index.js", "pkgsrv_loader_bg.wasm", "pkgsrv_resolver_bg.wasm"];
+
 /** Names in a directory of built files, without the hashes in them. */
 const named = (directory) => readdirSync(directory).map((name) => name.replace(/-[\w-]{8}\./, ".").replace(/^[0-9a-f]{20}\./, "")).sort();
 
@@ -67,6 +70,7 @@ test("the tarball holds what its users need, and nothing else", () => {
     "dist/index.js",
     "dist/index.js.map",
     "dist/pkgsrv_loader_bg.wasm",
+    "dist/pkgsrv_resolver_bg.wasm",
     "package.json",
   ]);
   const { version, exports, types, type, sideEffects, license, engines, dependencies } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
@@ -88,6 +92,11 @@ test("the tarball holds what its users need, and nothing else", () => {
   }
   const { sources, sourcesContent } = JSON.parse(readFileSync(join(installed, "dist/index.js.map"), "utf8"));
   assert.ok(sources.includes("../src/boot.ts") && sourcesContent.every((text) => text.length > 0), sources.join());
+});
+
+test("module and core are under 120 KB in brotli", () => {
+  const sizes = ["index.js", "pkgsrv_loader_bg.wasm"].map((name) => statSync(join(root, "loader/js/dist", `${name}.br`)).size);
+  assert.ok(sizes[0] + sizes[1] < 120_000, `${sizes}`);
 });
 
 for (const [module, moduleResolution] of [["esnext", "bundler"], ["nodenext", "nodenext"]]) {
@@ -125,16 +134,16 @@ test("example `node`", async () => {
   assert.equal(stdout.trim().split("\n").at(-1), SUMS);
 });
 
-test("example `script`: a page that has the loader from the server, which takes two requests", async () => {
+test("example `script`: a page that has the loader from the server, which takes three requests", async () => {
   assert.equal(await shown(installation.example("script")), SUMS);
   const fetched = browser.responses.map(({ url }) => url).filter((url) => url.includes("/loader/"));
-  assert.deepEqual(fetched.sort(), ["index.js", "pkgsrv_loader_bg.wasm"].map((name) => `${server.base}/loader/0.1.0/${name}`));
+  assert.deepEqual(fetched.sort(), FETCHED.map((name) => `${server.base}/loader/0.1.0/${name}`));
 });
 
 test("example `vite`, built", async () => {
   const built = await byVite("vite");
   assert.equal(await shown(built), SUMS);
-  assert.deepEqual(named(join(built, "assets")), ["index.js", "pkgsrv_loader_bg.wasm"]);
+  assert.deepEqual(named(join(built, "assets")), FETCHED);
 });
 
 test("example `vite`, by the development server", async () => {

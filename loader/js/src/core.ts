@@ -1,31 +1,31 @@
 import { LoaderError, type LoaderErrorCode } from "./errors.js";
-import * as bindings from "./pkgsrv_loader.js";
+import init from "./pkgsrv_loader.js";
 
 /** The core's functions and classes; usable after {@link startCore}. */
-export const { Installation, Linker, neededProjects, Repodata, sha256 } = bindings;
-export type Installation = bindings.Installation;
-export type Linker = bindings.Linker;
-export type Repodata = bindings.Repodata;
-
-let started: Promise<unknown> | undefined;
+export { describeWheel, ExpectedWheel, Installation, Layout as CoreLayout, Linker, sha256 } from "./pkgsrv_loader.js";
 
 /** Compiles and instantiates the core once, whoever asks. */
-export function startCore(): Promise<unknown> {
-  started ??= start().catch((error: unknown) => {
-    // The next call may find the network working.
-    started = undefined;
-    throw error;
-  });
-  return started;
+export const startCore = startWasm(init, new URL("./pkgsrv_loader_bg.wasm", import.meta.url));
+
+/** What starts a wasm module of ours once, whoever asks. */
+export function startWasm(
+  init: (from: { module_or_path: Response | Promise<Response> | Uint8Array<ArrayBuffer> }) => Promise<unknown>,
+  address: URL,
+): () => Promise<unknown> {
+  let started: Promise<unknown> | undefined;
+  const start = async (): Promise<unknown> => {
+    const bytes = address.protocol === "file:" ? await readLocal(address) : fetchOwn(address);
+    return init({ module_or_path: bytes });
+  };
+  return () =>
+    (started ??= start().catch((error: unknown) => {
+      // The next call may find the network working.
+      started = undefined;
+      throw error;
+    }));
 }
 
-async function start(): Promise<unknown> {
-  const address = new URL("./pkgsrv_loader_bg.wasm", import.meta.url);
-  const bytes = address.protocol === "file:" ? await readLocal(address) : fetchCore(address);
-  return bindings.default({ module_or_path: bytes });
-}
-
-async function fetchCore(address: URL): Promise<Response> {
+async function fetchOwn(address: URL): Promise<Response> {
   const response = await fetch(address).catch((error: unknown) => {
     throw new LoaderError("network", `cannot fetch the loader's own ${address.href}`, { cause: error });
   });
@@ -41,7 +41,7 @@ async function readLocal(address: URL): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await fs.readFile(address));
 }
 
-/** Calls into the core; what it throws becomes a `LoaderError`. */
+/** Calls into wasm of ours; what it throws becomes a `LoaderError`. */
 export function call<T>(operation: () => T): T {
   try {
     return operation();

@@ -1,13 +1,14 @@
 import type { Asked, ForeignWheel } from "./addresses.js";
-import { call, Repodata, startCore } from "./core.js";
+import { call, describeWheel, startCore } from "./core.js";
 import { LoaderError } from "./errors.js";
 import { digest, fetchBytes, fetchNamed, fetchVerified, type Expected, type Fetching } from "./fetching.js";
 import { Modules, type NodeReference } from "./imports.js";
 import type { Known } from "./installed.js";
+import { Repodata, startResolver } from "./resolver.js";
 import type { Settings } from "./settings.js";
 import type { InstalledPackage } from "./types.js";
 
-/** What the core says about a wheel to install; the line is none for a wheel that has come already. */
+/** What the resolver says about a wheel to install; the line is none for a wheel that has come already. */
 interface Selection extends Omit<InstalledPackage, "url"> {
   line: number | null;
   compiled?: { sha256: string; size: number };
@@ -24,7 +25,7 @@ export interface Chosen {
   fetching?: Fetching;
 }
 
-/** What the core says when it is asked for wheels. */
+/** What the resolver says when it is asked for wheels. */
 interface Resolution {
   selected?: Selection[];
   /** Nodes of the repodata that it lacks. */
@@ -37,7 +38,7 @@ export class Line {
   /** The first one that has a project or a module is asked for it. */
   readonly #lines: { settings: Settings; modules: Modules; root?: NodeReference | undefined }[];
   #known: Repodata | undefined;
-  /** Heads that were fetched ahead, and what the core knows by them. */
+  /** Heads that were fetched ahead, and what the resolver knows by them. */
   #headsAhead: Promise<Uint8Array[]> | undefined;
   #ahead: Promise<Repodata> | undefined;
   /** Whether the server may have nodes for a request at once. */
@@ -60,7 +61,7 @@ export class Line {
     try {
       known = JSON.parse(new TextDecoder().decode(head)) as typeof known;
     } catch {
-      // The core names what is wrong.
+      // The resolver names what is wrong.
       await this.readAhead(fetching);
       return undefined;
     }
@@ -82,8 +83,10 @@ export class Line {
   ): Promise<Chosen[]> {
     const repodata = await this.readAhead(fetching).finally(() => this.forgetAhead());
     this.checkAbi(abi);
+    if (wheels.length > 0) await startCore();
     const described = wheels.map(({ filename, sha256, bytes }) => {
-      return JSON.parse(call(() => repodata.describe(filename, sha256, bytes))) as unknown;
+      const said = JSON.parse(call(() => describeWheel(filename, bytes))) as { metadata: string; imports: string[] };
+      return { filename, sha256, size: bytes.length, ...said };
     });
     const request = JSON.stringify({ wanted: requirements, constraints, installed, wheels: described });
     const ask = (): Resolution => JSON.parse(call(() => repodata.resolve(request))) as Resolution;
@@ -159,7 +162,7 @@ export class Line {
     const root = repodata.branchingRoot(0);
     if (root === undefined || !this.#bringsAtOnce) return false;
     const url = new URL(`${root}/nodes`, this.#settings.repodata);
-    // What has a marker may ask for nothing; the core has decided that.
+    // What has a marker may ask for nothing; the resolver has decided that.
     const plain = wanted.filter((requirement) => !requirement.includes(";"));
     for (const requirement of plain) url.searchParams.append("requirement", requirement);
     try {
@@ -185,7 +188,7 @@ export class Line {
   }
 
   async #readHead(fetching: Fetching): Promise<Repodata> {
-    const [heads] = await Promise.all([this.#fetchAhead(fetching), startCore()]);
+    const [heads] = await Promise.all([this.#fetchAhead(fetching), startResolver()]);
     for (const [line, head] of heads.entries()) {
       const known = (this.#known ??= call(() => Repodata.read(head)));
       call(() => known.setHead(line, head));

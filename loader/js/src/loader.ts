@@ -9,6 +9,7 @@ import { listed } from "./listing.js";
 import { checkLockAbi, isLock, lockOf, missingOf } from "./lock.js";
 import { Reporter } from "./progress.js";
 import { invalidateCaches, missingImports } from "./python.js";
+import { startResolver } from "./resolver.js";
 import { hasBridge, type Layout, type Runtime } from "./runtime.js";
 import type { Settings } from "./settings.js";
 import { stateOf, type State } from "./state.js";
@@ -116,7 +117,10 @@ export class AttachedLoader implements Loader {
 
   uninstall(names: string | readonly string[]): Promise<UninstallResult> {
     const all = typeof names === "string" ? [names] : names;
-    return this.#inTurn(async () => uninstall(texts(all, "names", "numpy"), await this.#host.runtime));
+    return this.#inTurn(async () => {
+      const [runtime] = await Promise.all([this.#host.runtime, startResolver()]);
+      return uninstall(texts(all, "names", "numpy"), runtime);
+    });
   }
 
   freeze(): Promise<Lock> {

@@ -1,13 +1,14 @@
-import { call, neededProjects } from "./core.js";
+import { call } from "./core.js";
 import { asLoaderError, LoaderError } from "./errors.js";
 import { putBack, saved, type SavedFile } from "./files.js";
 import { installedDistributions, list, normalised, readText, type Distribution } from "./installed.js";
 import { invalidateCaches } from "./python.js";
+import { neededProjects } from "./resolver.js";
 import type { FileSystem, Runtime } from "./runtime.js";
 import { stateOf } from "./state.js";
 import type { UninstallResult } from "./types.js";
 
-/** Takes distributions out of the interpreter; all of them, or none if something fails. */
+/** Takes distributions out of the interpreter; all of them, or none if something fails. The resolver has to be started. */
 export function uninstall(names: readonly string[], runtime: Runtime): UninstallResult {
   const { module, pyodide, layout } = runtime;
   const installed = installedDistributions(runtime);

@@ -1,4 +1,4 @@
-import { call, Installation, startCore } from "./core.js";
+import { call, CoreLayout, ExpectedWheel, Installation, startCore } from "./core.js";
 import { asLoaderError, LoaderError } from "./errors.js";
 import { fetchVerified, type Expected, type Fetching } from "./fetching.js";
 import { Later } from "./later.js";
@@ -76,8 +76,9 @@ interface Plan {
 
 function planned(bytes: Uint8Array<ArrayBuffer>, selected: InstalledPackage, directories: Layout, compiled: boolean): Plan {
   const { filename, name, version, url, requested } = selected;
-  const expected = JSON.stringify({ filename, name, version, source: url, requested, compiled });
-  const plan = call(() => Installation.plan(bytes, expected, JSON.stringify(directories)));
+  const { site, prefix, python } = directories;
+  const expected = new ExpectedWheel(filename, name, version, url, requested, compiled);
+  const plan = call(() => Installation.plan(bytes, expected, new CoreLayout(site, prefix, python)));
   const files = JSON.parse(plan.files()) as PlannedFile[];
   // A file that is a part of the wheel's bytes keeps all of them in memory.
   const shares = !files.some(({ library }) => library);

@@ -60,7 +60,7 @@ pub use project::{Inserted, Project};
 pub use project_error::{Demand, DemandedBy, MOST_OFFERED, Offered, ProjectError, listed_first, nearest};
 pub use project_status::{ProjectStatus, Status};
 pub use pyodide_lock::{LockInfo, LockedPackage, PyodideLock};
-pub use releases::Releases;
+pub use releases::{Releases, is_release};
 pub use repodata::{CompiledTwin, Release, RepodataNode, RuntimeInfo, preferred_release, read_repodata};
 pub use requirement::Requirement;
 pub use selection::{Selected, dependencies_first, names_prerelease, newest, pins};

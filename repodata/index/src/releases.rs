@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::tree::{Found, NodeRef, find};
-use crate::{Digest, PackageName, Release, RepodataNode};
+use crate::{Digest, PackageName, Release, RepodataNode, Version};
 
 /// Releases of projects, as far as they have been brought: a line's repodata comes in parts.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,5 +47,33 @@ impl Releases {
 impl FromIterator<(PackageName, Vec<Release>)> for Releases {
     fn from_iter<I: IntoIterator<Item = (PackageName, Vec<Release>)>>(releases: I) -> Self {
         Self(releases.into_iter().map(|(name, releases)| (name, Some(releases))).collect())
+    }
+}
+
+/// Whether METADATA's name and version are those of a release: in any spelling, as `PyYAML` is `pyyaml` and `1.0` is
+/// `1.0.0`.
+pub fn is_release(found: (&str, &str), expected: (&str, &str)) -> bool {
+    let name = |text: &str| text.parse::<PackageName>().ok();
+    let version = |text: &str| text.parse::<Version>().ok();
+    let found = (name(found.0), version(found.1));
+    found.0.is_some() && found.1.is_some() && found == (name(expected.0), version(expected.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_release;
+
+    #[test]
+    fn releases_in_any_spelling() {
+        let cases = [
+            (("PyYAML", "6.0"), ("pyyaml", "6.0.0"), true),
+            (("PyYAML", "6.0"), ("pyyaml", "6.0.1"), false),
+            (("yaml", "6.0"), ("pyyaml", "6.0"), false),
+            (("a b", "6.0"), ("a b", "6.0"), false),
+            (("a", "six"), ("a", "six"), false),
+        ];
+        for (found, expected, same) in cases {
+            assert_eq!(is_release(found, expected), same, "{found:?} {expected:?}");
+        }
     }
 }

@@ -22,8 +22,9 @@ pub struct Selected {
 /// Dependencies first, otherwise by name; those that need each other by whatever way come in any order that is always
 /// the same.
 pub fn dependencies_first(selected: Vec<Selected>) -> Vec<Selected> {
-    let mut left: BTreeMap<PackageName, Selected> = BTreeMap::new();
-    left.extend(selected.into_iter().map(|selected| (selected.name.clone(), selected)));
+    // What is taken leaves an empty place: removing is more code, which browsers download.
+    let mut left: BTreeMap<PackageName, Option<Selected>> = BTreeMap::new();
+    left.extend(selected.into_iter().map(|selected| (selected.name.clone(), Some(selected))));
     let names: Vec<PackageName> = left.keys().cloned().collect();
     let mut seen = BTreeSet::new();
     let mut order = Vec::new();
@@ -32,8 +33,8 @@ pub fn dependencies_first(selected: Vec<Selected>) -> Vec<Selected> {
         let mut stack = vec![(root, false)];
         while let Some((name, is_done)) = stack.pop() {
             if is_done {
-                order.extend(left.remove(&name));
-            } else if let Some(selected) = left.get(&name)
+                order.extend(left.get_mut(&name).and_then(Option::take));
+            } else if let Some(Some(selected)) = left.get(&name)
                 && seen.insert(name.clone())
             {
                 stack.push((name, true));

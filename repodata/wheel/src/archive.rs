@@ -12,6 +12,7 @@ use crate::central::{DEFLATE, Header};
 use crate::crc32::crc32;
 use crate::end::directory;
 use crate::local::locate;
+use crate::sorted::sorted;
 use crate::{Limits, WheelError, central, path};
 
 /// No deflate stream yields more per byte; what claims to is refused before it is allocated.
@@ -98,7 +99,7 @@ impl<'a> Archive<'a> {
         path::check_names(headers.iter().map(|header| header.path.as_str()))?;
         let mut entries = place(&bytes, directory.offset, headers)?;
         entries.retain(|entry| !entry.path().ends_with('/'));
-        entries.sort_by(|one, other| one.path().cmp(other.path()));
+        let entries = sorted(entries, |one, other| one.path().cmp(other.path()));
         Ok(Self { bytes, entries })
     }
 
@@ -154,8 +155,8 @@ fn check_sizes(headers: &[Header], archive_size: u64, limits: &Limits) -> Result
 
 /// Locates every entry; in the order of the archive they must touch, from its first byte to the
 /// directory.
-fn place(bytes: &Bytes<'_>, directory: usize, mut headers: Vec<Header>) -> Result<Vec<Entry>, WheelError> {
-    headers.sort_by_key(|header| header.offset);
+fn place(bytes: &Bytes<'_>, directory: usize, headers: Vec<Header>) -> Result<Vec<Entry>, WheelError> {
+    let headers = sorted(headers, |one, other| one.offset.cmp(&other.offset));
     let mut expected = 0;
     let mut entries = Vec::with_capacity(headers.len());
     for header in headers {

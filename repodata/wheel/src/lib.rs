@@ -33,6 +33,7 @@ mod local;
 mod metadata;
 mod path;
 mod record;
+mod sorted;
 mod stored_twin;
 mod wheel;
 mod wheel_file;

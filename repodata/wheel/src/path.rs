@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::WheelError;
+use crate::sorted::sorted;
 
 /// Longest path in bytes; MEMFS and Linux take 4096, Windows 260 unless told otherwise.
 const MAX_PATH: usize = 1024;
@@ -77,8 +78,8 @@ fn is_control(character: char) -> bool {
 
 /// Refuses names that some file system holds to be one, and files that are directories too.
 pub(crate) fn check_names<'a>(paths: impl Iterator<Item = &'a str>) -> Result<(), WheelError> {
-    let mut names: Vec<Name<'a>> = paths.map(Name::new).collect();
-    names.sort_by(|one, other| one.key.cmp(&other.key).then(one.path.cmp(other.path)));
+    let names: Vec<Name<'a>> = paths.map(Name::new).collect();
+    let names = sorted(names, |one, other| one.key.cmp(&other.key).then(one.path.cmp(other.path)));
     for pair in names.windows(2) {
         let [first, second] = pair else { continue };
         // The key stands for every accented letter alike, so that it decides only where one of

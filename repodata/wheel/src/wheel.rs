@@ -133,8 +133,8 @@ impl<'a> Wheel<'a> {
     }
 
     fn check_record_with(&self, compiled: bool) -> Result<Record, WheelError> {
-        let bytecode: BTreeSet<String> =
-            self.entries().filter(|_| compiled).filter_map(|entry| source_of(entry.path())).collect();
+        let mut bytecode: BTreeSet<String> = BTreeSet::new();
+        bytecode.extend(self.entries().filter(|_| compiled).filter_map(|entry| source_of(entry.path())));
         let record = self.record()?;
         let mut recorded = BTreeSet::new();
         for line in record.entries() {

@@ -1,4 +1,4 @@
-//! `cargo xtask loader`: wasm, its bindings and TypeScript into `loader/js/build`, bundled into `loader/js/dist`.
+//! `cargo xtask loader`: two wasm, their bindings and TypeScript into `loader/js/build`, bundled into `loader/js/dist`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::wasm_std::{Choice, TARGET, WasmStd};
 const SHARED: [&str; 4] = ["pkgsrv-index", "pkgsrv-wheel", "pkgsrv-side-module", "pkgsrv-solver"];
 
 /// Everything that the npm package is made from.
-const INPUTS: [&str; 18] = [
+const INPUTS: [&str; 22] = [
     "LICENSE",
     "Cargo.toml",
     "Cargo.lock",
@@ -28,8 +28,12 @@ const INPUTS: [&str; 18] = [
     "repodata/side-module/src",
     "repodata/wheel/Cargo.toml",
     "repodata/wheel/src",
-    "loader/Cargo.toml",
-    "loader/src",
+    "loader/boundary/Cargo.toml",
+    "loader/boundary/src",
+    "loader/core/Cargo.toml",
+    "loader/core/src",
+    "loader/resolver/Cargo.toml",
+    "loader/resolver/src",
     "loader/js/src",
     "loader/js/package.json",
     "loader/js/package-lock.json",
@@ -38,8 +42,8 @@ const INPUTS: [&str; 18] = [
     "tests/xtask/src/loader.rs",
 ];
 
-/// The core, as wasm-bindgen names it.
-const WASM: &str = "pkgsrv_loader_bg.wasm";
+/// The crates that become a wasm module each: the core, and the resolver, which is fetched by who resolves something.
+const WASM: [&str; 2] = ["pkgsrv-loader", "pkgsrv-resolver"];
 
 /// Options of `cargo xtask loader`.
 #[derive(Debug, Default, Args)]
@@ -77,18 +81,23 @@ pub fn build(arguments: &LoaderArguments) -> Result<()> {
     }
     let started = Instant::now();
     let wasm_std = WasmStd::provide(arguments.choice)?;
-    let wasm = compile(&root, &wasm_std)?;
+    let compiled = compile(&root, &wasm_std)?;
     stamp.clear()?;
     install_tools(&js)?;
     // What an older version of the sources was compiled to must not stay.
     recreate(&build)?;
-    bind(&wasm, &build)?;
+    for wasm in &compiled {
+        bind(wasm, &build)?;
+    }
     tool(&js, &["tsc", "--project", "tsconfig.json"])?;
     recreate(&dist)?;
     tool(&js, &["rollup", "--config", "rollup.config.mjs", "--silent"])?;
-    copy(&build.join(WASM), &dist.join(WASM))?;
-    for name in ["index.js", WASM] {
-        encode(&dist.join(name))?;
+    encode(&dist.join("index.js"))?;
+    for wasm in WASM {
+        // As wasm-bindgen names it.
+        let name = format!("{}_bg.wasm", wasm.replace('-', "_"));
+        copy(&build.join(&name), &dist.join(&name))?;
+        encode(&dist.join(&name))?;
     }
     // npm packs it with the package only if it lies there.
     copy(&root.join("LICENSE"), &js.join("LICENSE"))?;
@@ -120,13 +129,16 @@ fn target_directory(root: &Path, wasm_std: &WasmStd) -> PathBuf {
     root.join("target/wasm").join(provider.split(' ').next().unwrap_or_default())
 }
 
-fn compile(root: &Path, wasm_std: &WasmStd) -> Result<PathBuf> {
+/// The two together, which share what they depend on.
+fn compile(root: &Path, wasm_std: &WasmStd) -> Result<Vec<PathBuf>> {
     let target = target_directory(root, wasm_std);
     let mut cargo = wasm_std.cargo("build");
-    cargo.args(["--profile", "loader", "-p", "pkgsrv-loader", "--target-dir"]).arg(&target);
+    cargo.args(["--profile", "loader"]).args(WASM.iter().flat_map(|name| ["-p", name]));
+    cargo.arg("--target-dir").arg(&target);
     cargo.env("CARGO_ENCODED_RUSTFLAGS", without_our_paths(root)?.join("\u{1f}"));
     prepare(cargo.current_dir(root))?;
-    Ok(target.join(TARGET).join("loader/pkgsrv_loader.wasm"))
+    let directory = target.join(TARGET).join("loader");
+    Ok(WASM.iter().map(|name| directory.join(name.replace('-', "_")).with_extension("wasm")).collect())
 }
 
 /// Flags by which panics name source files below the crate, the checkout or the standard library: none of this machine's

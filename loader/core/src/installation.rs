@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use pkgsrv_index::is_release;
 use pkgsrv_wheel::{Entry, Metadata, Record, RecordHash, Wheel};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{CoreError, Layout};
 
 /// What the repodata says about the wheel, and what dist-info is to say about the installation.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Expected {
     /// The wheel's filename.
     pub filename: String,
@@ -21,7 +22,6 @@ pub struct Expected {
     /// Whether it was asked for by name.
     pub requested: bool,
     /// Whether it is a compiled twin, which has bytecode in the place of modules.
-    #[serde(default)]
     pub compiled: bool,
 }
 
@@ -77,8 +77,13 @@ impl Installation {
         wheel.entry_points().map_err(bad)?;
         let mut planned = archive_files(&wheel, &metadata, expected, layout)?;
         add_absent(&mut planned, &wheel, &record, layout);
-        add_written(&mut planned, &wheel, &record, expected, layout);
-        let (files, sources) = planned.into_values().unzip();
+        add_hashes(&mut planned, &wheel, &metadata, &record, layout);
+        add_written(&mut planned, &wheel, expected, layout);
+        let (mut files, mut sources) = (Vec::new(), Vec::new());
+        for Planned { file, source, .. } in planned.into_values() {
+            files.push(file);
+            sources.push(source);
+        }
         Ok(Self { filename: expected.filename.clone(), wheel, files, sources })
     }
 
@@ -99,11 +104,8 @@ impl Installation {
     }
 }
 
-pub(crate) fn check_identity(metadata: &Metadata, expected: &Expected) -> Result<(), CoreError> {
-    let same_name = metadata.name.parse::<pkgsrv_index::PackageName>().is_ok_and(|name| name.as_str() == expected.name);
-    let version = |text: &str| text.parse::<pkgsrv_index::Version>().ok();
-    let found = version(&metadata.version);
-    if same_name && found.is_some() && found == version(&expected.version) {
+fn check_identity(metadata: &Metadata, expected: &Expected) -> Result<(), CoreError> {
+    if is_release((&metadata.name, &metadata.version), (&expected.name, &expected.version)) {
         return Ok(());
     }
     Err(CoreError::OtherWheel {
@@ -113,17 +115,26 @@ pub(crate) fn check_identity(metadata: &Metadata, expected: &Expected) -> Result
     })
 }
 
-type Planned = BTreeMap<String, (PlannedFile, Source)>;
+/// The files by path.
+type Plan = BTreeMap<String, Planned>;
+
+struct Planned {
+    file: PlannedFile,
+    source: Source,
+    /// As the wheel's RECORD has it, or the new one.
+    hash: String,
+}
 
 fn archive_files(
     wheel: &Wheel<'static>,
     metadata: &Metadata,
     expected: &Expected,
     layout: &Layout,
-) -> Result<Planned, CoreError> {
-    let data_dir = wheel.data_dir();
-    let mut planned = Planned::new();
-    for entry in wheel.entries() {
+) -> Result<Plan, CoreError> {
+    let (data_dir, own_record) = (wheel.data_dir(), format!("{}/RECORD", wheel.dist_info_dir()));
+    let mut planned = Plan::new();
+    // The installation has a RECORD of its own.
+    for entry in wheel.entries().filter(|entry| entry.path() != own_record) {
         let Some(path) = layout.place(entry.path(), &data_dir, &metadata.name) else {
             return Err(CoreError::UnknownScheme {
                 filename: expected.filename.clone(),
@@ -138,7 +149,7 @@ fn archive_files(
             offset: entry.is_stored().then(|| entry.packed_range().start),
             absent: false,
         };
-        planned.insert(path, (file, Source::Archive(entry.clone())));
+        planned.insert(path, Planned { file, source: Source::Archive(entry.clone()), hash: String::new() });
     }
     Ok(planned)
 }
@@ -152,19 +163,33 @@ fn is_library(path: &str) -> bool {
 }
 
 /// Adds the modules of which a compiled twin has the bytecode.
-fn add_absent(planned: &mut Planned, wheel: &Wheel<'static>, record: &Record, layout: &Layout) {
+fn add_absent(planned: &mut Plan, wheel: &Wheel<'static>, record: &Record, layout: &Layout) {
     for line in record.entries().iter().filter(|line| wheel.entry(&line.path).is_none()) {
         // They are at the root, as bytecode is.
         let path = format!("{}/{}", layout.site, line.path);
         let size = line.size.unwrap_or_default();
         let file =
             PlannedFile { path: path.clone(), size, executable: false, library: false, offset: None, absent: true };
-        planned.insert(path, (file, Source::Absent));
+        planned.insert(path, Planned { file, source: Source::Absent, hash: String::new() });
+    }
+}
+
+/// Adds the wheel's hashes to the paths of the installed files. Bytecode has none, as installers write it.
+fn add_hashes(planned: &mut Plan, wheel: &Wheel<'static>, metadata: &Metadata, record: &Record, layout: &Layout) {
+    let data_dir = wheel.data_dir();
+    for line in record.entries() {
+        let Some(hash) = &line.hash else { continue };
+        let path = layout.place(&line.path, &data_dir, &metadata.name);
+        let Some(file) = path.and_then(|path| planned.get_mut(&path)) else { continue };
+        // Of two entries that go to one place, only one is there.
+        if !matches!(&file.source, Source::Archive(entry) if entry.path() != line.path) {
+            file.hash = hash.to_string();
+        }
     }
 }
 
 /// Adds what an installer writes into dist-info, and RECORD with all of it.
-fn add_written(planned: &mut Planned, wheel: &Wheel<'static>, record: &Record, expected: &Expected, layout: &Layout) {
+fn add_written(planned: &mut Plan, wheel: &Wheel<'static>, expected: &Expected, layout: &Layout) {
     let dist_info = format!("{}/{}", layout.site, wheel.dist_info_dir());
     let mut written = vec![("INSTALLER", INSTALLER), ("PYODIDE_SOURCE", expected.source.as_str())];
     if expected.requested {
@@ -174,33 +199,23 @@ fn add_written(planned: &mut Planned, wheel: &Wheel<'static>, record: &Record, e
         insert_written(planned, format!("{dist_info}/{name}"), contents.as_bytes().to_vec());
     }
     let path = format!("{dist_info}/RECORD");
-    planned.remove(&path);
-    let text = record_text(planned, record, layout, &path);
+    let text = record_text(planned, layout, &path);
     insert_written(planned, path, text.into_bytes());
 }
 
-fn insert_written(planned: &mut Planned, path: String, contents: Vec<u8>) {
+fn insert_written(planned: &mut Plan, path: String, contents: Vec<u8>) {
     let size = contents.len() as u64;
     let file = PlannedFile { path: path.clone(), size, executable: false, library: false, offset: None, absent: false };
-    planned.insert(path, (file, Source::Written(contents)));
+    let hash = RecordHash::of(&contents).to_string();
+    planned.insert(path, Planned { file, source: Source::Written(contents), hash });
 }
 
-/// The installation's RECORD: the wheel's hashes under the paths of the installed files. Bytecode has none, as installers
-/// write it.
-fn record_text(planned: &Planned, record: &Record, layout: &Layout, own_path: &str) -> String {
-    let mut hashes: BTreeMap<&str, String> = BTreeMap::new();
-    let lines = record.entries().iter();
-    hashes.extend(lines.filter_map(|line| Some((line.path.as_str(), line.hash.as_ref()?.to_string()))));
+/// The installation's RECORD.
+fn record_text(planned: &Plan, layout: &Layout, own_path: &str) -> String {
     let mut text = String::new();
-    for (path, (file, source)) in planned {
-        let recorded = layout.recorded(path);
-        let hash = match source {
-            Source::Archive(entry) => hashes.get(entry.path()).cloned().unwrap_or_default(),
-            Source::Absent => hashes.get(recorded.as_str()).cloned().unwrap_or_default(),
-            Source::Written(contents) => RecordHash::of(contents).to_string(),
-        };
+    for (path, Planned { file, hash, .. }) in planned {
         let size = file.size.to_string();
-        text.extend([quoted(&recorded).as_str(), ",", &hash, ",", &size, "\n"]);
+        text.extend([quoted(&layout.recorded(path)).as_str(), ",", hash, ",", &size, "\n"]);
     }
     text.push_str(&quoted(&layout.recorded(own_path)));
     text.push_str(",,\n");

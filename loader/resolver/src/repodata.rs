@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pkgsrv_index::tree::{Found, LeafLimits, Node, NodeRef, find};
 use pkgsrv_index::{
-    Abi, Closure, ClosureError, Digest, PackageName, ProjectError, Release, Releases, RepodataNode, Requirement,
-    StoredHead, Version, closure, evaluate, nearest, read_repodata,
+    Abi, Closure, ClosureError, Digest, PackageName, ProjectError, Releases, RepodataNode, Requirement, StoredHead,
+    Version, closure, evaluate, nearest, read_repodata,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{CoreError, Installed, Selection};
+use crate::{ForeignWheel, Installed, ResolverError, Selection};
 
 /// Largest node that is asked for, bytes.
 const LARGEST: u64 = 64 << 20;
@@ -47,7 +47,7 @@ pub struct Request {
     pub installed: Vec<Installed>,
     /// Wheels that are there without a line; of their projects nothing else is taken.
     #[serde(default)]
-    pub wheels: Vec<Release>,
+    pub wheels: Vec<ForeignWheel>,
 }
 
 /// A node that has to be brought.
@@ -79,15 +79,15 @@ struct NamedAbi {
 
 impl Repodata {
     /// Reads the head of the first line; that of a line with an unknown ABI is refused as such.
-    pub fn new(head: &[u8]) -> Result<Self, CoreError> {
+    pub fn new(head: &[u8]) -> Result<Self, ResolverError> {
         Ok(Self { lines: vec![Line::new(read_head(head)?)], nodes: BTreeMap::new() })
     }
 
     /// Takes a newer head of a line, or the head of the next line. Nodes are kept as far as they are few.
-    pub fn set_head(&mut self, line: usize, head: &[u8]) -> Result<(), CoreError> {
+    pub fn set_head(&mut self, line: usize, head: &[u8]) -> Result<(), ResolverError> {
         let new = Line::new(read_head(head)?);
         if new.head.abi() != self.abi() {
-            return Err(CoreError::OtherLine { found: new.head.abi(), expected: self.abi() });
+            return Err(ResolverError::OtherLine { found: new.head.abi(), expected: self.abi() });
         }
         if self.nodes.len() > MOST_KEPT {
             self.nodes.clear();
@@ -117,8 +117,8 @@ impl Repodata {
     }
 
     /// Adds a node. The caller has checked that the digest is that of the bytes.
-    pub fn add(&mut self, sha256: Digest, bytes: &[u8]) -> Result<(), CoreError> {
-        let (node, blobs) = read_repodata(bytes).map_err(|source| CoreError::Repodata { source })?;
+    pub fn add(&mut self, sha256: Digest, bytes: &[u8]) -> Result<(), ResolverError> {
+        let (node, blobs) = read_repodata(bytes).map_err(|source| ResolverError::Repodata { source })?;
         if blobs.is_some() {
             for line in self.lines.iter_mut().filter(|line| line.root().is_some_and(|root| root.sha256 == sha256)) {
                 line.blobs.clone_from(&blobs);
@@ -129,17 +129,18 @@ impl Repodata {
     }
 
     /// The wheels to install, without what is installed and fits.
-    pub fn resolve(&self, request: &Request) -> Result<Resolution, CoreError> {
+    pub fn resolve(&self, request: Request) -> Result<Resolution, ResolverError> {
         let wanted = self.holding(&request.wanted)?;
         let constraints = self.holding(&request.constraints)?;
         let installed = known(&request.installed);
         let mut releases = Releases::default();
         let mut origins = BTreeMap::new();
-        for wheel in &request.wheels {
-            let name = wheel.filename.name();
-            let others = releases.get(name).flatten().unwrap_or_default();
-            let both = [others, std::slice::from_ref(wheel)].concat();
-            releases.add(name.clone(), Some(both));
+        for wheel in request.wheels {
+            let release = wheel.release(self.abi())?;
+            let name = release.filename.name().clone();
+            let mut all = releases.get(&name).flatten().unwrap_or_default().to_vec();
+            all.push(release);
+            releases.add(name, Some(all));
         }
         loop {
             match closure(&releases, &wanted, &constraints, &installed) {
@@ -162,9 +163,9 @@ impl Repodata {
     }
 
     /// The requirements whose markers hold.
-    fn holding(&self, texts: &[String]) -> Result<Vec<Requirement>, CoreError> {
+    fn holding(&self, texts: &[String]) -> Result<Vec<Requirement>, ResolverError> {
         let evaluated = evaluate(texts.iter().map(String::as_str), &BTreeSet::new(), self.abi());
-        Ok(evaluated.map_err(|source| CoreError::Requirement { source })?.depends)
+        Ok(evaluated.map_err(|source| ResolverError::Requirement { source })?.depends)
     }
 
     /// Adds what the nodes at hand tell of these projects, and the line that each is from; returns what is missing.
@@ -194,12 +195,12 @@ impl Repodata {
         needed
     }
 
-    fn needs(&self, needed: BTreeSet<NeededNode>) -> Result<Resolution, CoreError> {
+    fn needs(&self, needed: BTreeSet<NeededNode>) -> Result<Resolution, ResolverError> {
         if let Some(node) = needed.iter().find(|node| node.size > LARGEST) {
-            return Err(CoreError::TooLarge { what: format!("{} bytes in one node", node.size) });
+            return Err(ResolverError::TooLarge { what: format!("{} bytes in one node", node.size) });
         }
         if self.nodes.len() + needed.len() > MOST_NODES {
-            return Err(CoreError::TooLarge { what: format!("more than {MOST_NODES} nodes for one request") });
+            return Err(ResolverError::TooLarge { what: format!("more than {MOST_NODES} nodes for one request") });
         }
         Ok(Resolution::Needs(needed))
     }
@@ -233,11 +234,11 @@ impl Line {
     }
 }
 
-fn read_head(bytes: &[u8]) -> Result<StoredHead, CoreError> {
+fn read_head(bytes: &[u8]) -> Result<StoredHead, ResolverError> {
     StoredHead::from_bytes(bytes).map_err(|source| {
         let line = serde_json::from_slice::<NamedAbi>(bytes).ok();
         let unknown = line.and_then(|line| line.abi.parse::<Abi>().err());
-        CoreError::Repodata { source: unknown.unwrap_or(source) }
+        ResolverError::Repodata { source: unknown.unwrap_or(source) }
     })
 }
 

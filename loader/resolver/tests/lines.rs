@@ -1,7 +1,12 @@
 //! Several lines, of which the first that has a project is asked, and wheels that come from elsewhere.
 
-use pkgsrv_index::{Abi, Digest, Release};
-use pkgsrv_loader::{Repodata, Request, Resolution, sha256_hex};
+use pkgsrv_index::{Abi, Digest};
+use pkgsrv_resolver::{ForeignWheel, Repodata, Request, Resolution};
+use sha2::{Digest as _, Sha256};
+
+fn sha256_hex(bytes: &[u8]) -> String {
+    Digest::from_bytes(Sha256::digest(bytes).into()).to_string()
+}
 
 /// A node of releases, each `name version depends`.
 fn node(releases: &[(&str, &str, &str)]) -> String {
@@ -34,9 +39,9 @@ fn request(wanted: &[&str]) -> Request {
 fn resolve(repodata: &mut Repodata, nodes: &[&str], request: &Request) -> (Result<Vec<String>, String>, Vec<usize>) {
     let mut lines = Vec::new();
     loop {
-        match repodata.resolve(request) {
+        match repodata.resolve(request.clone()) {
             Ok(Resolution::Selected(selected)) => {
-                let text = |one: &pkgsrv_loader::Selection| format!("{} {} {:?}", one.name, one.version, one.line);
+                let text = |one: &pkgsrv_resolver::Selection| format!("{} {} {:?}", one.name, one.version, one.line);
                 return (Ok(selected.iter().map(text).collect()), lines);
             }
             Ok(Resolution::Needs(needed)) => {
@@ -79,16 +84,12 @@ fn a_project_comes_from_the_first_line_that_has_it() {
 fn a_wheel_that_is_there_stands_for_its_project() {
     let own = node(&[("app", "1.0", "lib"), ("lib", "1.0", "")]);
     let mut repodata = Repodata::new(head("2026_0", "", &own).as_bytes()).unwrap();
-    let wheel = Release {
-        version: "7.0".parse().unwrap(),
-        filename: "lib-7.0-py3-none-any.whl".parse().unwrap(),
+    let wheel = ForeignWheel {
+        filename: "lib-7.0-py3-none-any.whl".to_owned(),
         sha256: Digest::from_bytes([7; 32]),
         size: 1,
-        compiled: None,
-        depends: Vec::new(),
-        extras: std::collections::BTreeMap::default(),
+        metadata: "Metadata-Version: 2.1\nName: Lib\nVersion: 7\n".to_owned(),
         imports: Vec::new(),
-        yanked: None,
     };
     let asked = |wanted| Request { wheels: vec![wheel.clone()], ..request(wanted) };
     let (found, _) = resolve(&mut repodata, &[&own], &asked(&["app"]));
@@ -96,4 +97,10 @@ fn a_wheel_that_is_there_stands_for_its_project() {
     let (found, _) = resolve(&mut repodata, &[&own], &asked(&["lib<7; sys_platform == 'emscripten'"]));
     assert_eq!(found.unwrap_err(), "no_matching_version: no version of `lib` fits `lib<7` (requested); available: 7.0");
     assert_eq!(repodata.abi(), Abi::preferred());
+    let other = ForeignWheel { filename: "lib-7.1-py3-none-any.whl".to_owned(), ..wheel.clone() };
+    let (found, _) = resolve(&mut repodata, &[&own], &Request { wheels: vec![other], ..request(&["app"]) });
+    assert_eq!(
+        found.unwrap_err(),
+        "bad_wheel: lib-7.1-py3-none-any.whl holds Lib 7, expected lib 7.1; its name and its METADATA disagree"
+    );
 }

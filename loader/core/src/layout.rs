@@ -1,9 +1,7 @@
 //! Where an interpreter keeps what wheels install.
 
-use serde::Deserialize;
-
 /// The interpreter's directories, absolute and without a slash at their end.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
     /// `purelib` and `platlib`, which are one directory here.
     pub site: String,

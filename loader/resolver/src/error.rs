@@ -1,14 +1,13 @@
-//! What can be wrong with what the loader was given.
+//! Why there is nothing to install.
 
 use pkgsrv_index::{Abi, ClosureError, IndexError, ProjectError};
-use pkgsrv_side_module::SideModuleError;
 use pkgsrv_wheel::WheelError;
 
-/// Why the core refuses something. [`CoreError::code`] is what reaches JavaScript.
+/// Why the resolver refuses something. [`ResolverError::code`] is what reaches JavaScript.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "each case's message says what its fields are")]
-pub enum CoreError {
+pub enum ResolverError {
     /// Head or repodata cannot be read.
     #[error("{source}")]
     Repodata { source: IndexError },
@@ -33,37 +32,18 @@ pub enum CoreError {
     /// A wheel whose requirements cannot be read.
     #[error("{filename} needs what cannot be read: {source}")]
     WheelNeeds { filename: String, source: IndexError },
-    /// A wheel cannot be read.
+    /// METADATA that cannot be read.
     #[error("{filename}: {source}")]
     Wheel { filename: String, source: WheelError },
-    /// A wheel is of another project or version than the repodata says.
-    #[error("{filename} holds {found}, expected {expected}; the repodata and the wheel disagree")]
+    /// A wheel is of another project or version than its name says.
+    #[error("{filename} holds {found}, expected {expected}; its name and its METADATA disagree")]
     OtherWheel { filename: String, found: String, expected: String },
-    /// A wheel installs into a directory that the format does not define.
-    #[error(
-        "{filename} has the file {path:?}, which belongs to no installation scheme; expected purelib, platlib, scripts, headers or data"
-    )]
-    UnknownScheme { filename: String, path: String },
-    /// A side module cannot be read.
-    #[error("{path}: {source}")]
-    SideModule { path: String, source: SideModuleError },
-    /// A side module uses what the runtimes do not have.
-    #[error("{path} needs {feature}, which this runtime does not have")]
-    UnsupportedModule { path: String, feature: String },
-    /// An import that nothing provides.
-    #[error(
-        "{path} imports the {kind} `{symbol}` from `{module}`, which neither the runtime nor a needed library provides"
-    )]
-    MissingSymbol { path: String, module: String, symbol: String, kind: String },
-    /// A needed library that is nowhere.
-    #[error("{path} needs the library {library:?}, which is neither installed nor part of this installation")]
-    MissingLibrary { path: String, library: String },
-    /// What JavaScript handed over is not what the core takes.
-    #[error("the host layer passed a value that the core does not read: {problem}; are both of one version?")]
+    /// What JavaScript handed over is not what the resolver takes.
+    #[error("the host layer passed a value that the resolver does not read: {problem}; are both of one version?")]
     HostValue { problem: String },
 }
 
-impl CoreError {
+impl ResolverError {
     /// The stable code, one of those that `LoaderError` documents.
     pub fn code(&self) -> &'static str {
         match self {
@@ -76,13 +56,7 @@ impl CoreError {
             Self::Closure(ClosureError::Project(ProjectError::UnknownPackage { .. })) => "unknown_package",
             Self::Closure(ClosureError::Project(ProjectError::InstalledConflict { .. })) => "installed_conflict",
             Self::Closure(_) => "no_matching_version",
-            Self::Wheel { .. } | Self::OtherWheel { .. } | Self::UnknownScheme { .. } | Self::WheelNeeds { .. } => {
-                "bad_wheel"
-            }
-            Self::SideModule { .. } => "bad_module",
-            Self::UnsupportedModule { .. } => "unsupported_module",
-            Self::MissingSymbol { .. } => "missing_symbol",
-            Self::MissingLibrary { .. } => "missing_library",
+            Self::Wheel { .. } | Self::OtherWheel { .. } | Self::WheelNeeds { .. } => "bad_wheel",
             Self::HostValue { .. } => "internal",
         }
     }

@@ -1,7 +1,8 @@
 //! The linker's view: which libraries there are, and what binds to what.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::VecDeque;
 
+use litemap::LiteMap;
 use pkgsrv_side_module::{ExternalKind, Import, SideModule};
 
 use crate::CoreError;
@@ -16,9 +17,9 @@ use crate::plan::{Binding, LinkPlan, PlannedImport};
 pub struct Linker {
     /// Sorted.
     runtime: Vec<Box<str>>,
-    libraries: BTreeMap<String, Library>,
+    libraries: LiteMap<String, Library>,
     /// Needed libraries that the host found: by the library that needs them and the name it uses.
-    found: BTreeMap<(String, String), String>,
+    found: LiteMap<(String, String), String>,
 }
 
 #[derive(Debug)]
@@ -110,17 +111,15 @@ impl Linker {
         };
         let needed = self.needed(path, module)?;
         let scope = self.scope(path, &needed)?;
-        let mut own: BTreeSet<&str> = BTreeSet::new();
-        own.extend(module.exports.iter().map(|export| export.name.as_str()));
+        let own = sorted(module.exports.iter().map(|export| export.name.as_str()));
         let by_runtime = module.embedded_javascript().next().is_some();
-        let mut embedded: BTreeSet<&str> = BTreeSet::new();
-        embedded.extend(module.embedded_javascript().filter_map(|name| name.strip_prefix("__em_js__")));
+        let embedded = sorted(module.embedded_javascript().filter_map(|name| name.strip_prefix("__em_js__")));
         let mut imports = Vec::with_capacity(module.imports.len());
         for import in &module.imports {
             let binding = match self.bind(module, import, &scope, &own) {
                 Some(binding) => binding,
                 // The runtime's loader makes these out of the source that the module carries.
-                None if embedded.contains(import.name.as_str()) => Binding::Own,
+                None if contains(&embedded, &import.name) => Binding::Own,
                 None => {
                     return Err(CoreError::MissingSymbol {
                         path: path.to_owned(),
@@ -147,7 +146,7 @@ impl Linker {
         })
     }
 
-    fn bind(&self, module: &SideModule, import: &Import, scope: &[String], own: &BTreeSet<&str>) -> Option<Binding> {
+    fn bind(&self, module: &SideModule, import: &Import, scope: &[String], own: &[Box<str>]) -> Option<Binding> {
         let name = import.name.as_str();
         let by_address = matches!(import.module.as_str(), "GOT.mem" | "GOT.func");
         if !by_address && !matches!(import.module.as_str(), "env" | "wasi_snapshot_preview1") {
@@ -170,7 +169,7 @@ impl Linker {
         // Its own exports exist only after instantiation: functions can wait for that, and so can
         // addresses; memories, tables and tags cannot.
         let deferrable = by_address || import.kind == ExternalKind::Function;
-        if deferrable && own.contains(name) {
+        if deferrable && contains(own, name) {
             return Some(Binding::Own);
         }
         (deferrable && module.is_weak_import(&import.module, name)).then_some(Binding::Absent)
@@ -189,7 +188,7 @@ impl Linker {
     /// All that is needed directly and in turn: breadth first, each once.
     fn scope(&self, path: &str, needed: &[String]) -> Result<Vec<String>, CoreError> {
         let mut scope: Vec<String> = Vec::new();
-        let mut queue: std::collections::VecDeque<String> = needed.iter().cloned().collect();
+        let mut queue: VecDeque<String> = needed.iter().cloned().collect();
         while let Some(next) = queue.pop_front() {
             if next == path {
                 let feature = "a library that needs it in turn".to_owned();
