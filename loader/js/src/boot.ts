@@ -10,7 +10,7 @@ import { Reporter } from "./progress.js";
 import { provideModule } from "./python.js";
 import { afterRestoring, reasonAgainstImage } from "./restored.js";
 import { inspect, type Layout, type Runtime } from "./runtime.js";
-import { createWatched } from "./runtime-wasm.js";
+import { RuntimeWasm } from "./runtime-wasm.js";
 import { abiOf, directory, settingsOf, type Settings } from "./settings.js";
 import { importSigned, SignedFiles } from "./signed.js";
 import type { BootOptions, BootResult, InstalledPackage, Lock, PyodideInterface } from "./types.js";
@@ -25,8 +25,7 @@ export async function boot(options: BootOptions): Promise<BootResult> {
   const reporter = new Reporter(options?.onProgress);
   return underSignal(options?.signal, "the interpreter did not start", async (signal) => {
     // Who needs the core waits for it, and other things arrive meanwhile.
-    const core = startCore();
-    core.catch(() => {});
+    startCore().catch(() => {});
     const settings = await settingsOf(options);
     return unlessAborted(signal, run(options, settings, { fetching: { network: settings.network, signal }, reporter }));
   }).finally(() => reporter.close());
@@ -62,7 +61,7 @@ async function run(options: BootOptions, settings: Settings, job: Job): Promise<
   // For a runtime of its own choice a page answers itself.
   const isOwn = given !== undefined || isNode();
   const importing = locating.then((address) =>
-    signed === undefined || isOwn ? importRuntime(address, fetching.signal) : importSigned(address, signed, fetching),
+    signed === undefined || isOwn ? importRuntime(address, options, fetching.signal) : importSigned(address, signed, fetching),
   );
   const bare = async (): Promise<Image> => {
     const address = await locating;
@@ -185,6 +184,8 @@ async function usableImage(
   const controller = new AbortController();
   const stop = (): void => controller.abort(fetching.signal.reason);
   fetching.signal.addEventListener("abort", stop, { once: true });
+  // The index may have come after that.
+  if (fetching.signal.aborted) stop();
   const detach = (): void => fetching.signal.removeEventListener("abort", stop);
   const parts = image.fetchParts({ ...fetching, signal: controller.signal }, reporter, settings.late);
   return { image, parts, stop, detach };
@@ -250,7 +251,7 @@ function lockfiles(repodata: string): string {
 }
 
 /** Bundlers leave these alone: they are addresses of what is there already. */
-async function importRuntime(address: string, signal: AbortSignal): Promise<RuntimeModules> {
+async function importRuntime(address: string, { pyodide = {} }: BootOptions, signal: AbortSignal): Promise<RuntimeModules> {
   const load = async (name: string): Promise<Record<string, unknown>> => {
     const url = `${address}${name}`;
     try {
@@ -259,22 +260,16 @@ async function importRuntime(address: string, signal: AbortSignal): Promise<Runt
       throw asLoaderError(error, "network", `cannot import the runtime's ${url}`);
     }
   };
-  const wasm = `${address}pyodide.asm.wasm`;
-  preload(wasm);
+  const wasm = new RuntimeWasm(`${address}pyodide.asm.wasm`, pyodide["createPyodideModule"] === undefined, signal);
   // The larger one may come later: what is called first begins to fetch the module's code.
   const larger = load("pyodide.asm.mjs");
   larger.catch(() => {});
   const { loadPyodide } = await load("pyodide.mjs");
   if (signal.aborted) throw aborted(signal);
-  const createModule: RuntimeModules["createModule"] = async (settings) =>
-    createWatched((await larger)["default"] as RuntimeModules["createModule"], settings, wasm);
-  return { loadPyodide, createModule } as RuntimeModules;
-}
-
-/** Has a page begin to fetch what the runtime fetches as soon as it runs. */
-function preload(href: string): void {
-  if (typeof document === "undefined") return;
-  document.head.append(Object.assign(document.createElement("link"), { rel: "preload", as: "fetch", crossOrigin: "anonymous", href }));
+  return {
+    loadPyodide: (settings) => wasm.loading(() => (loadPyodide as RuntimeModules["loadPyodide"])(settings)),
+    createModule: async (settings) => wasm.create((await larger)["default"] as RuntimeModules["createModule"], settings),
+  };
 }
 
 /** What is known of an interpreter before it runs. */
@@ -316,6 +311,6 @@ function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> 
     const abort = (): void => reject(aborted(signal));
     if (signal.aborted) abort();
     signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject);
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
   });
 }

@@ -36,6 +36,8 @@ export interface Expected {
   url: string;
   sha256: string;
   size: number;
+  /** The same of parts of it, each of this size but the last, so that they can be checked while the rest is on its way. */
+  pieces?: { size: number; sha256: readonly string[] } | undefined;
 }
 
 /** Refuses bytes of unknown contents, by throwing; is told the address that they are from. */
@@ -55,7 +57,12 @@ export async function fetchBytes(
   let bytes = new Uint8Array(0);
   const attempt = async (address: string, isRepeated: boolean): Promise<void> => {
     const parts: Uint8Array<ArrayBuffer>[] = [];
-    await receive(address, fetching, isRepeated ? "reload" : cache, (part) => parts.push(part));
+    await receive(address, fetching, isRepeated ? "reload" : cache, (body, seen) =>
+      readParts(body, (part) => {
+        seen();
+        parts.push(part);
+      }),
+    );
     bytes = new Uint8Array(await new Blob(parts).arrayBuffer());
     await check?.(bytes, address);
   };
@@ -112,25 +119,62 @@ export async function fetchVerified(
     onBytes(size);
     return old;
   }
-  const bytes = new Uint8Array(size);
+  let bytes = new Uint8Array(0);
   let counted = 0;
   await persistently(url, fetching, async (address, isRepeated) => {
-    let filled = 0;
-    await receive(address, fetching, isRepeated ? "reload" : "default", (part) => {
-      if (filled + part.length > size) throw mismatch(address, `more than ${size} bytes`, `${size} bytes`);
-      bytes.set(part, filled);
-      filled += part.length;
-      if (filled <= counted) return;
-      onBytes(filled - counted);
-      counted = filled;
-    });
+    if (bytes.length !== size) bytes = new Uint8Array(size);
+    const check = new Checking(expected);
+    const { filled, length } = await receive(address, fetching, isRepeated ? "reload" : "default", (body, seen) =>
+      fill(bytes, body, (filled, length) => {
+        seen();
+        check.begin(filled, length);
+        if (length <= counted) return;
+        onBytes(length - counted);
+        counted = length;
+      }),
+    );
+    bytes = filled;
+    if (length > size) throw mismatch(address, `more than ${size} bytes`, `${size} bytes`);
     // It may have broken off where nobody saw it.
-    if (filled < size) throw mismatch(address, `${filled} bytes`, `${size} bytes`, 0);
-    const found = await digest(bytes);
-    if (found !== expected.sha256) throw mismatch(address, `SHA-256 ${found}`, expected.sha256);
+    if (length < size) throw mismatch(address, `${length} bytes`, `${size} bytes`, 0);
+    const wrong = await check.wrong(bytes);
+    if (wrong !== undefined) throw mismatch(address, ...wrong);
   });
   kept?.keep(expected.sha256, bytes);
   return bytes;
+}
+
+/** Compares bytes with their digest, or those of their pieces, as far as they have come. */
+class Checking {
+  readonly #expected: Expected;
+  readonly #pieces: Promise<string>[] = [];
+
+  constructor(expected: Expected) {
+    this.#expected = expected;
+  }
+
+  /** Begins with the pieces that have come since the last call. */
+  begin(bytes: Uint8Array<ArrayBuffer>, length: number): void {
+    const { pieces, size } = this.#expected;
+    // The browser copies them at once. What the core does waits until it has started, when they may be elsewhere.
+    if (pieces === undefined || globalThis.crypto?.subtle === undefined) return;
+    for (;;) {
+      const start = this.#pieces.length * pieces.size;
+      const end = Math.min(start + pieces.size, size);
+      if (start >= end || end > length) return;
+      this.#pieces.push(digest(bytes.subarray(start, end)));
+    }
+  }
+
+  /** The digest that was found and the one that was expected, if they are not the same. */
+  async wrong(bytes: Uint8Array<ArrayBuffer>): Promise<[found: string, expected: string] | undefined> {
+    const { pieces, sha256 } = this.#expected;
+    const isInPieces = this.#pieces.length > 0;
+    const found = isInPieces ? await Promise.all(this.#pieces) : [await digest(bytes)];
+    const expected = isInPieces ? (pieces?.sha256 ?? []) : [sha256];
+    const at = expected.findIndex((digest, index) => digest !== found[index]);
+    return at === -1 && found.length === expected.length ? undefined : [`SHA-256 ${found[at]}`, `${expected[at]}`];
+  }
 }
 
 /** The SHA-256 in hexadecimal; by the browser where the page is a secure context. */
@@ -144,13 +188,67 @@ export async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** One request. It has failed when no byte comes for too long; while this thread is busy, time does not count. */
-async function receive(
+/** The body of a response, which may have none. */
+type Body = ReadableStream<Uint8Array<ArrayBuffer>> | null;
+
+async function readParts(body: Body, take: (part: Uint8Array<ArrayBuffer>) => void): Promise<void> {
+  const reader = body?.getReader();
+  for (let part = await reader?.read(); part?.done === false; part = await reader?.read()) take(part.value);
+}
+
+/**
+ * Fills an array with a body, at once where the engine can write there, which then moves it: the array is another one over
+ * the same memory, and the one before is empty, also if this fails.
+ *
+ * @param onFilled called with the array and how much of it is filled, when something was
+ * @returns the array, and the length of the body, of which one byte more than fits is enough to tell that it does not
+ */
+async function fill(
+  bytes: Uint8Array<ArrayBuffer>,
+  body: Body,
+  onFilled: (filled: Uint8Array<ArrayBuffer>, length: number) => void,
+): Promise<{ filled: Uint8Array<ArrayBuffer>; length: number }> {
+  const size = bytes.length;
+  let [filled, length] = [bytes, 0];
+  const reader = body === null ? undefined : byteReader(body);
+  const plain = reader === undefined ? body?.getReader() : undefined;
+  while (length <= size) {
+    const isFull = length === size;
+    const part = reader === undefined ? await plain?.read() : await reader.read(isFull ? new Uint8Array(1) : filled.subarray(length));
+    if (part?.value === undefined || part.done) break;
+    const { value } = part;
+    if (reader !== undefined) {
+      if (!isFull) filled = new Uint8Array(value.buffer);
+    } else {
+      filled.set(value.subarray(0, size - length), length);
+    }
+    length += value.length;
+    if (!isFull) onFilled(filled, Math.min(length, size));
+  }
+  if (length > size) await (reader ?? plain)?.cancel();
+  return { filled, length };
+}
+
+/** `undefined` where the engine writes only into arrays of its own. */
+function byteReader(body: NonNullable<Body>): ReadableStreamBYOBReader | undefined {
+  try {
+    return body.getReader({ mode: "byob" });
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * One request. It has failed when no byte comes for too long; while this thread is busy, time does not count.
+ *
+ * @param read reads the body, and calls a function whenever something has come
+ */
+async function receive<T>(
   url: string,
   { network: { fetch, stallTimeout }, signal }: Fetching,
   cache: RequestCache,
-  take: (part: Uint8Array<ArrayBuffer>) => void,
-): Promise<void> {
+  read: (body: Body, seen: () => void) => Promise<T>,
+): Promise<T> {
   const controller = new AbortController();
   const stop = (): void => controller.abort(signal.reason);
   signal.addEventListener("abort", stop);
@@ -166,11 +264,11 @@ async function receive(
     if (status !== 200) {
       throw new LoaderError("http_status", `${url} answered ${status}, expected 200`, { status, retryAfter: retryAfter(response) });
     }
-    const reader = response.body?.getReader();
-    for (let part = await reader?.read(); part?.done === false; part = await reader?.read()) {
-      looks = 0;
-      take(part.value);
-    }
+    // Node 20 leaves a read of the last bytes without an answer when the request is broken off then.
+    const broken = new Promise<never>((_, reject) => {
+      controller.signal.addEventListener("abort", () => reject(controller.signal.reason as Error));
+    });
+    return await Promise.race([read(response.body as Body, () => (looks = 0)), broken]);
   } catch (error) {
     // The rest of the body is not wanted.
     stop();

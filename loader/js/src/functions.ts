@@ -11,8 +11,6 @@ export interface RuntimeFunctions {
   others: Record<string, number>;
 }
 
-type Function_ = (...values: unknown[]) => unknown;
-
 /**
  * Puts the runtime's functions where an image has them, before Emscripten looks for a place for each of thousands. Where
  * they do not fit, nothing is done, and Emscripten does it.
@@ -26,12 +24,13 @@ export function placeFunctions(
   { start, length, exported, others }: RuntimeFunctions,
 ): void {
   const table = exports["__indirect_function_table"];
-  const functions = Object.entries(exports).filter(([, value]) => typeof value === "function") as [string, Function_][];
-  if (!(table instanceof WebAssembly.Table) || table.length !== start || functions.length !== exported.length) return;
+  const names = Object.keys(exports).filter((name) => typeof exports[name] === "function");
+  if (!(table instanceof WebAssembly.Table) || table.length !== start || names.length !== exported.length) return;
   let next = start;
-  const placed = functions.map(([name, value], index): [string, Function_, number] => [name, value, exported[index] || next++]);
+  const slots = exported.map((slot) => slot || next++);
   const isNew = (slot: number): boolean => Number.isInteger(slot) && slot >= start && slot < length;
-  const isThere = placed.every(([, value, slot]) => slot === -1 || isNew(slot) || (slot < start && table.get(slot) === value));
+  const isOwn = (slot: number, name: string | undefined): boolean => slot < start && table.get(slot) === exports[name ?? ""];
+  const isThere = slots.every((slot, index) => slot === -1 || isNew(slot) || isOwn(slot, names[index]));
   const isFitting = isThere && Object.values(others).every(isNew);
   const wrapped = isFitting ? wrap(Object.keys(others), imports["env"] ?? {}) : undefined;
   if (wrapped === undefined) return;
@@ -41,11 +40,12 @@ export function placeFunctions(
     // Emscripten grows it slot by slot, and says it.
     return;
   }
-  for (const [name, value, slot] of placed) {
-    if (slot === -1) continue;
-    if (slot >= start) table.set(slot, value);
+  names.forEach((name, index) => {
+    const slot = slots[index] ?? -1;
+    if (slot === -1) return;
+    if (slot >= start) table.set(slot, exports[name]);
     addressEntry(module, name).value = slot;
-  }
+  });
   for (const [name, slot] of Object.entries(others)) {
     table.set(slot, wrapped[name]);
     addressEntry(module, name).value = slot;

@@ -8,7 +8,7 @@ import { Later } from "./later.js";
 import { HostLinker } from "./linking.js";
 import { isNode } from "./node.js";
 import type { Reporter } from "./progress.js";
-import type { EmscriptenModule, Layout } from "./runtime.js";
+import { globalSymbols, type EmscriptenModule, type Layout } from "./runtime.js";
 import type { InstalledPackage, PyodideInterface } from "./types.js";
 
 /** The formats that this version reads: of a runtime's image, and of an environment. */
@@ -19,6 +19,8 @@ export interface ImageFile {
   file: string;
   sha256: string;
   size: number;
+  /** Digests of parts of it; earlier versions noted none. */
+  pieces?: Expected["pieces"];
 }
 
 /** `image.json`, or the file of an environment: the image of a runtime in which Python has started. */
@@ -126,8 +128,8 @@ export class Image {
     return [memory, stdlib, ...parts].map((file) => this.#expected(file));
   }
 
-  #expected({ file, sha256, size }: ImageFile): Expected {
-    return { url: new URL(file, this.#url).href, sha256, size };
+  #expected({ file, sha256, size, pieces }: ImageFile): Expected {
+    return { url: new URL(file, this.#url).href, sha256, size, pieces };
   }
 
   /**
@@ -215,8 +217,9 @@ export class Image {
     // A function of this engine's, or none: see `_PyEM_TrampolineCall` in CPython's Python/emscripten_trampoline.c.
     const trampoline = (module.__PyRuntime + (HEAP32[module.__PyEM_EMSCRIPTEN_TRAMPOLINE_OFFSET >>> 2] ?? 0)) >>> 2;
     const kept = HEAP32[trampoline] ?? 0;
+    const used = usedMemory(module);
     HEAPU8.set(before);
-    HEAPU8.fill(0, before.length);
+    HEAPU8.fill(0, before.length, used);
     // Side modules bring data of their own, which the image was made over too.
     if (linker) await linkAgain(module, linker, this.environment);
     this.#setRuns(HEAPU8, contents);
@@ -273,7 +276,7 @@ function parsed(url: string, bytes: Uint8Array): ImageIndex {
     throw new UnusableImage(`${url} has the format ${String(format)}, expected ${expected}: another version made it`);
   }
   const isFile = (file: Partial<ImageFile> | undefined): boolean =>
-    typeof file?.file === "string" && typeof file.sha256 === "string" && isSize(file.size);
+    typeof file?.file === "string" && typeof file.sha256 === "string" && isSize(file.size) && arePieces(file);
   const isWhole =
     typeof header === "string" &&
     typeof layout?.site === "string" &&
@@ -290,6 +293,21 @@ function parsed(url: string, bytes: Uint8Array): ImageIndex {
       (Array.isArray(environment.packages) && typeof environment.runtime === "string" && isFile(environment.first) && isFile(environment.later)));
   if (!isWhole) throw new UnusableImage(`${url} is no index of an image: something is missing or of another kind`);
   return index as ImageIndex;
+}
+
+/**
+ * Where the memory ends that the allocator has asked for. Behind it nothing was written yet; to write there takes time, and
+ * makes pages of the system's what was none.
+ */
+function usedMemory(module: StartedModule): number {
+  const address = globalSymbols(module)["emscripten_get_sbrk_ptr"] as unknown as () => number;
+  return (module.HEAP32[address() >>> 2] ?? 0) >>> 0;
+}
+
+function arePieces({ pieces, size = 0 }: Partial<ImageFile>): boolean {
+  if (pieces === undefined) return true;
+  const { size: each, sha256 } = pieces;
+  return isSize(each) && each > 0 && Array.isArray(sha256) && sha256.length === Math.ceil(size / each);
 }
 
 function isSize(value: unknown): boolean {

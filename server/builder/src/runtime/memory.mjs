@@ -10,6 +10,9 @@ const LEAST_GAP = 16;
 /** Bounds how long memory is searched for free pieces. */
 const MOST_PIECES = 1_000_000;
 
+/** Bytes of a piece: a loader checks piece by piece what arrives, while the rest is on its way. */
+const PIECE = 1 << 19;
+
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
 /** Ends with what is wrong. Node itself would show the line that it was thrown in, which is the runtime's whole source. */
@@ -23,7 +26,9 @@ export async function write(directory, name, extension, bytes) {
   const digest = sha256(bytes);
   const file = `${name}-${digest.slice(0, 16)}.${extension}`;
   await writeFile(`${directory}/${file}`, bytes);
-  return { file, sha256: digest, size: bytes.length };
+  const starts = Array.from({ length: Math.ceil(bytes.length / PIECE) }, (_, index) => index * PIECE);
+  const pieces = starts.map((start) => sha256(bytes.subarray(start, start + PIECE)));
+  return { file, sha256: digest, size: bytes.length, pieces: { size: PIECE, sha256: pieces } };
 }
 
 /**
