@@ -22,6 +22,7 @@ async function timed({ client, argument, from }) {
 /**
  * Places for `compare`: in Node, and in a browser on a page and in a worker.
  *
+ * @param browser where nothing but the client takes time, so that of plain-chromium.mjs
  * @param argument what the clients are called with
  * @param from the mark to measure from, if that is not the beginning
  */

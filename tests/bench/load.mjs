@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { startBrowser } from "../support/browser.mjs";
 import { withBoot, withLoader, withLoadPackage, withMicropip } from "../support/clients.mjs";
 import { lastLine } from "../support/node-clients.mjs";
+import { startPlainChromium } from "../support/plain-chromium.mjs";
 import { startServer } from "../support/program.mjs";
 import { abi, data, runtimeVersion } from "../support/settings.mjs";
 import { importAll, serveSideModules } from "../support/side-modules.mjs";
@@ -39,7 +40,9 @@ const loaders = { loadPackage: withLoadPackage, "our loader": withLoader };
 const wanted = Object.values(IMPORTS).flatMap(({ packages }) => packages);
 const server = await startServer(["up", ...wanted, "--data", data]);
 const sideModules = await serveSideModules();
-const browser = await startBrowser();
+const browser = await startPlainChromium();
+// It tells what a page fetches.
+const watched = await startBrowser();
 try {
   const places = Object.entries(IMPORTS).map(([name, { packages, code }]) =>
     placesOf(browser, name, { base: server.base, abi, runtime: runtimeVersion, packages, code }),
@@ -65,7 +68,8 @@ try {
     [...(await weights()), ...memory],
   );
 } finally {
-  await browser.stop();
+  await watched.stop();
+  browser.stop();
   await sideModules.stop();
   await server.stop();
 }
@@ -92,8 +96,8 @@ async function weights() {
   const deflated = await serveDeflatedLock(server.base, abi);
   try {
     const argument = { base: server.base, abi, runtime: runtimeVersion, packages: ["numpy"], code: "import numpy" };
-    const found = await weigh(browser, clients, argument);
-    const { peer } = await weigh(browser, { peer: withLoadPackage }, { ...argument, lockFileURL: deflated.lockFileURL });
+    const found = await weigh(watched, clients, argument);
+    const { peer } = await weigh(watched, { peer: withLoadPackage }, { ...argument, lockFileURL: deflated.lockFileURL });
     const ours = Object.keys(clients).filter((name) => name !== "micropip");
     return ours.flatMap((name) =>
       ["bytes", "requests"].map((unit) => {

@@ -7,7 +7,7 @@ import puppeteer from "puppeteer-core";
 const page = `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>test</title>`;
 
 // Runs, in a module worker, the function that it is sent as text.
-const worker = `onmessage = async ({ data: { code, argument } }) => {
+export const worker = `onmessage = async ({ data: { code, argument } }) => {
   try {
     const run = (await import(URL.createObjectURL(new Blob([\`export default \${code}\`], { type: "text/javascript" })))).default;
     postMessage({ value: await run(argument) });
@@ -16,7 +16,7 @@ const worker = `onmessage = async ({ data: { code, argument } }) => {
   }
 };`;
 
-const flags = [
+export const flags = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];

@@ -1,0 +1,86 @@
+// A headless Chromium as people have it, for what is timed: no debugger is attached, for which an engine keeps account of
+// itself. A page asks for what it is to run, and sends what comes of it.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { flags, worker } from "./browser.mjs";
+
+/** How long a browser that has started is left to itself, milliseconds. */
+const SETTLING = 1500;
+
+const page = `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>test</title><script type="module">
+const send = (path, value) => fetch(path, { method: "POST", body: JSON.stringify(value) });
+await new Promise((resolve) => setTimeout(resolve, ${SETTLING}));
+const job = await (await fetch("/job")).json();
+const worker = job.inWorker ? new Worker("/worker.js", { type: "module" }) : undefined;
+try {
+  if (worker === undefined) {
+    const { default: run } = await import(URL.createObjectURL(new Blob(["export default " + job.code], { type: "text/javascript" })));
+    await send("/answer", { value: await run(job.argument) });
+  } else {
+    const answer = new Promise((resolve, reject) => {
+      worker.onmessage = ({ data }) => resolve(data);
+      worker.onerror = ({ message }) => reject(new Error(message));
+    });
+    worker.postMessage(job);
+    await send("/answer", await answer);
+  }
+} catch (error) {
+  await send("/answer", { error: String(error.stack ?? error) });
+}
+if (job.visits > 0) location.reload();
+</script>`;
+
+/**
+ * Has `inPage` and `inWorker` as a browser of browser.mjs has, each in a profile of its own; of the options, `visits`.
+ */
+export async function startPlainChromium() {
+  let current;
+  const server = createServer(async (request, response) => {
+    if (request.url === "/job") {
+      current.visits -= 1;
+      response.setHeader("Content-Type", "application/json");
+      return response.end(JSON.stringify(current));
+    }
+    if (request.url === "/answer") {
+      const answer = JSON.parse(Buffer.concat(await request.toArray()).toString());
+      if (answer.error !== undefined || current.visits === 0) current.answer(answer);
+      return response.end();
+    }
+    const isScript = request.url === "/worker.js";
+    response.setHeader("Content-Type", isScript ? "text/javascript" : "text/html");
+    return response.end(isScript ? worker : page);
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+
+  async function visit(job) {
+    const profile = mkdtempSync(join(tmpdir(), "pkgsrv-chromium-"));
+    const answering = new Promise((resolve) => (current = { ...job, answer: resolve }));
+    const address = `http://127.0.0.1:${server.address().port}/`;
+    const browser = spawn("/usr/bin/chromium", ["--headless", ...flags, `--user-data-dir=${profile}`, address], { stdio: "ignore" });
+    const ended = once(browser, "exit").then(() => ({ error: "Chromium has ended before it answered" }));
+    try {
+      const { value, error } = await Promise.race([answering, ended]);
+      if (error !== undefined) throw new Error(error);
+      return value;
+    } finally {
+      browser.kill("SIGTERM");
+      await ended;
+      // What it has started may still write there.
+      rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+    }
+  }
+  const visiting = (inWorker) => (run, argument, { visits = 1 } = {}) =>
+    visit({ code: run.toString(), argument, visits, inWorker });
+  return {
+    inPage: visiting(false),
+    inWorker: visiting(true),
+    stop() {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
