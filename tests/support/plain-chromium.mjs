@@ -34,6 +34,15 @@ try {
 if (job.visits > 0) location.reload();
 </script>`;
 
+/** Ends what a browser has started and left, which may still write into its profile. */
+function endGroup(leader) {
+  try {
+    process.kill(-leader, "SIGKILL");
+  } catch (error) {
+    if (error.code !== "ESRCH") throw error;
+  }
+}
+
 /**
  * Has `inPage` and `inWorker` as a browser of browser.mjs has, each in a profile of its own; of the options, `visits`.
  */
@@ -60,7 +69,8 @@ export async function startPlainChromium() {
     const profile = mkdtempSync(join(tmpdir(), "pkgsrv-chromium-"));
     const answering = new Promise((resolve) => (current = { ...job, answer: resolve }));
     const address = `http://127.0.0.1:${server.address().port}/`;
-    const browser = spawn("/usr/bin/chromium", ["--headless", ...flags, `--user-data-dir=${profile}`, address], { stdio: "ignore" });
+    const options = ["--headless", ...flags, `--user-data-dir=${profile}`, address];
+    const browser = spawn("/usr/bin/chromium", options, { stdio: "ignore", detached: true });
     const ended = once(browser, "exit").then(() => ({ error: "Chromium has ended before it answered" }));
     try {
       const { value, error } = await Promise.race([answering, ended]);
@@ -69,7 +79,7 @@ export async function startPlainChromium() {
     } finally {
       browser.kill("SIGTERM");
       await ended;
-      // What it has started may still write there.
+      endGroup(browser.pid);
       rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
     }
   }
