@@ -159,7 +159,7 @@ test("example `vite`, by the development server", async () => {
 test("example `webpack`", async () => {
   const built = await byWebpack("webpack");
   assert.equal(await shown(installation.example("webpack")), SUMS);
-  assert.deepEqual(named(built), ["main.js", "wasm"]);
+  assert.deepEqual(named(built), ["main.js", "wasm", "wasm"]);
 });
 
 test("example `worker`, by Vite", async () => {
