@@ -21,6 +21,19 @@ export const flags = [
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];
 
+/** Runs in a page: has a fresh module worker of {@link worker} run a function, given as text. */
+export async function askWorker({ code, argument }) {
+  const worker = new Worker("/worker.js", { type: "module" });
+  const answer = await new Promise((resolve, reject) => {
+    worker.onmessage = ({ data }) => resolve(data);
+    worker.onerror = ({ message }) => reject(new Error(message));
+    worker.postMessage({ code, argument });
+  });
+  worker.terminate();
+  if (answer.error) throw new Error(answer.error);
+  return answer.value;
+}
+
 /** Browsers, each with fresh contexts whose pages have `goto` and `evaluate`. */
 const engines = {
   async chromium() {
@@ -115,21 +128,7 @@ export async function startBrowser(engine = "chromium") {
     },
     /** `inPage` in a fresh module worker. */
     inWorker(run, argument, how) {
-      return this.inPage(
-        async ({ code, argument }) => {
-          const worker = new Worker("/worker.js", { type: "module" });
-          const answer = await new Promise((resolve, reject) => {
-            worker.onmessage = ({ data }) => resolve(data);
-            worker.onerror = ({ message }) => reject(new Error(message));
-            worker.postMessage({ code, argument });
-          });
-          worker.terminate();
-          if (answer.error) throw new Error(answer.error);
-          return answer.value;
-        },
-        { code: run.toString(), argument },
-        how,
-      );
+      return this.inPage(askWorker, { code: run.toString(), argument }, how);
     },
     async stop() {
       await browser.close();

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { flags, worker } from "./browser.mjs";
+import { askWorker, flags, worker } from "./browser.mjs";
 
 /** How long a browser that has started is left to itself, milliseconds. */
 const SETTLING = 1500;
@@ -15,19 +15,9 @@ const page = `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,
 const send = (path, value) => fetch(path, { method: "POST", body: JSON.stringify(value) });
 await new Promise((resolve) => setTimeout(resolve, ${SETTLING}));
 const job = await (await fetch("/job")).json();
-const worker = job.inWorker ? new Worker("/worker.js", { type: "module" }) : undefined;
 try {
-  if (worker === undefined) {
-    const { default: run } = await import(URL.createObjectURL(new Blob(["export default " + job.code], { type: "text/javascript" })));
-    await send("/answer", { value: await run(job.argument) });
-  } else {
-    const answer = new Promise((resolve, reject) => {
-      worker.onmessage = ({ data }) => resolve(data);
-      worker.onerror = ({ message }) => reject(new Error(message));
-    });
-    worker.postMessage(job);
-    await send("/answer", await answer);
-  }
+  const { default: run } = await import(URL.createObjectURL(new Blob(["export default " + job.code], { type: "text/javascript" })));
+  await send("/answer", { value: await run(job.argument) });
 } catch (error) {
   await send("/answer", { error: String(error.stack ?? error) });
 }
@@ -83,11 +73,10 @@ export async function startPlainChromium() {
       rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
     }
   }
-  const visiting = (inWorker) => (run, argument, { visits = 1 } = {}) =>
-    visit({ code: run.toString(), argument, visits, inWorker });
+  const inPage = (run, argument, { visits = 1 } = {}) => visit({ code: run.toString(), argument, visits });
   return {
-    inPage: visiting(false),
-    inWorker: visiting(true),
+    inPage,
+    inWorker: (run, argument, how) => inPage(askWorker, { code: run.toString(), argument }, how),
     stop() {
       server.close();
       server.closeAllConnections();
