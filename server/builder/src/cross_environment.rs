@@ -115,7 +115,8 @@ impl CrossEnvironment {
         }
         let (python, python3) = (&toolchain.manifest.python, toolchain.python());
         let derive = [python3.as_str(), "derive.py", "/runtime/python_stdlib.zip", python];
-        let ask = [&[python3.as_str(), "ask.py"], ABI_FLAGS, &["--"], PROGRAM_FLAGS].concat();
+        let ask =
+            [&[python3.as_str(), "ask.py"], ABI_FLAGS, &["--"], PROGRAM_FLAGS, &["--"], SIDE_MODULE_FLAGS].concat();
         let mut log = context.log("cross-environment")?;
         for (step, command) in [
             ("deriving headers and sysconfig data", &derive[..]),

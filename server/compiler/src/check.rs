@@ -12,12 +12,16 @@ use crate::object_cache::Question;
 use crate::rewrite::{Invocation, extension};
 use crate::settings::Objects;
 
+/// What the linker says of a symbol that nothing has.
+const UNDEFINED: &[u8] = b"undefined symbol: ";
+
 /// What stands for the program until it is run.
 const SCRIPT: &str = include_str!("run.js");
 
 /// The answer; `None` where Emscripten must give it, and can by taking our place.
 pub fn run(check: &LinkCheck, objects: Option<&Objects>) -> Result<Option<ExitCode>, String> {
-    let commands = [&check.compile, &check.link, &check.emscripten];
+    let links = check.links.iter().chain(&check.refusing);
+    let commands: Vec<_> = [&check.compile].into_iter().chain(links).chain([&check.emscripten]).collect();
     let files = check.files.as_ref();
     let question = objects.zip(files).and_then(|(objects, files)| Question::new(objects, files, &commands));
     let told =
@@ -51,23 +55,37 @@ pub fn run(check: &LinkCheck, objects: Option<&Objects>) -> Result<Option<ExitCo
     Ok(Some(code))
 }
 
-/// What compiler and linker answer; `None` where they cannot tell that it links.
+/// What compiler and linker answer; `None` where only Emscripten can tell.
 fn ask(check: &LinkCheck) -> Result<Option<Answer>, String> {
     let object = format!("/tmp/pkgsrv-check-{}.o", std::process::id());
     let compiled = answer(&check.compile, &object)?;
     if compiled.code != 0 {
         return Ok(Some(compiled));
     }
-    let linked = answer(&check.link, &object);
+    let linked = link(check, &object);
     // It lies in a directory that goes with the build.
     let _left = fs::remove_file(&object);
-    let linked = linked?;
+    let Some(linked) = linked? else { return Ok(None) };
+    let stderr = [compiled.stderr, linked.stderr].concat();
     if linked.code != 0 {
-        return Ok(None);
+        return Ok(Some(Answer { code: linked.code, stderr, ..Answer::default() }));
     }
     let module = fs::read(&check.module).map_err(|error| format!("cannot read {}: {error}", check.module))?;
-    let stderr = [compiled.stderr, linked.stderr].concat();
     Ok(Some(Answer { stderr, output: Some(module), ..Answer::default() }))
+}
+
+/// The first link that goes well, or one that fails for a symbol that nothing has.
+fn link(check: &LinkCheck, object: &str) -> Result<Option<Answer>, String> {
+    for link in &check.links {
+        let linked = answer(link, object)?;
+        if linked.code == 0 {
+            return Ok(Some(linked));
+        }
+    }
+    let Some(refusing) = &check.refusing else { return Ok(None) };
+    let refused = answer(refusing, object)?;
+    let is_undefined = refused.stderr.windows(UNDEFINED.len()).any(|part| part == UNDEFINED);
+    Ok((refused.code != 0 && is_undefined).then_some(refused))
 }
 
 /// Writes and prints an answer.

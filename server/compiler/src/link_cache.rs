@@ -12,6 +12,7 @@ use crate::object_cache::{Question, changed, write_output};
 use crate::rewrite::Invocation;
 use crate::settings::Objects;
 use crate::sha256::{Hash, digest};
+use crate::side_module;
 
 /// Beginning of an archive that has its members' names, not their bytes. Meson makes such ones.
 const THIN: &[u8] = b"!<thin>\n";
@@ -21,16 +22,28 @@ const HEADER: usize = 60;
 /// A link that the cache may answer.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Link {
-    /// The command.
+    /// Emscripten's command.
     pub command: Invocation,
+    /// The commands that do the same without it; empty where only it knows.
+    pub steps: Vec<Invocation>,
     /// What it reads and writes.
     pub files: LinkFiles,
 }
 
-/// Takes the side module from the cache, or links; `None` where the cache cannot know it, and Emscripten may take our
-/// place.
+/// Takes the side module from the cache, or links; `None` where Emscripten may take our place.
 pub fn link(link: &Link, objects: Option<&Objects>) -> Result<Option<ExitCode>, String> {
-    let Some(objects) = objects else { return Ok(None) };
+    if let Some(objects) = objects
+        && let Some(code) = by_cache(link, objects)?
+    {
+        return Ok(Some(code));
+    }
+    let Some(answer) = side_module::run(&link.steps, &link.files.output) else { return Ok(None) };
+    tell(link, &answer)?;
+    Ok(Some(ExitCode::from(answer.code)))
+}
+
+/// `None` where the cache cannot know it.
+fn by_cache(link: &Link, objects: &Objects) -> Result<Option<ExitCode>, String> {
     let output = &link.files.output;
     let is_known = link.files.directories.iter().all(|directory| objects.is_known(&format!("{directory}/")));
     let Some(question) = is_known.then(|| Question::of_link(objects, output, &link.command)).flatten() else {
@@ -46,8 +59,11 @@ pub fn link(link: &Link, objects: Option<&Objects>) -> Result<Option<ExitCode>, 
     }
     objects.log("linked", output);
     let Some(inputs) = inputs(&link.files.inputs) else { return Ok(None) };
-    let mut answer = Answer::of(&link.command, &link.command.arguments, &[])?;
-    answer.tell().map_err(|error| format!("cannot print what {} printed: {error}", link.command.program))?;
+    let mut answer = match side_module::run(&link.steps, output) {
+        Some(answer) => answer,
+        None => Answer::of(&link.command, &link.command.arguments, &[])?,
+    };
+    tell(link, &answer)?;
     let code = ExitCode::from(answer.code);
     if answer.code == 0
         && inputs.iter().all(|input| changed(&input.path) == Some(input.changed))
@@ -59,6 +75,10 @@ pub fn link(link: &Link, objects: Option<&Objects>) -> Result<Option<ExitCode>, 
         question.write(answer, Entry { files, ..Entry::default() });
     }
     Ok(Some(code))
+}
+
+fn tell(link: &Link, answer: &Answer) -> Result<(), String> {
+    answer.tell().map_err(|error| format!("cannot print what {} printed: {error}", link.command.program))
 }
 
 /// A file as it was before the link.

@@ -5,11 +5,16 @@
 //! flags and the name of the source file only. The cross environment asked for them, and for the symbols that come from
 //! JavaScript. A program that nevertheless runs is linked by Emscripten when it is run first: see `run.js`.
 //!
-//! Whatever is not surely such a check, and every check that does not link, goes to Emscripten.
+//! Of such a link three quarters are spent on reading the system libraries. So it is tried first with a list of the
+//! functions that are in them; where that is not enough, as for variables, with the libraries themselves. Emscripten
+//! lets the linker have more symbols from JavaScript than programs get, some of them only where a program has code for
+//! these: what does not link with them either, Emscripten refuses.
+//!
+//! Whatever is not surely such a check, and everything between these two answers, goes to Emscripten.
 
 use crate::cacheable::{self, Files};
 use crate::rewrite::{Invocation, direct, extension};
-use crate::settings::Settings;
+use crate::settings::{Asked, Settings};
 
 /// In a command: where the object goes.
 pub const OBJECT: &str = "{object}";
@@ -21,8 +26,10 @@ const OUTPUT: &str = "{output}";
 pub struct LinkCheck {
     /// The compile; writes [`OBJECT`].
     pub compile: Invocation,
-    /// The link; reads [`OBJECT`].
-    pub link: Invocation,
+    /// The links, of which one must go well; they read [`OBJECT`].
+    pub links: Vec<Invocation>,
+    /// The link without which none goes well.
+    pub refusing: Option<Invocation>,
     /// The file that the build believes to be the program.
     pub program: String,
     /// The linked module, beside it.
@@ -34,7 +41,7 @@ pub struct LinkCheck {
 }
 
 /// Flags of a compile with a value behind them.
-const WITH_VALUE: &[&str] = &["-D", "-I", "-U", "-idirafter", "-imacros", "-include", "-iquote", "-isystem"];
+pub const WITH_VALUE: &[&str] = &["-D", "-I", "-U", "-idirafter", "-imacros", "-include", "-iquote", "-isystem"];
 
 /// What else a check may have for its compile; Emscripten's link is the same with them and without.
 const OF_THE_COMPILE: &[&str] = &[
@@ -75,15 +82,28 @@ pub fn plan(
         return None;
     }
     let asked_with = format!("{} {}", if cxx { "em++" } else { "emcc" }, check_name(&parts.source)?);
-    let linker = &settings.linker.iter().find(|asked| asked.with == asked_with)?.command;
     let module = format!("{}.wasm", module_stem(&parts.output)?);
+    let linked_by = |asked: &[Asked]| -> Vec<Invocation> {
+        let placed = |part: &String| if part == OUTPUT { module.clone() } else { part.clone() };
+        let commands = asked.iter().filter(|asked| asked.with == asked_with).map(|asked| &asked.command);
+        commands
+            .map(|command| Invocation {
+                program: command[0].clone(),
+                arguments: command[1..].iter().map(placed).collect(),
+            })
+            .collect()
+    };
+    let links = linked_by(&settings.linker);
+    if links.is_empty() {
+        return None;
+    }
     let mut compile = parts.compile;
     compile.extend(["-c".to_owned(), parts.source, "-o".to_owned(), OBJECT.to_owned()]);
-    let arguments = linker[1..].iter().map(|argument| if argument == OUTPUT { &module } else { argument });
     Some(LinkCheck {
         files: settings.objects.as_ref().and_then(|_| cacheable::files(&compile)),
         compile: direct(clang, &compile, settings),
-        link: Invocation { program: linker[0].clone(), arguments: arguments.cloned().collect() },
+        links,
+        refusing: linked_by(&settings.refusing_linker).pop(),
         module,
         program: parts.output,
         emscripten: emscripten.clone(),
@@ -101,7 +121,6 @@ fn parts(own: &[String]) -> Option<Parts> {
     let (mut compile, mut source, mut output) = (Vec::new(), None, None);
     let mut arguments = own.iter();
     while let Some(argument) = arguments.next() {
-        let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| argument.starts_with(prefix));
         if argument == "-o" {
             output = Some(arguments.next()?.clone());
         } else if argument == "-L" {
@@ -112,13 +131,19 @@ fn parts(own: &[String]) -> Option<Parts> {
             if source.replace(argument.clone()).is_some() {
                 return None;
             }
-        } else if begins(OF_THE_COMPILE) && !begins(NO_WARNINGS) {
+        } else if is_of_the_compile(argument) {
             compile.push(argument.clone());
         } else if !argument.starts_with("-L") && !IN_THE_C_LIBRARY.contains(&argument.as_str()) {
             return None;
         }
     }
     Some(Parts { compile, source: source?, output: output? })
+}
+
+/// Whether a flag, of those that clang takes as they are, is nothing to a link.
+pub fn is_of_the_compile(flag: &str) -> bool {
+    let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| flag.starts_with(prefix));
+    begins(OF_THE_COMPILE) && !begins(NO_WARNINGS)
 }
 
 /// What kind of check a source file is, by the name that meson or autoconf gives it; Emscripten itself treats autoconf's
@@ -155,8 +180,10 @@ mod tests {
     fn settings() -> Settings {
         let linker = "wasm-ld\t-o\t{output}\t{object}\t-lc";
         Settings::parse(&format!(
-            "emscripten /usr/bin\nclang \tclang\t-target\nclang++ \tclang++\t-target\nlinker emcc testfile\t{linker}\n\
-             linker em++ testfile\t{linker}\nlinker emcc conftest\t{linker}\t-x\ndefault-flag -O2\nabi-flag -fPIC\n\
+            "emscripten /usr/bin\nclang \tclang\t-target\nclang++ \tclang++\t-target\nlinker emcc testfile\twasm-ld\t-quick\t{{object}}\n\
+             linker emcc testfile\t{linker}\n\
+             linker em++ testfile\t{linker}\nlinker emcc conftest\t{linker}\t-x\n\
+             refusing-linker emcc conftest\t{linker}\t-y\ndefault-flag -O2\nabi-flag -fPIC\n\
              abi-flag -sSUPPORT_LONGJMP=wasm\nprogram-flag -O1\nlink-flag -L/host/lib\n"
         ))
         .unwrap()
@@ -176,21 +203,24 @@ mod tests {
             (
                 "/b/meson-private/tmp1/testfile.c -o /b/meson-private/tmp1/output.js -O0 -Werror -lm -D X",
                 "clang -target -O2 -O0 -Werror -D X -c /b/meson-private/tmp1/testfile.c -o {object} -fPIC",
-                "wasm-ld -o /b/meson-private/tmp1/output.wasm {object} -lc",
+                &["wasm-ld -quick {object}", "wasm-ld -o /b/meson-private/tmp1/output.wasm {object} -lc"][..],
+                None,
                 "/usr/bin/emcc -O2 /b/meson-private/tmp1/testfile.c -o /b/meson-private/tmp1/output.js -O0 -Werror -lm \
                  -D X -fPIC -sSUPPORT_LONGJMP=wasm -L/host/lib -O1",
             ),
             (
                 "-o conftest -g conftest.c -L /x -ldl",
                 "clang -target -O2 -g -c conftest.c -o {object} -fPIC",
-                "wasm-ld -o conftest.wasm {object} -lc -x",
+                &["wasm-ld -o conftest.wasm {object} -lc -x"],
+                Some("wasm-ld -o conftest.wasm {object} -lc -y"),
                 "/usr/bin/emcc -O2 -o conftest -g conftest.c -L /x -ldl -fPIC -sSUPPORT_LONGJMP=wasm -L/host/lib -O1",
             ),
         ];
-        for (line, compile, link, emscripten) in cases {
+        for (line, compile, links, refusing, emscripten) in cases {
             let Outcome::Check(check) = outcome(line, &settings()) else { panic!("no check: {line}") };
             assert_eq!(shown(&check.compile), compile);
-            assert_eq!(shown(&check.link), link);
+            assert_eq!(check.links.iter().map(shown).collect::<Vec<_>>(), links);
+            assert_eq!(check.refusing.as_ref().map(shown).as_deref(), refusing);
             assert_eq!(shown(&check.emscripten), emscripten);
         }
     }

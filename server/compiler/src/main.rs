@@ -3,8 +3,8 @@
 //! task.
 //!
 //! It is started once per compile, so it does three things only: read its settings, rewrite by the tables in
-//! [`flags`], `exec`. For a configure check whether a program links it stays, see [`link_check`], and for a compile that
-//! the package's object cache may know, see [`object_cache`].
+//! [`flags`], `exec`. For a configure check whether a program links it stays, see [`link_check`], for a side module, see
+//! [`side_module`], and for a compile that the package's object cache may know, see [`object_cache`].
 
 mod arguments;
 mod cacheable;
@@ -19,6 +19,7 @@ mod response_file;
 mod rewrite;
 mod settings;
 mod sha256;
+mod side_module;
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;

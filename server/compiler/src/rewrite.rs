@@ -7,6 +7,7 @@ use crate::link_cache::Link;
 use crate::link_check::{self, LinkCheck};
 use crate::object_cache::Compile as CachedCompile;
 use crate::settings::{Asked, Exports, Settings};
+use crate::side_module;
 
 /// The native tool that the build believes it starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub enum Outcome {
     Run(Invocation),
     /// Compile what the object cache may know.
     Compile(CachedCompile),
-    /// Link a side module that it may know.
+    /// Link a side module, which it may know.
     Link(Link),
     /// Answer a configure script whether a program links.
     Check(LinkCheck),
@@ -136,18 +137,20 @@ fn driver(tool: Tool, arguments: Vec<String>, settings: &Settings) -> Result<Out
         Step::LinkSideModule => {
             arguments.extend_from_slice(&settings.link_flags);
             arguments.extend_from_slice(&settings.side_module_flags);
-            arguments.extend(export_flags(&settings.exports, output.as_deref())?);
+            let exported = exported(&settings.exports, output.as_deref())?;
+            arguments.extend(export_flags(exported.as_deref()));
+            if let Some(files) = cacheable::link_files(&arguments) {
+                own.extend_from_slice(&settings.link_flags);
+                let steps = exported
+                    .and_then(|symbols| side_module::plan(&own, &symbols, &files.output, &settings.side_module));
+                let command = Invocation { program, arguments };
+                return Ok(Outcome::Link(Link { command, steps: steps.unwrap_or_default(), files }));
+            }
         }
         Step::LinkProgram => {
             arguments.extend_from_slice(&settings.link_flags);
             arguments.extend_from_slice(&settings.program_flags);
         }
-    }
-    if step == Step::LinkSideModule
-        && settings.objects.is_some()
-        && let Some(files) = cacheable::link_files(&arguments)
-    {
-        return Ok(Outcome::Link(Link { command: Invocation { program, arguments }, files }));
     }
     let emscripten = Invocation { program, arguments };
     // Emscripten was not asked how it links with flags that change how it compiles.
@@ -242,16 +245,23 @@ pub fn extension(path: &str) -> &str {
     path.rsplit_once('.').map_or("", |(_, extension)| extension)
 }
 
-fn export_flags(exports: &Exports, output: Option<&str>) -> Result<Vec<String>, String> {
-    let symbols = match exports {
-        Exports::WholeArchive => return Ok(vec!["-sSIDE_MODULE=1".to_owned()]),
-        Exports::Named(symbols) => symbols.iter().map(|symbol| format!("_{symbol}")).collect::<Vec<_>>().join(","),
+/// The symbols that a side module exports; `None` for all of them.
+fn exported(exports: &Exports, output: Option<&str>) -> Result<Option<Vec<String>>, String> {
+    match exports {
+        Exports::WholeArchive => Ok(None),
+        Exports::Named(symbols) => Ok(Some(symbols.clone())),
         Exports::PyInit => {
             let path = output.ok_or("linking a side module without -o: its PyInit function has no name")?;
-            format!("_PyInit_{}", module_name(path))
+            Ok(Some(vec![format!("PyInit_{}", module_name(path))]))
         }
-    };
-    Ok(vec!["-sSIDE_MODULE=2".to_owned(), format!("-sEXPORTED_FUNCTIONS={symbols}")])
+    }
+}
+
+/// What Emscripten is told of them.
+fn export_flags(exported: Option<&[String]>) -> Vec<String> {
+    let Some(symbols) = exported else { return vec!["-sSIDE_MODULE=1".to_owned()] };
+    let symbols: Vec<String> = symbols.iter().map(|symbol| format!("_{symbol}")).collect();
+    vec!["-sSIDE_MODULE=2".to_owned(), format!("-sEXPORTED_FUNCTIONS={}", symbols.join(","))]
 }
 
 /// `build/lib/_yaml.cpython-314-wasm32-emscripten.so` is the module `_yaml`; the module of a package, `a/__init__.so`, is
@@ -283,7 +293,9 @@ mod tests {
     fn shown_with(tool: Tool, line: &str, settings: &Settings) -> String {
         let arguments = line.split_whitespace().map(str::to_owned).collect();
         match rewrite(tool, arguments, settings).unwrap() {
-            Outcome::Run(Invocation { program, arguments }) => format!("{program} {}", arguments.join(" ")),
+            Outcome::Run(command) | Outcome::Link(Link { command, .. }) => {
+                format!("{} {}", command.program, command.arguments.join(" "))
+            }
             other => format!("{other:?}"),
         }
     }
@@ -324,6 +336,26 @@ mod tests {
         for (tool, line, expected) in cases {
             assert_eq!(shown(tool, line), expected, "{tool:?} {line}");
         }
+    }
+
+    #[test]
+    fn a_side_module_is_linked_without_emscripten_where_that_told_how() {
+        let mut settings = settings();
+        settings.side_module =
+            Settings::parse("side-module -O3\t{step}\tld\t-o\t{output}\t{exports}\t{inputs}\n").unwrap().side_module;
+        let steps = |line: &str| {
+            let arguments = line.split_whitespace().map(str::to_owned).collect();
+            match rewrite(Tool::Cc, arguments, &settings).unwrap() {
+                Outcome::Link(link) => link.steps,
+                other => panic!("{other:?}"),
+            }
+        };
+        let arguments = ["-o", "b/_x.so", "--export=PyInit__x", "a.o", "-L/host/lib"].map(str::to_owned).to_vec();
+        assert_eq!(steps("-shared -O3 a.o -o b/_x.so"), [Invocation { program: "ld".to_owned(), arguments }]);
+        assert_eq!(steps("-shared a.o -o b/_x.so"), [], "another level");
+        settings.exports = Exports::WholeArchive;
+        let steps = rewrite(Tool::Cc, ["-shared", "-O3", "a.o", "-o", "x.so"].map(str::to_owned).to_vec(), &settings);
+        assert!(matches!(steps, Ok(Outcome::Link(Link { steps, .. })) if steps.is_empty()), "exports all");
     }
 
     /// Emscripten was asked about some arguments: one changes nothing, two change the command.

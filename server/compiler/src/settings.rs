@@ -9,8 +9,14 @@ pub struct Settings {
     pub clang: Vec<Asked>,
     /// The same for C++.
     pub clang_cxx: Vec<Asked>,
-    /// How Emscripten starts the linker for a program of one source file, under driver and source file, `cc conftest.c`.
+    /// How Emscripten starts the linker for a program of one source file, under driver and source file, `emcc conftest`; what is quicker
+    /// and may say less comes before that.
     pub linker: Vec<Asked>,
+    /// The same with all symbols that Emscripten lists: what this does not link, it does not either.
+    pub refusing_linker: Vec<Asked>,
+    /// How Emscripten links a side module, under the level of optimisation, `-O2`: each command begins with
+    /// [`STEP`](crate::side_module::STEP).
+    pub side_module: Vec<Asked>,
     /// LLVM's `ar`, which `emar` becomes; empty where it is not known.
     pub ar: String,
     /// The same for `ranlib`.
@@ -92,6 +98,8 @@ impl Settings {
                 "clang" => settings.clang.push(Asked::parse(&value)),
                 "clang++" => settings.clang_cxx.push(Asked::parse(&value)),
                 "linker" => settings.linker.push(Asked::parse(&value)),
+                "refusing-linker" => settings.refusing_linker.push(Asked::parse(&value)),
+                "side-module" => settings.side_module.push(Asked::parse(&value)),
                 "ar" => settings.ar = value,
                 "ranlib" => settings.ranlib = value,
                 "nm" => settings.nm = value,
