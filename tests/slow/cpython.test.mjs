@@ -1,11 +1,13 @@
-// CPython as it is, cross-built from its source: Python runs in it, and the loader installs and imports what the builder
-// makes for it, from a channel that is served. The first build takes several minutes, so this is no part of every run.
+// CPython as it is, cross-built from its source: Python runs in it, in Node and in browsers, and the loader installs and
+// imports what the builder makes for it, from a channel that is served. The first build takes several minutes, and numpy
+// as many again, so this is no part of every run.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { startBrowser } from "../support/browser.mjs";
 import { run, startServer } from "../support/program.mjs";
 import { loaderModule } from "../support/settings.mjs";
 
@@ -28,7 +30,7 @@ before(async () => {
   const { name, version: found, abi: of } = JSON.parse(built.stdout);
   assert.deepEqual({ name, found, of }, { name: "cpython", found: version, of: abi });
   ({ loadPython } = await import(pathToFileURL(join(data, `runtime/cpython/${version}/cpython.mjs`)).href));
-  server = await startServer(["up", "markupsafe", "--abi", abi, "--data", data]);
+  server = await startServer(["up", "markupsafe", "numpy", "--abi", abi, "--data", data]);
 });
 after(async () => {
   await server?.stop();
@@ -77,6 +79,50 @@ test("the loader installs a C extension, which is linked when it is imported", a
   await (await attached(other)).install(lock);
   assert.equal(other.runPython(escaped), "&lt;a&gt;");
 });
+
+// What JavaScript knows of numpy's arrays, it has as text: this build has no bridge between objects.
+const computed = `
+import numpy
+from numpy import fft, linalg, random
+solved = linalg.solve(numpy.array([[3.0, 1.0], [1.0, 2.0]]), numpy.array([9.0, 8.0]))
+spectrum = fft.fft(numpy.ones(4)).real
+drawn = random.default_rng(7).integers(0, 10, 3)
+str([solved.round(9).tolist(), spectrum.tolist(), drawn.tolist(), numpy.__version__])
+`;
+/** What numpy says of it on any machine. */
+const expected = /^\[\[2\.0, 3\.0\], \[4\.0, 0\.0, 0\.0, 0\.0\], \[9, 6, 6\], '2\.4\.6'\]$/;
+
+test("the loader installs numpy, which computes", async () => {
+  const python = await loadPython();
+  const loader = await attached(python);
+  await loader.install(["numpy"]);
+  assert.match(python.runPython(computed), expected);
+});
+
+/** Runs in a page or a worker: both packages, from one server. */
+async function inBrowser({ base, abi, version, escaped, computed }) {
+  const { loadPython } = await import(`${base}/runtime/cpython/${version}/cpython.mjs`);
+  const { attach } = await import(`${base}/loader/index.js`);
+  const python = await loadPython();
+  const loader = await attach(python, { repodata: `${base}/repodata/${abi}/` });
+  await loader.install(["markupsafe", "numpy"]);
+  return { escaped: python.runPython(escaped), computed: python.runPython(computed) };
+}
+
+for (const engine of ["chromium", "firefox"]) {
+  test(`Python and both packages run in ${engine}, in a page and in a worker`, async () => {
+    const browser = await startBrowser(engine);
+    try {
+      for (const place of ["inPage", "inWorker"]) {
+        const answer = await browser[place](inBrowser, { base: server.base, abi, version, escaped, computed });
+        assert.equal(answer.escaped, "&lt;a&gt;", place);
+        assert.match(answer.computed, expected, place);
+      }
+    } finally {
+      await browser.stop();
+    }
+  });
+}
 
 test("what cannot be had there is refused by name", async () => {
   const python = await loadPython();
