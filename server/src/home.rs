@@ -23,27 +23,28 @@ pub fn snippets(base: &BaseUrl, channel: &ChannelName, abi: Abi, package: &str) 
     let runtime = format!("{base}/runtime/{name}/{}/{name}.mjs", facts.runtime_version, name = facts.runtime);
     let root = format!("{base}/{}", channel.prefix());
     let root = root.trim_end_matches('/');
+    let by_loader = if facts.has_images {
+        format!(
+            "import {{ boot }} from \"{base}/loader/index.js\";\n\
+             const repodata = \"{root}/repodata/{abi}/\";\n\
+             const {{ pyodide, loader }} = await boot({{ repodata, packages: [\"{package}\"] }});\n"
+        )
+    } else {
+        let start = if abi.is_stock() { "loadPython" } else { "loadPyodide" };
+        format!(
+            "import {{ attach }} from \"{base}/loader/index.js\";\n\
+             import {{ {start} }} from \"{runtime}\";\n\
+             const python = await {start}();\n\
+             const loader = await attach(python, {{ repodata: \"{root}/repodata/{abi}/\" }});\n\
+             await loader.install([\"{package}\"]);\n"
+        )
+    };
+    let by_loader = Snippet { title: "JavaScript, pkgsrv-loader", code: by_loader };
     if abi.is_stock() {
-        return vec![Snippet {
-            title: "JavaScript, pkgsrv-loader",
-            code: format!(
-                "import {{ attach }} from \"{base}/loader/index.js\";\n\
-                 import {{ loadPython }} from \"{runtime}\";\n\
-                 const python = await loadPython();\n\
-                 const loader = await attach(python, {{ repodata: \"{root}/repodata/{abi}/\" }});\n\
-                 await loader.install([\"{package}\"]);\n"
-            ),
-        }];
+        return vec![by_loader];
     }
     vec![
-        Snippet {
-            title: "JavaScript, pkgsrv-loader",
-            code: format!(
-                "import {{ boot }} from \"{base}/loader/index.js\";\n\
-                 const repodata = \"{root}/repodata/{abi}/\";\n\
-                 const {{ pyodide, loader }} = await boot({{ repodata, packages: [\"{package}\"] }});\n"
-            ),
-        },
+        by_loader,
         Snippet {
             title: "Python in the browser, micropip",
             code: format!(

@@ -9,7 +9,7 @@ import { isNode } from "./node.js";
 import { Reporter } from "./progress.js";
 import { provideModule } from "./python.js";
 import { afterRestoring, reasonAgainstImage } from "./restored.js";
-import { inspect, type Layout, type Runtime } from "./runtime.js";
+import { inspect, type Layout, PYODIDE, type Runtime } from "./runtime.js";
 import { RuntimeWasm } from "./runtime-wasm.js";
 import { abiOf, directory, settingsOf, type Settings } from "./settings.js";
 import { importSigned, SignedFiles } from "./signed.js";
@@ -140,9 +140,10 @@ const EXAMPLE = "https://packages.example/runtime/pyodide/314.0.7/";
 /** Where the runtime of a line is, by its head. */
 export async function runtimeOf(line: Line, { repodata }: Settings, fetching: Fetching): Promise<string> {
   const relative = await line.runtime(fetching);
-  const other = /\/runtime\/(?!pyodide\/)([\w.-]+)\//.exec(relative ?? "")?.[1];
-  if (other !== undefined) {
-    const message = `${repodata} is for ${other}, which \`boot\` does not start: have its ${other}.mjs start it, then \`attach\``;
+  const [, name = PYODIDE, version = ""] = /\/runtime\/([\w.-]+)\/([\w.-]+)\//.exec(relative ?? "") ?? [];
+  // Up to 0.29 its JavaScript is no module.
+  if (name !== PYODIDE || version.startsWith("0.")) {
+    const message = `${repodata} is for ${name} ${version}, which \`boot\` does not start: have its ${name}.mjs start it, then \`attach\``;
     throw new LoaderError("unsupported_runtime", message);
   }
   if (relative !== undefined) return new URL(relative, repodata).href;

@@ -102,7 +102,8 @@ export interface Runtime {
   abi: string | undefined;
 }
 
-const PYODIDE = "pyodide";
+/** What Pyodide is called in a head and in locks. */
+export const PYODIDE = "pyodide";
 
 /** Whether Python and JavaScript can hold each other's objects there. */
 export function hasBridge(runtime: Runtime): boolean {

@@ -40,9 +40,30 @@ pub struct AbiFacts {
     pub runtime_features: &'static [&'static str],
     /// Features that it does without, but that every engine has which people run it in.
     pub engine_features: &'static [&'static str],
+    /// Whether images of it can be made, which `boot` starts from.
+    pub has_images: bool,
 }
 
-static TABLE: &[AbiFacts] = &[PYODIDE_314, PYODIDE_315, CPYTHON_313];
+static TABLE: &[AbiFacts] = &[PYODIDE_029, PYODIDE_314, PYODIDE_315, CPYTHON_313];
+
+/// The release before: its JavaScript is no module, so it is attached to and not booted.
+const PYODIDE_029: AbiFacts = AbiFacts {
+    abi: "2025_0",
+    platform_tag: "pyemscripten_2025_0_wasm32",
+    older_platform_tags: &["pyodide_2025_0_wasm32", "emscripten_4_0_9_wasm32"],
+    python: "3.13",
+    python_full: "3.13.2",
+    python_minor: 13,
+    interpreter_tag: "cp313",
+    emscripten: "4.0.9",
+    admitted_emscripten: &["6.0.5"],
+    runtime: "pyodide",
+    runtime_version: "0.29.5",
+    extension_suffix: ".cpython-313-wasm32-emscripten.so",
+    runtime_features: PYODIDE_314.runtime_features,
+    engine_features: PYODIDE_314.engine_features,
+    has_images: false,
+};
 
 const PYODIDE_314: AbiFacts = AbiFacts {
     abi: "2026_0",
@@ -68,6 +89,7 @@ const PYODIDE_314: AbiFacts = AbiFacts {
     ],
     // Node 18, and browsers since 2023. Not there: tail calls, extended constants, threads, anything newer.
     engine_features: &["multivalue", "simd128"],
+    has_images: true,
 };
 
 const PYODIDE_315: AbiFacts = AbiFacts {
@@ -85,6 +107,7 @@ const PYODIDE_315: AbiFacts = AbiFacts {
     extension_suffix: ".cpython-315-wasm32-emscripten.so",
     runtime_features: PYODIDE_314.runtime_features,
     engine_features: PYODIDE_314.engine_features,
+    has_images: true,
 };
 
 /// CPython as it is, cross-built by the builder with the flags that Pyodide has. No one else has a tag for that.
@@ -103,6 +126,7 @@ const CPYTHON_313: AbiFacts = AbiFacts {
     extension_suffix: ".cpython-313-wasm32-emscripten.so",
     runtime_features: PYODIDE_314.runtime_features,
     engine_features: PYODIDE_314.engine_features,
+    has_images: false,
 };
 
 /// The runtime that is built, and not fetched.
@@ -118,10 +142,10 @@ impl Abi {
         TABLE.iter().map(Self)
     }
 
-    /// Those whose runtime others have released, and not as a pre-release, oldest first: what wheels for any ABI are checked
-    /// and published for, when none is named.
+    /// Those whose runtime others have released, and not as a pre-release, and that `boot` starts, oldest first: what
+    /// wheels for any ABI are checked and published for, when none is named.
     pub fn released() -> impl Iterator<Item = Self> {
-        Self::known().filter(|abi| !abi.facts().runtime_version.contains('-') && !abi.is_stock())
+        Self::known().filter(|abi| !abi.facts().runtime_version.contains('-') && abi.facts().has_images)
     }
 
     /// Whether its runtime is CPython as it is, which the builder builds.
@@ -213,10 +237,10 @@ mod tests {
     }
 
     #[test]
-    fn pre_releases_and_what_is_built_here_are_known_and_not_preferred() {
+    fn older_ones_pre_releases_and_what_is_built_here_are_known_and_not_preferred() {
         assert_eq!(Abi::released().map(Abi::as_str).collect::<Vec<_>>(), ["2026_0"]);
         assert_eq!(Abi::preferred().as_str(), "2026_0");
-        assert!(Abi::known().any(|abi| abi.as_str() == "2026_5"));
+        assert!(["2025_0", "2026_5"].iter().all(|known| known.parse::<Abi>().is_ok()));
         assert!(Abi::known().any(Abi::is_stock));
     }
 
@@ -224,7 +248,7 @@ mod tests {
     fn unknown_ones_are_refused_by_name() {
         assert_eq!(
             "1999_0".parse::<Abi>().unwrap_err().to_string(),
-            "unknown ABI `1999_0`: expected one of 2026_0, 2026_5, cpython_3_13"
+            "unknown ABI `1999_0`: expected one of 2025_0, 2026_0, 2026_5, cpython_3_13"
         );
     }
 }

@@ -90,7 +90,7 @@ impl<'a> Builder<'a> {
     /// The directory with the image of the runtime that the loader's `boot` starts from: `image.json`, and what it names.
     /// `None` for a runtime that `boot` does not start.
     pub fn runtime_image(&self) -> Result<Option<PathBuf>, BuildError> {
-        (!self.abi.is_stock()).then(|| self.runtime.image(self.context, &self.toolchain)).transpose()
+        self.abi.facts().has_images.then(|| self.runtime.image(self.context, &self.toolchain)).transpose()
     }
 
     /// The directory with files that `derive` makes of the runtime's and its image's, by their names and bytes: names and

@@ -71,8 +71,10 @@ pub enum BuildError {
     )]
     WrongHash { filename: String, found: String, expected: String },
 
-    #[error("the runtime of ABI {abi} is CPython as it is, of which no image can be made: bake for an ABI of Pyodide")]
-    NoImage { abi: String },
+    #[error(
+        "the runtime of ABI {abi} is {runtime}, of which no image can be made: bake for an ABI of Pyodide 314 or newer"
+    )]
+    NoImage { abi: String, runtime: String },
 
     #[error("{filename}: not a whole archive: {reason}; nothing was kept")]
     Archive { filename: String, reason: String },

@@ -30,6 +30,7 @@ pub(crate) use symbols::{RuntimeSymbol, RuntimeSymbols};
 
 /// npm archives by package and version, with the SHA-256 that they must have.
 const ARCHIVES: &[(&str, &str, &str)] = &[
+    ("pyodide", "0.29.5", "6749b10ee515a1458ecea36d860c8ce2a48366e85b3f92d749ad1840e4aff181"),
     ("pyodide", "314.0.7", "66b7949e5a0cba2250b586d7e368bf12fb482800748d182c4618254b685ffaa0"),
     ("pyodide", "315.0.0-alpha.2", "b4a12d58491af4e3fa4e4f19e79ba22aba972b55ecccf25a37903e1141c57dec"),
 ];

@@ -38,8 +38,9 @@ fn made_by() -> String {
 impl Runtime {
     /// The directory with its image: `image.json`, and the files named there. The runtime itself makes it, once.
     pub(crate) fn image(&self, context: &Context, toolchain: &Toolchain) -> Result<PathBuf, BuildError> {
-        if self.abi.is_stock() {
-            return Err(BuildError::NoImage { abi: self.abi.to_string() });
+        if !self.abi.facts().has_images {
+            let runtime = format!("{} {}", self.name, self.version);
+            return Err(BuildError::NoImage { abi: self.abi.to_string(), runtime });
         }
         let name = format!("{}-{}-image-{}", self.name, self.version, made_by());
         let place = context.cache.runtimes().join(name);
@@ -93,7 +94,7 @@ impl Runtime {
 
     /// The number that its bytecode begins with, in hexadecimal.
     pub(crate) fn bytecode_magic(&self, context: &Context, toolchain: &Toolchain) -> Result<String, BuildError> {
-        if self.abi.is_stock() {
+        if !self.abi.facts().has_images {
             return self.run_script(context, toolchain, MAGIC, &[]);
         }
         let path = self.image(context, toolchain)?.join("image.json");
