@@ -65,8 +65,8 @@ const OF_THE_COMPILE: &[&str] = &[
 /// `-W` flags that are not about warnings.
 const NO_WARNINGS: &[&str] = &["-Wa,", "-Wl,", "-Wp,"];
 
-/// Libraries that are part of the C library, which is always linked.
-const IN_THE_C_LIBRARY: &[&str] = &["-ldl", "-lm", "-lrt"];
+/// Libraries that are part of the C library, which programs are always linked with, and which the runtime has.
+pub const IN_THE_C_LIBRARY: &[&str] = &["-ldl", "-lm", "-lrt"];
 
 /// Plans a check; `None` where the command is none, or none that is known to be answered alike. `own` is all before the
 /// ABI's flags, `clang` how Emscripten starts that for them, `emscripten` what is done otherwise.

@@ -7,7 +7,7 @@
 
 use crate::entry::Answer;
 use crate::flags::{self, Compile};
-use crate::link_check::{WITH_VALUE, is_of_the_compile};
+use crate::link_check::{IN_THE_C_LIBRARY, WITH_VALUE, is_of_the_compile};
 use crate::rewrite::{Invocation, extension};
 use crate::settings::Asked;
 
@@ -19,9 +19,6 @@ const OUTPUT: &str = "{output}";
 const INPUTS: &str = "{inputs}";
 /// What it exports.
 const EXPORTS: &str = "{exports}";
-
-/// Libraries that are part of the runtime: Emscripten takes them to be there.
-const IN_THE_RUNTIME: &[&str] = &["-ldl", "-lm", "-lrt"];
 
 const EXPORT_SECTION: u8 = 7;
 /// Exports of a module with JavaScript in it.
@@ -62,7 +59,7 @@ fn inputs<'a>(own: &'a [String], output: &str) -> Option<(Vec<String>, &'a str)>
             flag if flag.starts_with("-L") && flag.len() > 2 => inputs.push(argument.clone()),
             flag if flag.starts_with("-Wl,-O") && !flag[4..].contains(',') => inputs.push(flag[4..].to_owned()),
             flag if flag.starts_with("-O") => level = flag,
-            flag if IN_THE_RUNTIME.contains(&flag) => {}
+            flag if IN_THE_C_LIBRARY.contains(&flag) => {}
             flag if WITH_VALUE.contains(&flag) => drop(arguments.next()?),
             flag if is_of_the_compile(flag) && !flag.starts_with("-g") && flags::compile(flag) == Compile::Direct => {}
             _ => return None,

@@ -112,14 +112,19 @@ def quick(link: list[str], functions: str) -> list[str]:
     return [places.get(part, part) for part in link if not part.startswith(("-l", "-L", "--export="))]
 
 
+def beside(linker: str, tool: str) -> str | None:
+    """LLVM's program, if it is installed: it lies beside the linker, with the same suffix."""
+    path = linker.replace("wasm-ld", f"llvm-{tool}")
+    return path if shutil.which(path) else None
+
+
 def functions_of(link: list[str], driver: str) -> list[str] | None:
     """Names of the functions in the libraries that a link names; C's checks have no use for those of C++.
 
     None where LLVM's program that tells them is not installed.
     """
-    # It lies beside the linker, with the same suffix.
-    program = link[0].replace("wasm-ld", "llvm-objdump")
-    if not shutil.which(program):
+    program = beside(link[0], "objdump")
+    if program is None:
         return None
     directories = [pathlib.Path(part[2:]) for part in link if part.startswith("-L")]
     names = [f"lib{part[2:]}.a" for part in link if part.startswith("-l")]
@@ -235,9 +240,7 @@ def main(*flags: str) -> None:
         for key, file in [("linker", symbols), ("refusing-linker", listed)]:
             settings.append((key, [f"{driver} {check}", *(str(file) if p == "{symbols}" else p for p in command)]))
     for tool in ["ar", "nm", "ranlib"]:
-        # They lie beside the linker, with the same suffix.
-        path = linkers[0][0][0].replace("wasm-ld", f"llvm-{tool}")
-        if shutil.which(path):
+        if path := beside(linkers[0][0][0], tool):
             settings.append((tool, [path]))
     lines = [f"{key} {'\t'.join(parts)}\n" for key, parts in settings]
     pathlib.Path("compiler.conf").write_text("".join(lines))
