@@ -5,6 +5,8 @@ vcl 4.1;
 backend pkgsrv {
     .host = "127.0.0.1";
     .port = "8417";
+    # An upload is answered when the wheel is checked.
+    .first_byte_timeout = 15m;
 }
 
 sub vcl_recv {

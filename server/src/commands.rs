@@ -23,6 +23,7 @@ mod resolve;
 mod runtime;
 mod serve;
 mod test;
+mod token;
 mod toolchain;
 mod up;
 mod verify;
@@ -72,6 +73,8 @@ pub(crate) enum Command {
     Admit(admit::Admit),
     /// Publish wheels that were built elsewhere
     Publish(publish::Publish),
+    /// Make, list and revoke tokens, with which twine and its like upload wheels to a server
+    Token(token::TokenCommand),
     /// Show, compare and change channels: promote, roll back, statuses of projects
     Channel(channel::ChannelCommand),
     /// Mark a version as not to be installed unless it is asked for by its number
@@ -113,6 +116,7 @@ impl Command {
             Self::Serve(command) => command.run()?,
             Self::Admit(command) => on_runtime(command.run())?,
             Self::Publish(command) => on_runtime(command.run())?,
+            Self::Token(command) => command.run()?,
             Self::Channel(command) => command.run()?,
             Self::Yank(command) => command.run()?,
             Self::Unyank(command) => command.run()?,

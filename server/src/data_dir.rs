@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::audit::AuditLog;
 use crate::encoding::Search;
 use crate::http::assets::encodings_beside;
-use crate::{ServerError, Store};
+use crate::{ServerError, Store, Tokens};
 
 /// How the names of directories begin that are being filled.
 const WORK: &str = ".work-";
@@ -46,6 +47,21 @@ impl DataDir {
     /// The keys that channels sign with: beside the store, of which every byte is public.
     pub fn keys(&self) -> PathBuf {
         self.0.join("keys")
+    }
+
+    /// The tokens for uploads.
+    pub fn tokens(&self) -> Tokens {
+        Tokens::new(self.0.join("tokens"))
+    }
+
+    /// Who asked for which change.
+    pub(crate) fn audit(&self) -> AuditLog {
+        AuditLog::new(self.0.join("audit.jsonl"))
+    }
+
+    /// Where uploads lie until they are checked.
+    pub(crate) fn staging(&self) -> PathBuf {
+        self.0.join("staging")
     }
 
     /// Runtimes to be served, each in `{name}/{version}`.

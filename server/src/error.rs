@@ -369,6 +369,40 @@ pub enum ServerError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A token's name with a character it may not have.
+    #[error("`{found}` is not a name for a token: expected 1 to 64 lowercase letters, digits and inner dashes")]
+    InvalidTokenName {
+        /// The text as given.
+        found: String,
+    },
+    /// Projects for a token that are not written as such.
+    #[error("`{found}` names no projects: expected a name, the beginning of names such as `my-*`, or `*` for all")]
+    InvalidProjectPattern {
+        /// The text as given.
+        found: String,
+    },
+    /// A token whose name another one has.
+    #[error(
+        "there is a token `{name}` already: choose another name, or take it away with `pkgsrv token revoke {name}`"
+    )]
+    TokenExists {
+        /// Its name.
+        name: String,
+    },
+    /// A token that was never made, or is revoked.
+    #[error("there is no token `{name}`: `pkgsrv token list` shows those that there are")]
+    UnknownToken {
+        /// The name asked for.
+        name: String,
+    },
+    /// A token that cannot be made or read.
+    #[error("cannot use {}: {reason}; make the token again", path.display())]
+    BadToken {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The address to listen on is in use.
     #[error(
         "cannot listen on {address}: another program does, perhaps a pkgsrv that is already running; \

@@ -35,6 +35,7 @@ use tower_http::trace::TraceLayer;
 use crate::http::assets::Assets;
 use crate::http::ready::Answering;
 use crate::http::serving::{Workers, serve_connection};
+use crate::uploads::Turns;
 use crate::views::{Channels, LargeViews};
 use crate::{BaseUrl, DataDir, PromptListen, ServeSettings, ServerError, prompt_app, refresh_due, routes, sign_files};
 
@@ -50,6 +51,7 @@ pub(crate) struct App {
     pub(crate) channels: Channels,
     pub(crate) large: LargeViews,
     pub(crate) assets: Arc<Assets>,
+    pub(crate) turns: Turns,
 }
 
 /// The whole HTTP interface without a socket.
@@ -59,7 +61,8 @@ pub fn app(settings: ServeSettings) -> Router {
 
 fn answering(settings: ServeSettings) -> Answering {
     let channels = Channels::new(settings.store.clone());
-    let app = Arc::new(App { settings, channels, large: LargeViews::default(), assets: Arc::default() });
+    let (large, assets, turns) = (LargeViews::default(), Arc::default(), Turns::default());
+    let app = Arc::new(App { settings, channels, large, assets, turns });
     let answering = routes::router().with_state(Arc::clone(&app)).layer(from_fn(problem::in_asked_form));
     let answering = answering.layer(CatchPanicLayer::new()).layer(cors());
     let routes = with_headers(answering, FOR_ALL).layer(TraceLayer::new_for_http());
@@ -156,6 +159,7 @@ impl Server {
         let workers = Workers::start().map_err(|source| ServerError::Serve { address: self.main.address, source })?;
         let prompt = self.prompt.map(|socket| socket.serve(prompt_app(self.settings.clone()), &workers, told.clone()));
         let renewing = renew_signatures(self.settings.data.clone());
+        let uploads = self.settings.uploads.clone();
         let main = self.main.serve(answering(self.settings), &workers, told);
         let serving = async {
             match prompt {
@@ -168,11 +172,16 @@ impl Server {
             tell.send_replace(true);
             tokio::time::sleep(LAST_DOWNLOADS).await;
         };
-        tokio::select! {
+        let ended = tokio::select! {
             ended = serving => ended,
             () = grace => Ok(()),
             never = renewing => match never {},
+        };
+        // What still checks an upload starts programs, which would outlive this one.
+        if let Some(uploads) = uploads {
+            blocking(move || uploads.context.interrupt.stop()).await;
         }
+        ended
     }
 }
 

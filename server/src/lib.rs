@@ -7,6 +7,7 @@
 //!
 //! The formats themselves are in `pkgsrv-index`, the reader of wheels in `pkgsrv-wheel`.
 
+mod audit;
 mod build_page;
 mod carried;
 mod changes;
@@ -17,6 +18,7 @@ mod encoding;
 mod environments;
 mod error;
 mod file_list;
+mod gate;
 mod home;
 mod html;
 mod http;
@@ -33,9 +35,11 @@ mod settings;
 mod signed_files;
 mod signing;
 mod store;
+mod tokens;
 mod transfer;
 mod trees;
 mod upload;
+mod uploads;
 mod views;
 mod wheel_document;
 
@@ -53,6 +57,7 @@ pub use environments::{
     PromotedEnvironment, environment, environments,
 };
 pub use error::{AdmissionError, ServerError};
+pub use gate::{Gate, abis_of};
 pub use home::{Snippet, snippets};
 pub use http::{Server, app, serve};
 pub use object::{CachePolicy, ChannelName, StoredObject};
@@ -62,11 +67,15 @@ pub use publish::{Accepted, Admission, Candidate, Publication, PublishedLine, ne
 pub use resolution::{Question, ResolveError, resolve};
 pub use settings::{
     BaseUrl, BuildArgs, DataArgs, FetchArgs, InterpreterArgs, LimitArgs, ListenArgs, PromptArgs, PromptListen,
-    PromptSettings, PromptUrl, ProviderArgs, ServeSettings, ToolchainArgs, log_filter, terminal_kind, wants_colour,
+    PromptSettings, PromptUrl, ProviderArgs, ServeSettings, ToolchainArgs, UploadArgs, UploadSettings, log_filter,
+    terminal_kind, wants_colour,
 };
 pub use signed_files::{sign_files, sign_files_anew};
 pub use signing::{DEFAULT_EXPIRY_DAYS, PublicKey};
 pub use store::{DiskOperation, DiskWatch, PublishLock, Store, digest_of};
+pub use tokens::{
+    DEFAULT_TOKEN_DAYS, ProjectPattern, TokenName, TokenRequest, Tokens, UploadToken, create_token, revoke_token,
+};
 pub use transfer::{
     Export, ExportedLine, Install, InstallError, InstalledWheel, Mirror, Mirrored, MirroredLine, Place, Refused,
     Source, Target, TargetWatch, TransferError, export, install, mirror,

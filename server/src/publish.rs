@@ -33,6 +33,17 @@ pub struct PublishedLine {
     pub already_there: Vec<WheelFilename>,
 }
 
+impl PublishedLine {
+    /// The line and its files, for people: a line of text for each.
+    pub fn described(&self, channel: &ChannelName) -> String {
+        let Self { abi, serial, added, already_there } = self;
+        let added = added.iter().map(|filename| format!("  added {filename}\n"));
+        let there = already_there.iter().map(|filename| format!("  already there: {filename}\n"));
+        let files: String = added.chain(there).collect();
+        format!("channel {channel}, ABI {abi}, serial {serial}\n{files}")
+    }
+}
+
 /// Publishes wheels into the lines of a channel; each goes into every line that its tags fit, a pure
 /// one into all of them. All are checked before anything is written, so a bad one stops the others.
 /// Publishing the same bytes again changes nothing.

@@ -5,6 +5,7 @@ mod environments;
 mod files;
 mod health;
 mod home;
+mod legacy;
 mod lockfile;
 mod packages;
 mod repodata;
@@ -19,7 +20,7 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use pkgsrv_index::{Abi, Digest};
 
 use crate::http::App;
@@ -80,6 +81,8 @@ fn channel(prefix: &str) -> Router<Arc<App>> {
         .route(&at("/repodata/{abi}/heads/{object}"), get(repodata::past_head))
         .route(&at("/repodata/{abi}/{root}/nodes"), get(repodata::nodes))
         .route(&at("/resolve"), get(resolve::lock))
+        .route(&at("/legacy"), post(legacy::upload).fallback(legacy::only_uploads))
+        .route(&at("/legacy/"), post(legacy::upload).fallback(legacy::only_uploads))
 }
 
 /// For addresses that are not there.
@@ -89,7 +92,7 @@ pub(crate) async fn nothing() -> HttpError {
 
 /// For other methods than GET and HEAD.
 pub(crate) async fn only_reading() -> HttpError {
-    HttpError::MethodNotAllowed
+    HttpError::MethodNotAllowed("this address can be read with GET and HEAD only")
 }
 
 /// A request, with the parts of its address still as text.

@@ -5,14 +5,17 @@ mod building;
 mod limits;
 mod prompt;
 mod toolchain;
+mod upload;
 
 use std::fmt;
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use axum::http::Uri;
+use pkgsrv_builder::Context;
 
 use crate::{DataDir, ServerError, Store};
 
@@ -21,6 +24,7 @@ pub use building::{BuildArgs, FetchArgs};
 pub use limits::LimitArgs;
 pub use prompt::{PromptArgs, PromptListen, PromptSettings, PromptUrl};
 pub use toolchain::{InterpreterArgs, ProviderArgs, ToolchainArgs};
+pub use upload::{UploadArgs, UploadSettings};
 
 /// `--data`, for every command that touches published packages.
 #[derive(Debug, Clone, clap::Args)]
@@ -30,7 +34,7 @@ pub struct DataArgs {
     directory: Option<PathBuf>,
 }
 
-/// `--listen`, `--base-url` and what belongs to the prompt, for every command that serves.
+/// `--listen`, `--base-url` and what belongs to the prompt and to uploads, for every command that serves.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ListenArgs {
     /// Address and port to listen on; port 0 takes any free one
@@ -42,6 +46,9 @@ pub struct ListenArgs {
     /// The Python prompt.
     #[command(flatten)]
     pub prompt: PromptArgs,
+    /// What is taken by HTTP.
+    #[command(flatten)]
+    pub uploads: UploadArgs,
 }
 
 impl DataArgs {
@@ -72,6 +79,8 @@ pub struct ServeSettings {
     pub base_url: Option<BaseUrl>,
     /// The Python prompt.
     pub prompt: PromptSettings,
+    /// How uploads are taken; `None` for a server that takes none.
+    pub uploads: Option<Arc<UploadSettings>>,
     /// The store of all channels.
     pub store: Store,
     /// What is served beside them: runtimes, the loader, environments.
@@ -79,12 +88,13 @@ pub struct ServeSettings {
 }
 
 impl ServeSettings {
-    /// Serves what is in a data directory.
-    pub fn new(listen: &ListenArgs, data: &DataDir) -> Self {
+    /// Serves what is in a data directory, and checks uploads with the builder's `context`.
+    pub fn new(listen: &ListenArgs, data: &DataDir, context: Context) -> Self {
         Self {
             listen: listen.listen,
             base_url: listen.base_url.clone(),
             prompt: PromptSettings::from(&listen.prompt),
+            uploads: Some(Arc::new(listen.uploads.settings(context))),
             store: data.store(),
             data: data.clone(),
         }

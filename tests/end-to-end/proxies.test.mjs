@@ -1,6 +1,7 @@
 // A running pkgsrv behind nginx and behind varnish, with the configurations of docker/.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer, request } from "node:http";
@@ -12,6 +13,7 @@ import { freePorts, startNginx, startVarnish } from "../support/other-servers.mj
 import { pipDownloadsNumpy } from "../support/pip.mjs";
 import { publishBuilt, run, startServer } from "../support/program.mjs";
 import { abi, data, runtimeVersion } from "../support/settings.mjs";
+import { formOf, sha256, upload } from "../support/upload.mjs";
 import { temporaryDirectory } from "../support/upstream.mjs";
 import { pureWheel } from "../support/wheel.mjs";
 
@@ -49,7 +51,7 @@ async function startWitness(base) {
   const server = createServer(async (incoming, outgoing) => {
     asked.push(`${incoming.method} ${incoming.url}`);
     const { method, headers, url } = incoming;
-    const [answer] = await once(request(`${base}${url}`, { method, headers }).end(), "response");
+    const [answer] = await once(incoming.pipe(request(`${base}${url}`, { method, headers })), "response");
     outgoing.writeHead(answer.statusCode, answer.headers);
     answer.pipe(outgoing);
   });
@@ -199,6 +201,19 @@ for (const [name, startProxy] of Object.entries(proxies)) {
       await publish("1.1");
       assert.deepEqual(await versions(ofPip), ["1.0", "1.1"]);
       assert.deepEqual(await versions({}), ["1.0", "1.1"]);
+    });
+
+    test("an upload arrives, larger than proxies take by themselves, and who sent it hears of it", async () => {
+      const { stdout } = await run(["token", "create", name, "--data", copy]);
+      const path = join(directory.path, "sent-1.0-py3-none-any.whl");
+      writeFileSync(path, pureWheel("sent", "1.0", { "sent.py": `# ${randomBytes(2 << 20).toString("base64")}\n` }));
+      const address = `${base}/legacy/`;
+      const taken = await upload(address, stdout.trim(), path, formOf(path, "sent", "1.0"));
+      assert.deepEqual([taken.status, taken.headers.get("cache-control")], [200, "no-store"], await taken.text());
+      const page = JSON.parse((await get(`${base}/simple/sent/`, { accept: json })).body);
+      assert.deepEqual(page.files.map(({ hashes }) => hashes.sha256), [sha256(path)]);
+      const refused = await upload(address, "pkgsrv-nothing", path, formOf(path, "sent", "1.0"));
+      assert.deepEqual([refused.status, (await refused.json()).code], [401, "bad_credentials"]);
     });
 
     test("our loader", () => clients.loader(base));

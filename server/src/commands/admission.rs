@@ -1,18 +1,13 @@
 //! What wheels from elsewhere must pass, for the commands that ask it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use pkgsrv::{
-    Accepted, AdmissionError, Candidate, ChannelName, DataArgs, InterpreterArgs, ServerError, Store, StoredObject,
-    Upload,
-};
-use pkgsrv_builder::{
-    AdmissionCandidate, AdmissionReport, BuildError, Bytecode, Context, ImportTest, Interrupt, compile_bytecode,
-};
-use pkgsrv_index::{Abi, FileEntry, WheelFilename};
+use pkgsrv::{ChannelName, DataArgs, Gate, InterpreterArgs, ServerError, Store, Upload, abis_of};
+use pkgsrv_builder::{Context, ImportTest, Interrupt};
+use pkgsrv_index::Abi;
 
 /// Wheels, what they are for, and what decides on them.
 #[derive(Debug, clap::Args)]
@@ -41,22 +36,27 @@ impl WheelArgs {
         self.paths.iter().map(|path| Upload::read(path)).collect()
     }
 
-    /// The ABIs asked for; else those with a released runtime, and those that only one of the wheels is for.
+    /// The ABIs asked for; else those that the wheels are published for.
     pub(crate) fn abis_for(&self, uploads: &[Upload]) -> Vec<Abi> {
-        if !self.abis.is_empty() {
-            return self.abis.clone();
-        }
-        let released: Vec<Abi> = Abi::released().collect();
-        let fits = |upload: &Upload, abi: Abi| upload.filename.tags_fit(abi).is_some();
-        let needs = |abi| uploads.iter().any(|it| fits(it, abi) && !released.iter().any(|&other| fits(it, other)));
-        Abi::known().filter(|abi| released.contains(abi) || needs(*abi)).collect()
+        if self.abis.is_empty() { abis_of(uploads) } else { self.abis.clone() }
+    }
+
+    /// What decides on them, and with what.
+    pub(crate) fn examination(&self, interrupt: &Interrupt) -> Examination {
+        Examination { context: self.interpreter.context(interrupt), test: self.imports.test() }
     }
 
     /// What `uploads`, which [`Self::uploads`] read, must pass; `store` has what they need.
-    pub(crate) fn gate<'a>(&self, store: &'a Store, uploads: &[Upload], interrupt: &Interrupt) -> Gate<'a> {
-        let paths = uploads.iter().map(|upload| upload.filename.clone()).zip(self.paths.iter().cloned()).collect();
-        Gate { context: self.interpreter.context(interrupt), store, paths, test: self.imports.test() }
+    pub(crate) fn gate<'a>(&self, examination: &'a Examination, store: &'a Store, uploads: &[Upload]) -> Gate<'a> {
+        let paths = uploads.iter().map(|upload| upload.filename.clone()).zip(self.paths.iter().cloned());
+        Gate::new(&examination.context, store, paths, &examination.test)
     }
+}
+
+/// The builder's surroundings, and how modules are tried.
+pub(crate) struct Examination {
+    context: Context,
+    test: ImportTest,
 }
 
 /// How the modules of a wheel are tried.
@@ -104,50 +104,5 @@ impl ImportArgs {
             left_out: left_out.collect::<BTreeMap<_, _>>(),
             timeout: Duration::from_secs(self.import_timeout),
         }
-    }
-}
-
-/// The builder's admission, with what a wheel needs from a store and from the command line.
-pub(crate) struct Gate<'a> {
-    context: Context,
-    store: &'a Store,
-    /// Where the wheels of this command lie.
-    paths: HashMap<WheelFilename, PathBuf>,
-    test: ImportTest,
-}
-
-impl Gate<'_> {
-    /// The report on a wheel that is to be published, and its bytecode; a refusal is an error.
-    pub(crate) fn admit(&self, candidate: &Candidate<'_>) -> Result<Accepted, AdmissionError> {
-        let needed = candidate.needed.as_deref().map_err(ToString::to_string);
-        let path = self.path(candidate.entry);
-        let report = self.report(candidate.abi, &path, needed)?;
-        report.require_admitted()?;
-        if report.sha256 != candidate.entry.sha256 {
-            return Err("the file was changed while it was checked; run the command again".into());
-        }
-        // Who does without imports may have no runtime.
-        let compile = || compile_bytecode(&self.context, candidate.abi, &path);
-        let bytecode = if self.test.wanted { compile()? } else { Bytecode::new() };
-        Ok(Accepted { report: Some(report), bytecode })
-    }
-
-    /// The report on the wheel at `path`, which needs these others.
-    pub(crate) fn report(
-        &self,
-        abi: Abi,
-        path: &std::path::Path,
-        needed: Result<&[FileEntry], String>,
-    ) -> Result<AdmissionReport, BuildError> {
-        let companions: Result<Vec<PathBuf>, String> =
-            needed.map(|entries| entries.iter().map(|entry| self.path(entry)).collect());
-        let candidate =
-            AdmissionCandidate { path, companions: companions.as_deref().map_err(String::as_str), imports: &self.test };
-        pkgsrv_builder::admit(&self.context, abi, &candidate)
-    }
-
-    fn path(&self, entry: &FileEntry) -> PathBuf {
-        let stored = || StoredObject::Wheel { sha256: entry.sha256, filename: entry.filename.clone() };
-        self.paths.get(&entry.filename).cloned().unwrap_or_else(|| self.store.file(&stored()))
     }
 }

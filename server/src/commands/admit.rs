@@ -37,7 +37,8 @@ impl Admit {
         let WheelArgs { data, channel, paths, .. } = &self.wheels;
         let uploads = self.wheels.uploads()?;
         let store = data.data_dir().store();
-        let gate = self.wheels.gate(&store, &uploads, interrupt);
+        let examination = self.wheels.examination(interrupt);
+        let gate = self.wheels.gate(&examination, &store, &uploads);
         let mut reports = Vec::new();
         for abi in self.wheels.abis_for(&uploads) {
             let needed = pkgsrv::needed(&store, channel, abi, &uploads)?;

@@ -240,6 +240,22 @@ const TABLE: &[Examples] = &[
             ("pkgsrv test lxml --json", "every step with its outcome and output, for a script"),
         ],
     ),
+    ("token", &[("pkgsrv token create ci --project demo", "a token with which twine uploads wheels of demo")]),
+    (
+        "token create",
+        &[
+            (
+                "pkgsrv token create ci --project demo --expiry 30",
+                "for 30 days; TWINE_USERNAME is then __token__, and TWINE_PASSWORD what is printed",
+            ),
+            (
+                "pkgsrv token create laptop --channel next --json",
+                "any project, at /c/next/legacy/; with its limits, for a script",
+            ),
+        ],
+    ),
+    ("token list", &[("pkgsrv token list --json", "what each allows and until when, for a script")]),
+    ("token revoke", &[("pkgsrv token revoke ci", "a running server refuses it from then on")]),
     (
         "toolchain",
         &[

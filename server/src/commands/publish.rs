@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
-use pkgsrv::{ChannelName, PublishedLine};
+use pkgsrv::PublishedLine;
 use pkgsrv_builder::Interrupt;
 use pkgsrv_index::WheelFilename;
 use serde_json::json;
@@ -37,7 +37,7 @@ impl Publish {
             return print_json(&result);
         }
         for line in lines {
-            print!("{}", described(&channel, &line));
+            print!("{}", line.described(&channel));
         }
         if let Some(exported) = exported {
             print!("{}", exported.described());
@@ -58,7 +58,8 @@ impl Publish {
         let uploads = wheels.uploads()?;
         let abis = wheels.abis_for(&uploads);
         let store = wheels.data.data_dir().store();
-        let gate = wheels.gate(&store, &uploads, interrupt);
+        let examination = wheels.examination(interrupt);
+        let gate = wheels.gate(&examination, &store, &uploads);
         pkgsrv::publish(&store, &wheels.channel, &abis, &uploads, SystemTime::now(), &|candidate| gate.admit(candidate))
             .with_context(|| format!("nothing was published to {}", store.root().display()))
     }
@@ -69,12 +70,4 @@ fn as_json(line: &PublishedLine) -> serde_json::Value {
     let names = |files: &[WheelFilename]| files.iter().map(ToString::to_string).collect::<Vec<_>>();
     let PublishedLine { abi, serial, added, already_there } = line;
     json!({ "abi": abi.to_string(), "added": names(added), "already_there": names(already_there), "serial": serial })
-}
-
-fn described(channel: &ChannelName, line: &PublishedLine) -> String {
-    let PublishedLine { abi, serial, added, already_there } = line;
-    let added = added.iter().map(|filename| format!("  added {filename}\n"));
-    let there = already_there.iter().map(|filename| format!("  already there: {filename}\n"));
-    let files: String = added.chain(there).collect();
-    format!("channel {channel}, ABI {abi}, serial {serial}\n{files}")
 }

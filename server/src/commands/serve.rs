@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::task::Poll;
 
-use pkgsrv::{DataArgs, ListenArgs, ServeSettings, Server};
+use pkgsrv::{DataArgs, InterpreterArgs, ListenArgs, ServeSettings, Server};
+use pkgsrv_builder::Interrupt;
 use pkgsrv_index::Abi;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,13 +21,16 @@ pub(crate) struct Serve {
     #[command(flatten)]
     data: DataArgs,
     #[command(flatten)]
+    interpreter: InterpreterArgs,
+    #[command(flatten)]
     output: JsonArgs,
 }
 
 impl Serve {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         loader_build::bring_carried(&self.data.data_dir());
-        let settings = ServeSettings::new(&self.listen, &self.data.data_dir());
+        let context = self.interpreter.context(&Interrupt::default());
+        let settings = ServeSettings::new(&self.listen, &self.data.data_dir(), context);
         let runtime = tokio::runtime::Runtime::new()?;
         runtime.block_on(async {
             Ok(pkgsrv::serve(settings, interrupted(), |server| announce(server, self.output)).await?)
@@ -46,6 +50,8 @@ struct Listening {
     /// `null` when the prompt is switched off.
     prompt: Option<String>,
     simple: String,
+    /// Where uploads go.
+    uploads: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -68,6 +74,7 @@ impl Listening {
             loader: format!("{base}/loader/index.js"),
             prompt: server.prompt_url().map(|url| format!("{url}/")),
             simple: format!("{base}/simple/"),
+            uploads: format!("{base}/legacy/"),
         }
     }
 }

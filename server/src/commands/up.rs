@@ -43,7 +43,8 @@ impl Up {
         let data = self.data.data_dir();
         let asked_to_end = interrupted();
         // The address is taken first: who waited for a build should not learn then that the port is in use.
-        let settings = ServeSettings::new(&self.listen, &data);
+        let uploads = self.build.context(&Interrupt::default());
+        let settings = ServeSettings::new(&self.listen, &data, uploads);
         let server = if self.no_serve { None } else { Some(Server::bind(settings).await?) };
         let prepare = move |interrupt: &Interrupt| prepare(&self.build, &self.wanted, &data, self.bake, interrupt);
         let prepared = interruptible(prepare).await?;

@@ -19,8 +19,8 @@ pub(crate) enum HttpError {
     NoEncodingFits,
     /// A range that a file of this many bytes does not have.
     NoSuchRange(u64),
-    /// Something else than reading was asked for.
-    MethodNotAllowed,
+    /// Another method than the address has; the sentence says which it has.
+    MethodNotAllowed(&'static str),
     /// The request names no host that addresses could be made from.
     BadHost,
     /// The request names a host that this server is not.
@@ -62,11 +62,11 @@ impl HttpError {
                 "A range that the file does not have",
                 format!("the range lies behind the file's {length} bytes"),
             ),
-            Self::MethodNotAllowed => (
+            Self::MethodNotAllowed(text) => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
                 "Another method than the address knows",
-                "this address can be read with GET and HEAD only".to_owned(),
+                (*text).to_owned(),
             ),
             Self::BadHost => (
                 StatusCode::BAD_REQUEST,

@@ -58,5 +58,5 @@ pub(crate) async fn in_asked_form(request: Request, next: Next) -> Response {
 /// Whether only programs ask at this address, in whichever channel.
 fn is_for_programs(path: &str) -> bool {
     let in_channel = path.strip_prefix("/c/").and_then(|rest| rest.split_once('/')).map(|(_, rest)| rest);
-    in_channel.or(path.strip_prefix('/')) == Some("resolve")
+    matches!(in_channel.or(path.strip_prefix('/')), Some("resolve" | "legacy" | "legacy/"))
 }

@@ -29,7 +29,7 @@ impl LimitArgs {
 }
 
 /// A number of bytes with a binary unit, as `dd` and `docker` read it.
-fn bytes(text: &str) -> Result<u64, String> {
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
     let unit = text.trim_end_matches(|c: char| !c.is_ascii_digit()).len();
     let (number, unit) = text.split_at(unit);
     let shift = match unit.trim_end_matches("iB").trim_end_matches('B') {

@@ -73,6 +73,7 @@ impl Fixture {
             listen: "127.0.0.1:0".parse().unwrap(),
             base_url: None,
             prompt: PromptSettings { listen: PromptListen::Off, url: None },
+            uploads: None,
             store: data.store(),
             data,
         }

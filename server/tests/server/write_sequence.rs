@@ -187,6 +187,7 @@ async fn served(data: &Path, channel: &str) -> BTreeSet<String> {
         store: data.store(),
         data,
         prompt: PromptSettings { listen: PromptListen::Off, url: None },
+        uploads: None,
     });
     let get = async |path: &str| {
         let response =
