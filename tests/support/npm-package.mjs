@@ -36,17 +36,20 @@ export function installPackage(base) {
   };
 }
 
-const TYPES = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
+const TYPES = {
+  ".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm",
+};
 
-/** Serves a directory with this policy for its documents and workers. */
+/** Serves a directory, with this policy for its documents and workers if there is to be one. */
 export async function servePages(directory, policy) {
+  const secured = policy === undefined ? {} : { "Content-Security-Policy": policy };
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
     const path = pathname === "/" ? "/index.html" : pathname;
     try {
       const contents = readFileSync(join(directory, path));
       const type = TYPES[extname(path)] ?? "application/octet-stream";
-      response.writeHead(200, { "Content-Type": type, "Content-Security-Policy": policy }).end(contents);
+      response.writeHead(200, { "Content-Type": type, ...secured }).end(contents);
     } catch {
       response.writeHead(404).end();
     }
