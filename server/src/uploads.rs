@@ -5,12 +5,13 @@ mod refusal;
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use pkgsrv_builder::BuildError;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::audit::Event;
 use crate::gate::{Gate, abis_of};
@@ -28,19 +29,24 @@ const OLDEST_STAGED: Duration = Duration::from_hours(24);
 
 /// How many wheels may still be checked beside those that are.
 #[derive(Debug)]
-pub(crate) struct Turns(Semaphore);
+pub(crate) struct Turns(Arc<Semaphore>);
+
+/// May check a wheel, as long as it is not dropped.
+pub(crate) struct Turn {
+    /// Always there: nobody closes the semaphore.
+    _permit: Option<OwnedSemaphorePermit>,
+}
 
 impl Default for Turns {
     fn default() -> Self {
-        Self(Semaphore::new(AT_ONCE))
+        Self(Arc::new(Semaphore::new(AT_ONCE)))
     }
 }
 
 impl Turns {
-    /// Waits for a turn, which lasts until the result is dropped.
-    pub(crate) async fn next(&self) -> impl Sized + '_ {
-        // It is never closed.
-        self.0.acquire().await.ok()
+    /// Waits for a turn.
+    pub(crate) async fn next(&self) -> Turn {
+        Turn { _permit: Arc::clone(&self.0).acquire_owned().await.ok() }
     }
 }
 

@@ -65,11 +65,11 @@ async fn take(app: &Arc<App>, asked: &Asked, request: Request) -> Result<(Channe
         let detail = format!("the token {} is for the projects {projects}, not for {project}", token.name);
         return Err(problem("not_allowed", detail));
     }
-    let _turn = app.turns.next().await;
+    let turn = app.turns.next().await;
     let (data, into) = (app.settings.data.clone(), channel.clone());
     let publish = move || {
-        // It holds the file, and goes on if the client goes away.
-        let _directory = directory;
+        // It goes on if the client goes away, so file and turn are its own.
+        let _held = (directory, turn);
         publish_received(&settings, &data, &into, &token, &received)
     };
     Ok((channel, blocking(publish).await?))
