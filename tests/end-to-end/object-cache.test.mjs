@@ -87,10 +87,19 @@ test("damaged entries are noticed", async () => {
   assert.equal(damaged.wheel, sound.wheel);
 });
 
-test("inside a build, answers from the object cache are those of the compiler", async () => {
-  const check = unique(readFileSync(join(root, "tests/support/object-cache-check.py"), "utf8")).replaceAll("\n//", "\n#");
+/** Runs a script of tests/support inside a build with these tools; what was said of objects. */
+async function check(script, tools) {
+  const text = unique(readFileSync(join(root, "tests/support", script), "utf8")).replaceAll("\n//", "\n#");
   const recipe = (text) =>
-    text.replace('[requirements]\nbuild = ["setuptools"]', '[build]\ntype = "static-library"\nscript = "python3 check.py"');
-  const { said } = await build({ "check.py": check }, { recipe });
-  assert.match(said, /^### objects: \d+ reused, \d+ compiled, \d+ linked$/);
+    text.replace('[requirements]\nbuild = ["setuptools"]', '[build]\ntype = "static-library"\nscript = "python3 check.py"') +
+    `[requirements]\nbuild = ${JSON.stringify(tools)}\n`;
+  return (await build({ "check.py": text }, { recipe })).said;
+}
+
+test("inside a build, answers from the object cache are those of the compiler", async () => {
+  assert.match(await check("object-cache-check.py", []), /^### objects: \d+ reused, \d+ compiled, \d+ linked$/);
+});
+
+test("inside a build, what Cython made is taken from the object cache", async () => {
+  assert.match(await check("cython-check.py", ["cython", "meson-python"]), /^### objects: [1-9]\d* reused, [1-9]\d* compiled, 0 linked$/);
 });

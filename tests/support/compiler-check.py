@@ -2,7 +2,9 @@
 
 import os
 import pathlib
+import signal
 import subprocess
+import time
 
 ABI = ["-g0", "-fPIC", "-fwasm-exceptions", "-sSUPPORT_LONGJMP=wasm"]
 PROGRAM = ["-O1", "-sASSERTIONS=0"]
@@ -55,6 +57,54 @@ for own, theirs in [
     driver = "em++" if any(argument.endswith(".cpp") for argument in own) else "emcc"
     ours, theirs = compiled("cc", *own), compiled(driver, "-O2", *theirs, *ABI)
     assert ours == theirs and ours[0] == 0, (own, ours, theirs)
+
+# All but the first of them were compiled by a process that had clang loaded. Without it, it is started again.
+(server,) = (path for path in pathlib.Path("/proc").glob("[0-9]*") if b"PKGSRV_FORK_SERVER" in (path / "environ").read_bytes())
+
+
+def forked() -> int:
+    """Page faults of the server's children that have ended."""
+    return int((server / "stat").read_text().rpartition(") ")[2].split()[8])
+
+
+def children() -> list[str]:
+    """The server's children that run."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            parent = (path / "stat").read_text().rpartition(") ")[2].split()[1]
+        except OSError:
+            continue
+        if parent == server.name:
+            found.append(path.name)
+    return found
+
+
+def small(question: int, output: str = "a.o") -> tuple[int, bytes, bytes]:
+    """Compiles always the same, by a command that no cache knows."""
+    return compiled("cc", "-DNAME=2", f"-DQUESTION={question}", "-c", "a.c", "-o", output)
+
+
+before = forked()
+served = small(1)
+assert served[0] == 0 and served[2] and forked() > before, (served, before)
+assert small(2, "nowhere/a.o")[0] == 1
+os.environ["LONG"] = "x" * 100_000
+assert small(3) == served
+del os.environ["LONG"]
+# Whoever asked is gone: so is the child.
+pathlib.Path("long.cpp").write_text("#include <regex>\n" + "".join(f"std::regex r{i}(\"a\");\n" for i in range(99)))
+asking = subprocess.Popen(["c++", "-O3", "-c", "long.cpp", "-o", "long.o"])
+deadline = time.monotonic() + 60
+while not children():
+    assert time.monotonic() < deadline
+asking.kill()
+asking.wait()
+while children():
+    assert time.monotonic() < deadline
+assert not pathlib.Path("long.o").exists()
+os.kill(int(server.name), signal.SIGKILL)
+assert small(4) == served
 
 # Programs of configure checks, by meson's and autoconf's names. Undefined symbols, and those that JavaScript provides.
 LINKS = {

@@ -19,6 +19,9 @@ use crate::toolchain::Toolchain;
 /// Where it is mounted in a build.
 pub(crate) const MOUNT: &str = "/pkgsrv/cross";
 
+/// Where the wrapper stands for Cython; on `PATH` only where that is among the tools, else a build would find it.
+pub(crate) const CYTHON: &str = "/pkgsrv/cross/cython";
+
 /// Raised when other files are kept of the same environment.
 const LAYOUT: u32 = 1;
 
@@ -27,6 +30,16 @@ const SCRIPT: &str = include_str!("cross_environment/derive.py");
 
 /// Asks Emscripten what the compiler wrapper must know to do without it.
 const QUESTIONS: &str = include_str!("cross_environment/ask.py");
+
+/// Runs Cython for the compiler wrapper, which wants to know what it reads.
+const TRACER: &str = include_str!("cross_environment/trace.py");
+
+/// Preloaded into clang and the linker, so that they are loaded once and not for every file.
+const FORK_SERVER: &str = include_str!("cross_environment/fork-server.c");
+
+/// Compiles it for the machine. Where that does not go, builds are only slower; the log tells why.
+const COMPILE_FORK_SERVER: &str =
+    "gcc -O2 -Wall -Wextra -shared -fPIC -o fork-server.so fork-server.c || rm -f fork-server.so";
 
 /// The answers: settings of the compiler wrapper.
 const ANSWERS: &str = "compiler.conf";
@@ -103,10 +116,12 @@ impl CrossEnvironment {
 
     fn derive(&self, context: &Context, toolchain: &Toolchain, runtime: &Runtime) -> Result<(), BuildError> {
         let work = context.cache.work_directory("cross")?;
-        write_tools(&work.path().join("bin"))?;
+        write_tools(work.path())?;
         for (name, text) in [
             ("derive.py", SCRIPT),
             ("ask.py", QUESTIONS),
+            ("fork-server.c", FORK_SERVER),
+            ("trace.py", TRACER),
             ("meson-cross.ini", MESON_CROSS_FILE),
             ("cmake-toolchain.cmake", CMAKE_TOOLCHAIN_FILE),
         ] {
@@ -121,6 +136,7 @@ impl CrossEnvironment {
         for (step, command) in [
             ("deriving headers and sysconfig data", &derive[..]),
             ("asking Emscripten how it compiles and links", &ask),
+            ("compiling the fork server", &["/bin/sh", "-c", COMPILE_FORK_SERVER]),
         ] {
             let sandbox = toolchain
                 .sandbox()
@@ -184,12 +200,15 @@ pub(crate) fn lock_name(digest: &str) -> String {
 fn digest(abi: Abi, toolchain: &Toolchain, runtime: &Runtime) -> Digest {
     let mut hasher = Sha256::new();
     let manifest = serde_json::to_vec(&toolchain.manifest).expect("strings and maps of strings");
-    let parts: [&[u8]; 8] = [
+    let parts: [&[u8]; 11] = [
         abi.as_str().as_bytes(),
         &manifest,
         runtime.archive.as_bytes(),
         SCRIPT.as_bytes(),
         QUESTIONS.as_bytes(),
+        FORK_SERVER.as_bytes(),
+        COMPILE_FORK_SERVER.as_bytes(),
+        TRACER.as_bytes(),
         MESON_CROSS_FILE.as_bytes(),
         CMAKE_TOOLCHAIN_FILE.as_bytes(),
         COMPILER,
@@ -205,9 +224,10 @@ fn digest(abi: Abi, toolchain: &Toolchain, runtime: &Runtime) -> Digest {
     Digest::from_bytes(hasher.finalize().into())
 }
 
-fn write_tools(bin: &Path) -> Result<(), BuildError> {
+fn write_tools(work: &Path) -> Result<(), BuildError> {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
-    fs::create_dir(bin).doing("create", bin)?;
+    let bin = work.join("bin");
+    fs::create_dir(&bin).doing("create", &bin)?;
     let program = bin.join("pkgsrv-compiler");
     fs::write(&program, COMPILER).doing("write", &program)?;
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).doing("make executable", &program)?;
@@ -215,5 +235,7 @@ fn write_tools(bin: &Path) -> Result<(), BuildError> {
         let link = bin.join(name);
         symlink("pkgsrv-compiler", &link).doing("link", &link)?;
     }
-    Ok(())
+    let cython = work.join("cython");
+    fs::create_dir(&cython).doing("create", &cython)?;
+    symlink("../bin/pkgsrv-compiler", cython.join("cython")).doing("link", &cython)
 }

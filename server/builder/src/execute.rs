@@ -19,7 +19,7 @@ use crate::action::{Action, ActionResult, RESULT_FORMAT, ResultFile, write_admis
 use crate::admission;
 use crate::build_record::{BuildFailure, BuildRecord, BuildStep};
 use crate::context::Context;
-use crate::cross_environment::{CrossEnvironment, MOUNT as CROSS};
+use crate::cross_environment::{CYTHON, CrossEnvironment, MOUNT as CROSS};
 use crate::error::{BuildError, IoContext as _};
 use crate::host_package;
 use crate::installed_tools::{self, MOUNT as TOOLS};
@@ -423,7 +423,7 @@ impl Site<'_> {
             // make, ninja and cargo share one budget with all that builds beside.
             .writable(shop.tokens.path(), JOBS)
             .variable("MAKEFLAGS", &shop.tokens.make_flags(JOBS, shop.toolchain.make()))
-            .variable("PATH", &format!("{CROSS}/bin:{TOOLS}/bin:{}", shop.toolchain.path()))
+            .variable("PATH", &self.path())
             .variable("PKG_CONFIG_LIBDIR", &pkg_config.join(":"))
             .variable("PREFIX", &prefix)
             // Else the log lags behind by a buffer.
@@ -434,6 +434,13 @@ impl Site<'_> {
         // What the script exported holds over all of it; it saw the same before.
         let exported = self.environment.iter().filter(|_| self.script_has_run);
         exported.fold(sandbox, |sandbox, (name, value)| sandbox.variable(name, value))
+    }
+
+    /// Where programs are looked for inside.
+    fn path(&self) -> String {
+        let has_cython = self.tool_directory.join("bin/cython").exists();
+        let own = if has_cython { format!("{CROSS}/bin:{CYTHON}") } else { format!("{CROSS}/bin") };
+        format!("{own}:{TOOLS}/bin:{}", self.shop.toolchain.path())
     }
 
     /// The host requirements that are libraries.

@@ -6,7 +6,7 @@
 use crate::sha256::{Hash, digest};
 
 /// Raised with every change of what is written. It is part of the key too, so that an earlier version is never read.
-pub const FORMAT: &[u8] = b"pkgsrv object 2\n";
+pub const FORMAT: &[u8] = b"pkgsrv object 3\n";
 
 /// An entry.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Entry {
     pub directories: Vec<String>,
     /// The names that there were in them, sorted, with directory.
     pub present: Vec<String>,
+    /// Of paths with one `*` in their last part, the hash over the names that they match.
+    pub matched: Vec<(String, Hash)>,
     /// What it gave.
     pub answer: Answer,
 }
@@ -68,10 +70,12 @@ impl Entry {
         put_list(&mut body, &self.names);
         put_list(&mut body, &self.directories);
         put_list(&mut body, &self.present);
-        put_length(&mut body, self.files.len());
-        for (path, hash) in &self.files {
-            put(&mut body, path.as_bytes());
-            body.extend(hash);
+        for list in [&self.files, &self.matched] {
+            put_length(&mut body, list.len());
+            for (path, hash) in list {
+                put(&mut body, path.as_bytes());
+                body.extend(hash);
+            }
         }
         for part in [Some(stdout), Some(stderr), output.as_ref(), dependencies.as_ref()] {
             body.push(u8::from(part.is_some()));
@@ -91,15 +95,12 @@ impl Entry {
         let names = body.list()?;
         let directories = body.list()?;
         let present = body.list()?;
-        let mut files = Vec::new();
-        for _ in 0..body.length()? {
-            files.push((body.text()?, *body.take(32)?.first_chunk()?));
-        }
+        let (files, matched) = (body.hashes()?, body.hashes()?);
         let stdout = body.part()?.unwrap_or_default();
         let stderr = body.part()?.unwrap_or_default();
         let (output, dependencies) = (body.part()?, body.part()?);
         let answer = Answer { code, stdout, stderr, output, executable: executable == 1, dependencies };
-        body.0.is_empty().then_some(Self { files, names, directories, present, answer })
+        body.0.is_empty().then_some(Self { files, names, directories, present, matched, answer })
     }
 }
 
@@ -146,6 +147,10 @@ impl<'a> Reader<'a> {
         (0..self.length()?).map(|_| self.text()).collect()
     }
 
+    fn hashes(&mut self) -> Option<Vec<(String, Hash)>> {
+        (0..self.length()?).map(|_| Some((self.text()?, *self.take(32)?.first_chunk()?))).collect()
+    }
+
     #[expect(clippy::option_option, reason = "no bytes any more, or a part that is not there")]
     fn part(&mut self) -> Option<Option<Vec<u8>>> {
         let is_there = self.take(1)?[0] == 1;
@@ -164,6 +169,7 @@ mod tests {
             names: vec!["a.h".to_owned()],
             directories: vec![".".to_owned(), "include".to_owned()],
             present: vec!["./a.h".to_owned()],
+            matched: vec![("/build/a.*.h".to_owned(), [9; 32])],
             answer: Answer {
                 code: 1,
                 stdout: b"out".to_vec(),

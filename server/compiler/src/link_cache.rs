@@ -46,7 +46,7 @@ pub fn link(link: &Link, objects: Option<&Objects>) -> Result<Option<ExitCode>, 
 fn by_cache(link: &Link, objects: &Objects) -> Result<Option<ExitCode>, String> {
     let output = &link.files.output;
     let is_known = link.files.directories.iter().all(|directory| objects.is_known(&format!("{directory}/")));
-    let Some(question) = is_known.then(|| Question::of_link(objects, output, &link.command)).flatten() else {
+    let Some(question) = is_known.then(|| Question::of_command(objects, output, &link.command)).flatten() else {
         objects.log("linked", output);
         return Ok(None);
     };

@@ -4,13 +4,16 @@
 //!
 //! It is started once per compile, so it does three things only: read its settings, rewrite by the tables in
 //! [`flags`], `exec`. For a configure check whether a program links it stays, see [`link_check`], for a side module, see
-//! [`side_module`], and for a compile that the package's object cache may know, see [`object_cache`].
+//! [`side_module`], and for a compile that the package's object cache may know, see [`object_cache`]; or a translation
+//! by Cython, whose place it takes as well, see [`cython`].
 
 mod arguments;
 mod cacheable;
 mod check;
+mod cython;
 mod entry;
 mod flags;
+mod fork_server;
 mod includes;
 mod link_cache;
 mod link_check;
@@ -44,11 +47,14 @@ fn main() -> ExitCode {
 }
 
 fn run(called_as: &str, arguments: impl Iterator<Item = OsString>) -> Result<ExitCode, String> {
-    let tool = Tool::from_program_name(called_as)?;
     let arguments: Vec<String> = arguments.map(as_text).collect::<Result<_, _>>()?;
     let text = std::fs::read_to_string(SETTINGS)
         .map_err(|source| format!("cannot read {SETTINGS}: {source}; this program only runs inside a pkgsrv build"))?;
     let settings = Settings::parse(&text)?;
+    if called_as.rsplit('/').next() == Some(cython::NAME) {
+        return cython::run(arguments, settings.objects.as_ref());
+    }
+    let tool = Tool::from_program_name(called_as)?;
     let arguments = match tool {
         Tool::Cc | Tool::Cxx => response_file::expand(arguments, &|path| std::fs::read_to_string(path).ok())?,
         _ => arguments,
@@ -77,7 +83,7 @@ fn run(called_as: &str, arguments: impl Iterator<Item = OsString>) -> Result<Exi
 }
 
 /// Returns only where it fails.
-fn become_program(invocation: &Invocation) -> Result<ExitCode, String> {
+pub fn become_program(invocation: &Invocation) -> Result<ExitCode, String> {
     let error = Command::new(&invocation.program).args(&invocation.arguments).exec();
     Err(invocation.cannot_start(&error))
 }

@@ -26,6 +26,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::cacheable::Files;
 use crate::entry::{Answer, Entry, FORMAT};
+use crate::fork_server;
 use crate::includes::add_names;
 use crate::link_check::is_check;
 use crate::rewrite::Invocation;
@@ -126,9 +127,14 @@ impl Compile {
 impl Answer {
     /// Runs a command to its end; output files are not read.
     pub fn of(command: &Invocation, arguments: &[String], variables: &[(&str, &str)]) -> Result<Self, String> {
-        let mut child = Command::new(&command.program);
-        child.args(arguments).envs(variables.iter().copied()).stdin(Stdio::inherit());
-        let Output { status, stdout, stderr } = child.output().map_err(|error| command.cannot_start(&error))?;
+        let output = if let Some(output) = fork_server::run(command, arguments, variables) {
+            output
+        } else {
+            let mut child = Command::new(&command.program);
+            child.args(arguments).envs(variables.iter().copied()).stdin(Stdio::inherit());
+            child.output().map_err(|error| command.cannot_start(&error))?
+        };
+        let Output { status, stdout, stderr } = output;
         let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
         Ok(Self { code, stdout, stderr, ..Self::default() })
     }
@@ -159,7 +165,7 @@ impl Objects {
 /// A command as the cache knows it.
 pub struct Question<'a> {
     objects: &'a Objects,
-    /// Empty for a link.
+    /// Empty for what is no compile.
     files: Cow<'a, Files>,
     key: Hash,
     /// The entry's name where an answer holds for `own` only.
@@ -186,8 +192,8 @@ impl<'a> Question<'a> {
         Some(question)
     }
 
-    /// Of a link.
-    pub fn of_link(objects: &'a Objects, output: &str, command: &Invocation) -> Option<Self> {
+    /// Of a command that tells itself what it reads.
+    pub fn of_command(objects: &'a Objects, output: &str, command: &Invocation) -> Option<Self> {
         let files = Cow::Owned(Files::default());
         let (key, check, own) = ([0; 32], None, None);
         let mut question = Self { objects, files, key, exact: key, check, own, is_check: false };
@@ -349,8 +355,7 @@ impl<'a> Question<'a> {
         let directories: Vec<String> = directories.into_iter().map(str::to_owned).collect();
         let names: Vec<String> = names.into_iter().collect();
         let present = present(&directories, &names);
-        // What was written meanwhile may not be what was read.
-        let before = |path: &str| changed(path).is_some_and(|changed| changed + CLOCK_STEP < started);
+        let before = |path: &str| is_from_before(path, started);
         let is_settled = files.iter().all(|(path, _)| before(path)) && present.iter().all(|path| before(path));
         is_settled.then(|| Entry { files, names, directories, present, ..Entry::default() })
     }
@@ -380,7 +385,9 @@ fn deciding_variables() -> Option<String> {
 
 /// Whether all that an answer came from is as it was.
 fn is_current(entry: &Entry) -> bool {
-    has_same_files(entry) && present(&entry.directories, &entry.names) == entry.present
+    has_same_files(entry)
+        && present(&entry.directories, &entry.names) == entry.present
+        && entry.matched.iter().all(|(path, hash)| matched(path) == *hash)
 }
 
 fn has_same_files(entry: &Entry) -> bool {
@@ -389,7 +396,7 @@ fn has_same_files(entry: &Entry) -> bool {
 }
 
 /// Those of the names that there are in the directories, sorted.
-fn present(directories: &[String], names: &[String]) -> Vec<String> {
+pub fn present(directories: &[String], names: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     for directory in directories {
         let Ok(entries) = fs::read_dir(directory) else { continue };
@@ -399,13 +406,30 @@ fn present(directories: &[String], names: &[String]) -> Vec<String> {
             // Nearly all names are no file of the directory, and asking for each takes longer than its list.
             let may_be = matches!(first, "" | "." | "..") || there.contains(first.as_ref() as &std::ffi::OsStr);
             let path = Path::new(directory).join(name);
-            if may_be && path.is_file() {
+            if may_be && path.exists() {
                 found.extend(path.into_os_string().into_string());
             }
         }
     }
     found.sort_unstable();
     found
+}
+
+/// The hash over the names that a path with one `*` in its last part matches.
+pub fn matched(path: &str) -> Hash {
+    let (directory, name) = path.rsplit_once('/').unwrap_or((".", path));
+    let (first, last) = name.split_once('*').unwrap_or((name, ""));
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let names: BTreeSet<_> = entries.map(|entry| entry.file_name().into_encoded_bytes()).collect();
+    let is_matched =
+        |name: &&Vec<u8>| name.strip_prefix(first.as_bytes()).is_some_and(|rest| rest.ends_with(last.as_bytes()));
+    let matched: Vec<&[u8]> = names.iter().filter(is_matched).map(Vec::as_slice).collect();
+    digest(&matched.join(&0))
+}
+
+/// Whether a file was not written meanwhile: then it may not be what was read.
+pub fn is_from_before(path: &str, started: SystemTime) -> bool {
+    changed(path).is_some_and(|changed| changed + CLOCK_STEP < started)
 }
 
 /// When a file was last changed, renamed or made; `None` where that cannot be told.
