@@ -9,7 +9,6 @@
 //!   calls the linking of side modules unstable, and pyodide-build makes errors of warnings.
 //! - Its configure checks link without flags, for which Emscripten takes other system libraries. They are compiled
 //!   before, and its cache can be written, as on a machine on which pyodide-build has built before.
-//! - pip chooses a compiled Cython; the other sides run the one in Python that `build-requirements.toml` pins.
 //! - Its time has no admission in it, ours has: the comparison is against us. One of its wheels is admitted afterwards,
 //!   so that what was measured is known to be a numpy.
 
