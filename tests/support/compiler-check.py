@@ -92,6 +92,10 @@ assert small(2, "nowhere/a.o")[0] == 1
 os.environ["LONG"] = "x" * 100_000
 assert small(3) == served
 del os.environ["LONG"]
+# A file mode mask of its own; limits are told apart alike.
+umask = os.umask(0o077)
+assert small(5) == served and small(6) == served
+os.umask(umask)
 # Whoever asked is gone: so is the child.
 pathlib.Path("long.cpp").write_text("#include <regex>\n" + "".join(f"std::regex r{i}(\"a\");\n" for i in range(99)))
 asking = subprocess.Popen(["c++", "-O3", "-c", "long.cpp", "-o", "long.o"])

@@ -1,6 +1,7 @@
 """Runs inside a build: what Cython made is taken from the object cache, and only where it would make the same."""
 
 import difflib
+import os
 import pathlib
 import shutil
 import subprocess
@@ -87,5 +88,11 @@ assert [said(MESON), said(MESON)] == [COMPILED] * 2
 write({"package/a.pyx": "cdef public int f(int x):\n    return x\n"})
 assert [said(MESON), said(MESON)] == [COMPILED] * 2
 assert pathlib.Path("a.h").exists()
+# Nor where the times of files decide.
+write({"package/a.pyx": SOURCES["package/a.pyx"]})
+assert said(["--timestamps", *MESON]) == ""
+# Where Python's own start may be another one.
+os.environ["PYTHONPATH"] += ":/build/source"
+assert said(MESON) == ""
 # Not looked for.
 assert said(["--version"]) == ""

@@ -6,7 +6,7 @@
 //! ran otherwise, as with directories listed or further files written, is not kept.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -17,13 +17,19 @@ use crate::rewrite::Invocation;
 use crate::settings::Objects;
 use crate::sha256::digest;
 
-/// The name that it is called by.
+/// The name that the wrapper is called by.
 pub const NAME: &str = "cython";
+
+/// The build's own; without it, this one is not on `PATH`.
+const PROGRAM: &str = "/pkgsrv/tools/bin/cython";
 
 const TRACER: &str = "/pkgsrv/cross/trace.py";
 
 /// Beginnings of variables that decide what is made, or where modules are.
 const VARIABLES: &[&str] = &["CYTHON", "PYTHON"];
+
+/// The one of them that names directories.
+const SEARCH_PATH: &str = "PYTHONPATH";
 
 /// What comes before the output's name.
 const OUTPUT: &[&str] = &["-o", "--output-file"];
@@ -33,7 +39,7 @@ const DEPENDENCIES: &str = ".dep";
 
 /// Takes the translation from the cache, or has Cython make it.
 pub fn run(arguments: Vec<String>, objects: Option<&Objects>) -> Result<ExitCode, String> {
-    let command = Invocation { program: program()?, arguments };
+    let command = Invocation { program: PROGRAM.to_owned(), arguments };
     let Some((objects, output)) = objects.zip(output(&command.arguments)) else { return become_program(&command) };
     let Some((interpreter, question)) = interpreter(&command.program).zip(question(objects, &output, &command)) else {
         return become_program(&command);
@@ -69,18 +75,11 @@ pub fn run(arguments: Vec<String>, objects: Option<&Objects>) -> Result<ExitCode
     Ok(code)
 }
 
-/// The build's own program: the first one on `PATH` that is not this.
-fn program() -> Result<String, String> {
-    let own = fs::canonicalize("/proc/self/exe").map_err(|error| format!("cannot find itself: {error}"))?;
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let places = std::env::split_paths(&path).map(|directory| directory.join(NAME));
-    let mut others = places.filter(|place| fs::canonicalize(place).is_ok_and(|place| place != own));
-    let found = others.next().and_then(|place| place.into_os_string().into_string().ok());
-    found.ok_or_else(|| format!("there is no {NAME} on PATH; name it among the build requirements"))
-}
-
-/// The file that is made, where the arguments tell it.
+/// The file that is made, where the arguments tell it, and not the times of files whether it is.
 fn output(arguments: &[String]) -> Option<String> {
+    if arguments.iter().any(|argument| argument == "-t" || argument.starts_with("--t")) {
+        return None;
+    }
     let place = arguments.iter().position(|argument| OUTPUT.contains(&argument.as_str()))?;
     arguments.get(place + 1).cloned()
 }
@@ -94,8 +93,9 @@ fn interpreter(program: &str) -> Option<String> {
 }
 
 fn question<'a>(objects: &'a Objects, output: &str, command: &Invocation) -> Option<Question<'a>> {
-    // A program of the package's own may be another one the next time.
-    if !objects.is_known(&command.program) {
+    // Python looks there, and runs what it finds, before anything is traced.
+    let path = std::env::var(SEARCH_PATH).unwrap_or_default();
+    if !path.split(':').filter(|place| !place.is_empty()).all(|place| objects.is_known(&format!("{place}/"))) {
         return None;
     }
     let mut told = command.clone();
@@ -123,16 +123,17 @@ fn conditions(report: &str, objects: &Objects, output: &str, started: SystemTime
     let here = std::env::current_dir().ok()?;
     let made = here.join(output);
     let dependencies = here.join(format!("{output}{DEPENDENCIES}"));
-    let (mut read, mut names, mut there, mut has_dependencies) = (Vec::new(), Vec::new(), Vec::new(), false);
-    let mut patterns = Vec::new();
+    let (mut read, mut names, mut there, mut patterns) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut has_output, mut has_dependencies) = (false, false);
     let mut parts = report.split_terminator('\0');
     while let (Some(kind), Some(path)) = (parts.next(), parts.next()) {
-        let is_made = [&made, &dependencies].contains(&&PathBuf::from(path));
+        let is_made = Path::new(path) == made || Path::new(path) == dependencies;
         if objects.is_known(path) || objects.known.iter().any(|known| known == path) {
             continue;
         }
         match kind {
-            "written" if is_made => has_dependencies |= Path::new(path) == dependencies,
+            "written" if Path::new(path) == made => has_output = true,
+            "written" if is_made => has_dependencies = true,
             // What it made before is nothing to it.
             "there" | "absent" if is_made => {}
             "read" => read.push(path.to_owned()),
@@ -160,7 +161,8 @@ fn conditions(report: &str, objects: &Objects, output: &str, started: SystemTime
     let directories = vec![".".to_owned()];
     let is_settled = present(&directories, &names) == there;
     let entry = Entry { files, names, directories, present: there, matched: patterns, ..Entry::default() };
-    is_settled.then_some((entry, has_dependencies))
+    // What it left as it was is not its answer.
+    (has_output && is_settled).then_some((entry, has_dependencies))
 }
 
 #[cfg(test)]
@@ -207,6 +209,8 @@ mod tests {
         assert_ne!(matched(&versions), *before);
         let long_ago = SystemTime::UNIX_EPOCH;
         assert_eq!(found(&lines, long_ago), None, "written meanwhile");
+        let unwritten: Vec<_> = lines.iter().copied().filter(|line| *line != ("written", &output)).collect();
+        assert_eq!(found(&unwritten, later), None, "left as it was");
         for (kind, path) in [("written", made("a.h")), ("other", made("listed")), ("there", missing.clone())] {
             let is_kept = found(&[lines.as_slice(), &[(kind, &path)]].concat(), later).is_some();
             assert!(!is_kept, "{kind} {path}");
@@ -219,7 +223,7 @@ mod tests {
         let of = |line: &str| output(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
         assert_eq!(of("-M --fast-fail -3 a.pyx -o m.p/a.pyx.c"), Some("m.p/a.pyx.c".to_owned()));
         assert_eq!(of("a.pyx --output-file a.c"), Some("a.c".to_owned()));
-        for line in ["-V", "a.pyx", "a.pyx -o"] {
+        for line in ["-V", "a.pyx", "a.pyx -o", "-t a.pyx -o a.c", "--timestamps a.pyx -o a.c"] {
             assert_eq!(of(line), None, "{line}");
         }
     }

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Output, Stdio, id};
 
 use crate::rewrite::Invocation;
+use crate::sha256::{digest, hex};
 
 /// What is preloaded; not there where the toolchain could not compile it.
 const LIBRARY: &str = "/pkgsrv/cross/fork-server.so";
@@ -24,13 +25,16 @@ const VARIABLE: &str = "PKGSRV_FORK_SERVER";
 /// The programs that it is for, without directory and version.
 const PROGRAMS: &[&str] = &["clang", "lld"];
 
+/// How a program begins.
+const ELF: [u8; 4] = *b"\x7fELF";
+
 /// What a child exits with that could not become the program; clang and lld never do.
 const UNUSABLE: i32 = 125;
 
 /// Runs a command to its end, with no standard input; `None` where no server did.
 pub fn run(command: &Invocation, arguments: &[String], variables: &[(&str, &str)]) -> Option<Output> {
     let program = served(&command.program)?;
-    let socket = format!("/tmp/pkgsrv{}.socket", program.replace('/', "-"));
+    let socket = socket(&program)?;
     let Ok(connection) = UnixStream::connect(&socket) else {
         start(&program, &socket);
         return None;
@@ -53,7 +57,22 @@ fn served(program: &str) -> Option<String> {
     let path = fs::canonicalize(program).ok()?.into_os_string().into_string().ok()?;
     let name = path.rsplit('/').next()?;
     let is_served = PROGRAMS.iter().any(|served| name.split('-').next() == Some(served));
-    is_served.then_some(path)
+    if !is_served {
+        return None;
+    }
+    // In a script's place, what is preloaded would serve the shell that runs it.
+    let mut begin = [0; ELF.len()];
+    File::open(&path).and_then(|mut file| file.read_exact(&mut begin)).ok()?;
+    (begin == ELF).then_some(path)
+}
+
+/// Where the server listens. Children inherit limits and file mode mask from it, so each set of these has its own.
+fn socket(program: &str) -> Option<String> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let mask = status.lines().find(|line| line.starts_with("Umask:"))?;
+    let limits = fs::read_to_string("/proc/self/limits").ok()?;
+    let digest = hex(&digest(format!("{program}\n{mask}\n{limits}").as_bytes()));
+    Some(format!("/tmp/pkgsrv-{}.socket", &digest[..16]))
 }
 
 /// Starts the server, unless that was done.

@@ -395,7 +395,7 @@ fn has_same_files(entry: &Entry) -> bool {
     entry.files.iter().all(is_same)
 }
 
-/// Those of the names that there are in the directories, sorted.
+/// Those of the names that there are in the directories, and of whole paths, sorted.
 pub fn present(directories: &[String], names: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     for directory in directories {
@@ -406,7 +406,9 @@ pub fn present(directories: &[String], names: &[String]) -> Vec<String> {
             // Nearly all names are no file of the directory, and asking for each takes longer than its list.
             let may_be = matches!(first, "" | "." | "..") || there.contains(first.as_ref() as &std::ffi::OsStr);
             let path = Path::new(directory).join(name);
-            if may_be && path.exists() {
+            // A directory is no header; who asks for a place by its whole path may be content with one.
+            let is_there = if name.starts_with('/') { path.exists() } else { path.is_file() };
+            if may_be && is_there {
                 found.extend(path.into_os_string().into_string());
             }
         }

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -103,6 +104,8 @@ static int serve(int count, char **arguments, char **variables) {
     strcpy(address.sun_path, path);
     /* A pipe that is held open here would never end for who reads it. */
     close_range(3, ~0U, 0);
+    /* Ignored, as a program that started the build may have it, it would not come. */
+    signal(SIGCHLD, SIG_DFL);
     sigset_t blocked, before;
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGCHLD);
@@ -149,6 +152,8 @@ static int serve(int count, char **arguments, char **variables) {
             pid_t process = fork();
             if (process == 0) {
                 sigprocmask(SIG_SETMASK, &before, NULL);
+                /* Who asked starts the program itself then. */
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
                 return become(connection);
             }
             if (process < 0)
