@@ -77,6 +77,29 @@ test("for scripts it tells what failed, and what was not built for that", async 
   assert.deepEqual(not_built, ["needy"]);
 });
 
+test("with --keep-going packages whose recipes cannot be carried out are failures like others", async () => {
+  const recipes = join(directory.path, "with-wrong-ones");
+  cpSync(join(directory.path, "recipes"), recipes, { recursive: true });
+  const wrong = { "no-tool": ["build", "no-such-tool"], one: ["run", "two"], two: ["run", "one"] };
+  for (const [name, [key, other]] of Object.entries(wrong)) {
+    mkdirSync(join(recipes, name));
+    const recipe = `[package]\nname = "${name}"\nversion = "1"\n\n[source]\npypi = "${name}"\nsha256 = "${"0".repeat(64)}"\n\n[requirements]\n`;
+    writeFileSync(join(recipes, name, "recipe.toml"), `${recipe}${key} = ["${other}"]\n`);
+  }
+  const args = ["build", "alone", ...Object.keys(wrong), "no-such-package", "--recipes", recipes, "--upstream", upstream.url];
+  const out = join(directory.path, "mixed");
+  const { code, stdout } = await run([...args, "--out", out, "--keep-going", "--json"]);
+  assert.equal(code, 1);
+  const { wheels, failures } = JSON.parse(stdout);
+  assert.deepEqual(wheels.map(({ name }) => name), ["alone"]);
+  const circle = /^recipes depend on each other in a circle: /;
+  const expected = { "no-tool": /^no-tool: build requirement no-such-tool is not in /, one: circle, two: circle, "no-such-package": /^no-such-package: no recipe/ };
+  assert.deepEqual(failures.map(({ name }) => name), Object.keys(expected));
+  for (const { name, error } of failures) assert.match(error, expected[name]);
+  const { stderr } = await run([...args, "--out", join(directory.path, "none")]);
+  assert.match(stderr, /^error: [^\n]+\n$/);
+});
+
 test("what was built then is cached, and the rest says so", async () => {
   const { stdout } = await run(["build", ...names, ...from, "--dry-run", "--json"]);
   const { packages } = JSON.parse(stdout);

@@ -78,6 +78,7 @@ pub use interrupt::Interrupt;
 pub use limits::{Exceeded, Limits};
 pub use loaded_recipe::{LoadedRecipe, LoadedRecipes};
 pub use object_cache::ObjectCounts;
+pub use plan::check_plan;
 pub use process::Log;
 pub use progress::{Progress, Task, printable, terminal_width};
 pub use recipe_check::{CheckedRecipes, RecipeChecker, RecipeProblem, Unchecked};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pkgsrv_index::{Digest, PackageName};
 use serde::Serialize;
 
-use crate::action::{Action, ActionResult};
+use crate::action::{Action, ActionResult, check_versions};
 use crate::build_record::BuildRecord;
 use crate::context::Context;
 use crate::cross_environment::CrossEnvironment;
@@ -114,6 +114,15 @@ impl<'a> Plan<'a> {
         }
         found.into_iter().collect()
     }
+}
+
+/// Tells what keeps recipes from being built that neither reading them nor building shows: circles, and tools of other
+/// versions than what they are the tools for.
+pub fn check_plan(recipes: &LoadedRecipes) -> Result<(), BuildError> {
+    for loaded in order(recipes)? {
+        check_versions(loaded, loaded.recipe.requirements.host.iter().map(|name| &recipes[name].recipe))?;
+    }
+    Ok(())
 }
 
 /// All recipes, each after what it needs; the same for the same recipes.

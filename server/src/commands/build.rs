@@ -5,11 +5,13 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::slice;
 
 use anyhow::{Context as _, Result, bail};
 use pkgsrv::{BuildArgs, ServerError, digest_of};
 use pkgsrv_builder::{
-    ActionResult, BuildOutcome, Builder, Context, Interrupt, PlannedPackage, PlannedState, WantedPackage,
+    ActionResult, BuildError, BuildOutcome, Builder, Context, FailedPackage, Interrupt, LoadedRecipes, PlannedPackage,
+    PlannedState, WantedPackage, check_plan,
 };
 use pkgsrv_index::{Digest, DocumentKind, PackageName};
 use serde::Serialize;
@@ -136,9 +138,10 @@ impl Build {
     fn build(&self, interrupt: &Interrupt) -> Result<(Built, BuildOutcome)> {
         // Mistakes in names and recipes show before anything is fetched.
         let context = self.settings.context(interrupt);
-        let recipes = self.settings.loaded_recipes(&context, &self.wanted)?;
+        let (recipes, refused) = self.recipes(&context)?;
         let builder = Builder::new(&context, self.settings.abi())?;
-        let outcome = builder.build(&recipes, self.settings.options(self.keep_going))?;
+        let mut outcome = builder.build(&recipes, self.settings.options(self.keep_going))?;
+        outcome.failures.extend(refused);
         if !self.keep_going && !outcome.failures.is_empty() {
             return Ok((Built::default(), outcome));
         }
@@ -149,6 +152,35 @@ impl Build {
             given_up: outcome.given_up.clone(),
         };
         Ok((built, outcome))
+    }
+
+    /// All recipes. With `--keep-going`, those that can be built, and why the other packages that were asked for cannot.
+    fn recipes(&self, context: &Context) -> Result<(LoadedRecipes, Vec<FailedPackage>), BuildError> {
+        let load = |wanted: &[WantedPackage]| {
+            let recipes = self.settings.loaded_recipes(context, wanted)?;
+            check_plan(&recipes).map(|()| recipes)
+        };
+        let error = match load(&self.wanted) {
+            Err(error) if self.keep_going => error,
+            whole => return whole.map(|recipes| (recipes, Vec::new())),
+        };
+        context.interrupt.check()?;
+        let (mut buildable, mut refused) = (Vec::new(), Vec::new());
+        for wanted in &self.wanted {
+            match (load(slice::from_ref(wanted)), wanted) {
+                (Ok(_), _) => buildable.push(wanted.clone()),
+                (Err(error), WantedPackage::Project(requirement)) => {
+                    refused.push(FailedPackage { name: requirement.name.clone(), error });
+                }
+                // Nothing tells its name.
+                (Err(error), WantedPackage::Local(_)) => return Err(error),
+            }
+        }
+        // Each alone could be built.
+        if refused.is_empty() {
+            return Err(error);
+        }
+        load(&buildable).map(|recipes| (recipes, refused))
     }
 }
 
