@@ -88,7 +88,9 @@ export class Session {
     const { interrupt } = this.#memory;
     this.#again = setTimeout(() => {
       const isAsked = [...this.#asked.keys()].some((id) => id <= upTo);
-      if (isAsked && interrupt[0] === 0) interrupt[0] = 2;
+      if (!isAsked) return;
+      if (interrupt[0] === 0) interrupt[0] = 2;
+      this.#interruptAgain(upTo);
     }, AGAIN);
   }
 
