@@ -1,5 +1,5 @@
-//! The form that twine and its like send: `multipart/form-data`, the file in `content`
-//! ([the legacy upload API](https://docs.pypi.org/api/upload/) is its only description).
+//! The form that twine and its like send: `multipart/form-data`, the file in `content`. It is called the legacy upload
+//! API; PyPI's documentation of that is its only description.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
