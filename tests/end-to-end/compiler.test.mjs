@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { run } from "../support/program.mjs";
-import { recipes, sdist, sha256, startUpstream, temporaryDirectory } from "../support/upstream.mjs";
+import { recipes, runningCheck, sdist, sha256, startUpstream, temporaryDirectory } from "../support/upstream.mjs";
 import { root } from "../support/settings.mjs";
 
 test("inside a build, compiles, links and configure checks are those of Emscripten", async () => {
@@ -14,9 +14,7 @@ test("inside a build, compiles, links and configure checks are those of Emscript
   const bytes = sdist("demo-1.0", { "check.py": check });
   const upstream = await startUpstream(sha256(bytes), (response) => response.end(bytes));
   try {
-    const folder = recipes(directory.path, sha256(bytes), (recipe) =>
-      recipe.replace('[requirements]\nbuild = ["setuptools"]', '[build]\ntype = "static-library"\nscript = "python3 check.py"'),
-    );
+    const folder = recipes(directory.path, sha256(bytes), runningCheck());
     const out = join(directory.path, "dist");
     const { code, stderr } = await run(["build", "demo", "--recipes", folder, "--upstream", upstream.url, "--out", out]);
     assert.equal(code, 0, stderr);

@@ -7,7 +7,7 @@ import { freshCache } from "../support/cache.mjs";
 import { wheel } from "../support/demo-build.mjs";
 import { run } from "../support/program.mjs";
 import { root } from "../support/settings.mjs";
-import { demo, goodSource, recipes, sdist, sha256, startUpstream, temporaryDirectory, unique } from "../support/upstream.mjs";
+import { demo, goodSource, recipes, runningCheck, sdist, sha256, startUpstream, temporaryDirectory, unique } from "../support/upstream.mjs";
 
 let directory, cache;
 before(async () => {
@@ -90,10 +90,7 @@ test("damaged entries are noticed", async () => {
 /** Runs a script of tests/support inside a build with these tools; what was said of objects. */
 async function check(script, tools) {
   const text = unique(readFileSync(join(root, "tests/support", script), "utf8")).replaceAll("\n//", "\n#");
-  const recipe = (text) =>
-    text.replace('[requirements]\nbuild = ["setuptools"]', '[build]\ntype = "static-library"\nscript = "python3 check.py"') +
-    `[requirements]\nbuild = ${JSON.stringify(tools)}\n`;
-  return (await build({ "check.py": text }, { recipe })).said;
+  return (await build({ "check.py": text }, { recipe: runningCheck(tools) })).said;
 }
 
 test("inside a build, answers from the object cache are those of the compiler", async () => {

@@ -63,6 +63,11 @@ export function recipes(directory, hash, text = (recipe) => recipe) {
   return folder;
 }
 
+/** Makes of that recipe one that runs `check.py` of its source, with these tools. */
+export const runningCheck = (tools = []) => (recipe) =>
+  recipe.replace('[requirements]\nbuild = ["setuptools"]', '[build]\ntype = "static-library"\nscript = "python3 check.py"') +
+  `\n[requirements]\nbuild = ${JSON.stringify(tools)}\n`;
+
 /** Lets an index answer on a free port of this machine: its address, and how to stop it. */
 async function listening(server) {
   await once(server.listen(0, "127.0.0.1"), "listening");

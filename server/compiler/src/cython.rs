@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use crate::become_program;
 use crate::entry::{Answer, Entry};
-use crate::object_cache::{Question, is_from_before, matched, present, write_output};
+use crate::object_cache::{Question, is_from_before, matched, present, variables, write_output};
 use crate::rewrite::Invocation;
 use crate::settings::Objects;
 use crate::sha256::digest;
@@ -99,13 +99,7 @@ fn question<'a>(objects: &'a Objects, output: &str, command: &Invocation) -> Opt
         return None;
     }
     let mut told = command.clone();
-    let decides = |name: &str| VARIABLES.iter().any(|prefix| name.starts_with(prefix));
-    let variables =
-        std::env::vars_os().map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let mut variables: Vec<String> =
-        variables.flatten().filter(|(name, _)| decides(name)).map(|(name, value)| format!("{name}={value}")).collect();
-    variables.sort();
-    told.arguments.extend(variables);
+    told.arguments.extend(variables(VARIABLES));
     Question::of_command(objects, output, &told)
 }
 
@@ -121,21 +115,20 @@ fn give(answer: &Answer, output: &str) -> Option<()> {
 /// tells of more than can be known.
 fn conditions(report: &str, objects: &Objects, output: &str, started: SystemTime) -> Option<(Entry, bool)> {
     let here = std::env::current_dir().ok()?;
-    let made = here.join(output);
-    let dependencies = here.join(format!("{output}{DEPENDENCIES}"));
+    let absolute = |name: &str| here.join(name).into_os_string().into_string().ok();
+    let (made, dependencies) = (absolute(output)?, absolute(&format!("{output}{DEPENDENCIES}"))?);
     let (mut read, mut names, mut there, mut patterns) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut has_output, mut has_dependencies) = (false, false);
     let mut parts = report.split_terminator('\0');
     while let (Some(kind), Some(path)) = (parts.next(), parts.next()) {
-        let is_made = Path::new(path) == made || Path::new(path) == dependencies;
-        if objects.is_known(path) || objects.known.iter().any(|known| known == path) {
+        if objects.is_known(&format!("{path}/")) {
             continue;
         }
         match kind {
-            "written" if Path::new(path) == made => has_output = true,
-            "written" if is_made => has_dependencies = true,
+            "written" if path == made => has_output = true,
+            "written" if path == dependencies => has_dependencies = true,
             // What it made before is nothing to it.
-            "there" | "absent" if is_made => {}
+            "there" | "absent" if path == made || path == dependencies => {}
             "read" => read.push(path.to_owned()),
             "there" => {
                 names.push(path.to_owned());

@@ -369,18 +369,22 @@ fn own_directory(object: &str) -> Option<&str> {
 
 /// The environment as far as it decides; `None` where a compile depends on more than the cache sees.
 fn deciding_variables() -> Option<String> {
-    let mut deciding = Vec::new();
-    for (name, value) in std::env::vars_os() {
-        let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else { continue };
-        if VARIABLES.iter().any(|prefix| name.starts_with(prefix)) {
-            return None;
-        }
-        if DECIDING_VARIABLES.iter().any(|prefix| name.starts_with(prefix)) {
-            deciding.push(format!("{name}={value}\n"));
-        }
+    if !variables(VARIABLES).is_empty() {
+        return None;
     }
-    deciding.sort();
-    deciding.iter().any(|variable| variable.starts_with(DECIDING_VARIABLES[0])).then(|| deciding.concat())
+    let deciding = variables(DECIDING_VARIABLES);
+    deciding.iter().any(|variable| variable.starts_with(DECIDING_VARIABLES[0])).then(|| deciding.join("\n"))
+}
+
+/// The variables of the environment whose names begin in one of these ways, as `NAME=value`, sorted.
+pub fn variables(beginnings: &[&str]) -> Vec<String> {
+    let mut found: Vec<String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| beginnings.iter().any(|beginning| name.starts_with(beginning)))
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    found.sort();
+    found
 }
 
 /// Whether all that an answer came from is as it was.
